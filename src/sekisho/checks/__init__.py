@@ -1,0 +1,1 @@
+"""Shelf: one box a file, in the eight sections of the checklist."""

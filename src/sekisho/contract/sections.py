@@ -1,0 +1,234 @@
+"""The sections of ``sekisho.toml``: what production requires of a model.
+
+Each section is a frozen struct whose defaults are those of the checklist. Paths are relative to the folder of the
+contract. A value of ``None`` means that nobody has stated it, and the boxes that need it say so.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Annotated, Literal
+
+from msgspec import Meta, Struct, field
+
+Fraction = Annotated[float, Meta(ge=0.0, le=1.0)]
+Positive = Annotated[float, Meta(gt=0.0)]
+Count = Annotated[int, Meta(ge=1)]
+Port = Annotated[int, Meta(ge=0, le=65535)]
+Line = Annotated[str, Meta(min_length=1)]
+Policy = Literal["reject", "flag", "accept"]
+
+
+class Section(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Base of every section."""
+
+
+class Model(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The model that is to go live."""
+
+    name: Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$")]
+    artifact: Line = "artifact"
+    owner: Line | None = None
+    training_command: tuple[str, ...] = ()
+
+
+class Data(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The tables that the model was trained and is judged on (CSV or Parquet)."""
+
+    training: Line | None = None
+    test: Line | None = None
+    production: Line | None = None
+    target: Line | None = None
+    positive: str | int | bool | None = None
+    identifier: Line | None = None
+    time: Line | None = None
+    ignored: tuple[str, ...] = ()
+
+
+class Quality(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How good the model must be. The bound of the confidence interval must meet the threshold, not the point."""
+
+    metric: Line | None = None
+    threshold: float | None = None
+    reason: Line | None = None
+    confidence: Annotated[float, Meta(gt=0.5, lt=1.0)] = 0.95
+    resamples: Annotated[int, Meta(ge=200, le=100_000)] = 2_000
+    smallest_class: Count = 30
+    largest_overlap: Fraction = 0.01
+    largest_duplication: Fraction = 0.05
+    examples: Annotated[int, Meta(ge=10, le=1_000_000)] = 1_000
+    seed: Annotated[int, Meta(ge=0)] = 20_240_601
+
+
+class Fairness(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Which groups must be treated alike, and how alike."""
+
+    attributes: tuple[str, ...] = ()
+    notions: tuple[
+        Literal["selection_rate", "true_positive_rate", "false_positive_rate", "error", "calibration"], ...
+    ] = (
+        "selection_rate",
+        "true_positive_rate",
+        "false_positive_rate",
+    )
+    reason: Line | None = None
+    largest_gap: Fraction = 0.10
+    smallest_group: Count = 30
+    proxy_threshold: Fraction = 0.30
+
+
+class Mapping(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How to speak to a service that follows none of the known protocols.
+
+    ``request`` is the JSON body of a prediction, with ``"{features}"`` standing for the list of values in the order
+    of the signature or ``"{named}"`` for the object of values by name. ``label`` and ``probability`` say where the answer
+    stands, as keys and indexes joined by dots (``result.0.label``).
+    """
+
+    predict: Line = "/predict"
+    batch: Line | None = None
+    health: Line = "/health"
+    ready: Line | None = None
+    metrics: Line | None = "/metrics"
+    info: Line | None = None
+    request: Line = '{"features": "{features}"}'
+    label: Line = "prediction"
+    probability: Line | None = None
+
+
+class Serving(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The inference service: Sekisho's own unless ``command`` or ``url`` names another."""
+
+    command: tuple[str, ...] = ()
+    url: Line | None = None
+    protocol: Line = "native"
+    mapping: Mapping = field(default_factory=Mapping)
+    host: Line = "127.0.0.1"
+    port: Port = 8000
+    workers: Annotated[int, Meta(ge=1, le=256)] = 1
+    deadline_ms: Annotated[int, Meta(ge=1, le=600_000)] = 10_000
+    latency_p99_ms: Positive | None = None
+    rate_per_second: Positive | None = None
+    load_seconds: Annotated[float, Meta(ge=1.0, le=3_600.0)] = 8.0
+    start_seconds: Positive = 60.0
+    maximum_body_bytes: Annotated[int, Meta(ge=1_024)] = 8 * 1024 * 1024
+    maximum_rows: Count = 10_000
+
+
+class Infrastructure(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Where the service runs, and for how much traffic."""
+
+    dockerfile: Line | None = None
+    compose: Line | None = None
+    manifests: Line | None = None
+    lock: Line | None = None
+    peak_per_second: Positive | None = None
+    replicas: Count = 1
+    monthly_budget: Positive | None = None
+    currency: Annotated[str, Meta(pattern=r"^[A-Z]{3}$")] = "USD"
+
+
+class Security(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Who may ask, how often, and what is done with values that the model has never seen."""
+
+    authentication: Literal["api-key", "none"] = "api-key"
+    key_file: Line | None = None
+    key_header: Line = "X-API-Key"
+    probe_key_variable: Line = "SEKISHO_PROBE_KEY"
+    public_routes: tuple[str, ...] = ("/health", "/health/live", "/health/ready", "/ping")
+    rate_limit: Positive | None = None
+    burst: Count | None = None
+    out_of_range: Policy = "flag"
+    unseen_category: Policy = "flag"
+
+
+class Monitoring(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What is written down, and when somebody is called."""
+
+    log_predictions: Fraction = 1.0
+    retention_days: Count = 90
+    redacted: tuple[str, ...] = ()
+    detector: Line | None = None
+    window_rows: Annotated[int, Meta(ge=50)] = 1_000
+    false_alarms_per_30_days: Positive = 1.0
+    windows_per_day: Positive = 24.0
+    smallest_effect: Fraction = 0.10
+    label_delay_days: Annotated[float, Meta(ge=0.0)] | None = None
+    on_call: Line | None = None
+
+
+class Rollout(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How a new version takes over."""
+
+    strategy: Literal["canary", "blue-green", "shadow", "ab"] | None = None
+    steps: tuple[Fraction, ...] = (0.01, 0.1, 0.5, 1.0)
+    largest_loss: Fraction = 0.01
+
+
+class Documents(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The documents that people read before and after the model goes live."""
+
+    folder: Line = "docs"
+    api: Line | None = None
+    model_card: Line | None = None
+    operations: Line | None = None
+    rollback: Line | None = None
+    troubleshooting: Line | None = None
+
+
+class Tests(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The tests of the project."""
+
+    unit: tuple[str, ...] = ()
+    integration: tuple[str, ...] = ()
+    ab_plan: Line | None = None
+
+
+class SignOff(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What only a person can state, for one box and one artifact."""
+
+    box: Line
+    statement: Line
+    author: Line
+    reviewer: Line
+    artifact: Line
+    issued: dt.date
+    expires: dt.date
+    evidence: Line | None = None
+
+
+class Waiver(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Leave to go live without one box: whose, why, and until when."""
+
+    box: Line
+    reason: Line
+    owner: Line
+    expires: dt.date
+
+
+class NotApplicable(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A box that does not apply to this project, and why."""
+
+    box: Line
+    reason: Line
+    owner: Line
+
+
+class Contract(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """All of ``sekisho.toml``."""
+
+    model: Model
+    data: Data = field(default_factory=Data)
+    quality: Quality = field(default_factory=Quality)
+    fairness: Fairness = field(default_factory=Fairness)
+    serving: Serving = field(default_factory=Serving)
+    infrastructure: Infrastructure = field(default_factory=Infrastructure)
+    security: Security = field(default_factory=Security)
+    monitoring: Monitoring = field(default_factory=Monitoring)
+    rollout: Rollout = field(default_factory=Rollout)
+    documents: Documents = field(default_factory=Documents)
+    tests: Tests = field(default_factory=Tests)
+    sign_offs: tuple[SignOff, ...] = ()
+    waivers: tuple[Waiver, ...] = ()
+    not_applicable: tuple[NotApplicable, ...] = ()
+    format: Literal[1] = 1

@@ -1,0 +1,1 @@
+"""Shelf: what people read before and after a model goes live."""

@@ -1,0 +1,1 @@
+"""The books: evidence, predictions and their outcomes."""

@@ -1,0 +1,1 @@
+"""The model made to answer, without a wire: validate, run, shape the answer."""

@@ -1,0 +1,1 @@
+"""Shelf: one measurement a file."""

@@ -1,0 +1,1 @@
+"""Shelf: what stands before the model on the wire."""

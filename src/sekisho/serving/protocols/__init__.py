@@ -1,0 +1,1 @@
+"""Shelf: the ways of asking over HTTP."""

@@ -1,0 +1,1 @@
+"""Shelf: where a model runs."""

@@ -1,0 +1,1 @@
+"""Shelf: the statistics of drift, and the detector that judges by them."""
