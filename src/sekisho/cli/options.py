@@ -1,0 +1,92 @@
+"""What several verbs share: options, and how a result is shown.
+
+A person at a terminal sees tables and progress bars; a pipe or a log gets plain lines; a program asks for ``--json``.
+Results go to standard output and everything about the way there to standard error.
+"""
+
+from __future__ import annotations
+
+import sys
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+import msgspec
+
+from sekisho.text import Text
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+
+FunctionT = TypeVar("FunctionT", bound="Callable[..., Any]")
+
+
+def json_option(function: FunctionT) -> FunctionT:
+    """Add ``--json``, passed on as ``as_json: bool``."""
+    words = Text(en="Print JSON for programs", ja="プログラム向けに JSON で出力する")
+    return click.option("--json", "as_json", is_flag=True, help=str(words))(function)
+
+
+def project_option(function: FunctionT) -> FunctionT:
+    """Add ``-C/--project DIR``, passed on as ``project: Path``: a folder with a contract, or the contract itself."""
+    words = Text(
+        en="The folder that holds sekisho.toml, or the file itself",
+        ja="sekisho.toml のあるフォルダー、またはそのファイル",
+    )
+    return click.option(
+        "-C",
+        "--project",
+        type=click.Path(path_type=Path),
+        default=Path(),
+        metavar="DIR",
+        help=str(words),
+    )(function)
+
+
+def print_json(value: object) -> None:
+    """Print ``value`` (builtins, structs, dataclasses, dates, paths) as JSON with two blanks of indentation.
+
+    Numbers that JSON does not know (NaN and the infinities) become ``null``.
+    """
+    encoded = msgspec.json.encode(value, enc_hook=str)
+    click.echo(msgspec.json.format(encoded, indent=2).decode())
+
+
+def print_table(headings: Sequence[Text], rows: Iterable[Sequence[object]]) -> None:
+    """Print a table: drawn on a terminal, one line of tab-separated values a row elsewhere."""
+    cells = [[str(cell) for cell in row] for row in rows]
+    if not sys.stdout.isatty():
+        for line in ([str(heading) for heading in headings], *cells):
+            click.echo("\t".join(" ".join(cell.split()) for cell in line))
+        return
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text as Words
+
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for heading in headings:
+        table.add_column(str(heading), overflow="fold")
+    for line in cells:
+        table.add_row(*(Words(cell) for cell in line))
+    Console().print(table)
+
+
+@contextmanager
+def progress_bar(title: Text) -> Iterator[Callable[[float], None]]:
+    """Show how far something is, on standard error: a bar on a terminal, one line elsewhere.
+
+    Yields:
+        A function that takes the fraction done, from 0 to 1.
+
+    """
+    if not sys.stderr.isatty():
+        click.echo(f"{title} …", err=True)
+        yield lambda fraction: None  # noqa: ARG005
+        return
+    from rich.console import Console
+    from rich.progress import Progress
+
+    with Progress(console=Console(stderr=True), transient=True) as bars:
+        task = bars.add_task(str(title), total=1.0)
+        yield lambda fraction: bars.update(task, completed=fraction)
