@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Final, Literal
 
 import msgspec
+import numpy as np
 
-from sekisho.artifact.table import Kind, Scalar
+from sekisho.artifact.column import Column, Kind, Scalar, timestamps
+from sekisho.errors import CannotPack, NotFound
+from sekisho.text import Text
+
+if TYPE_CHECKING:
+    from sekisho.artifact.table import Table
 
 Task = Literal["binary", "multiclass", "regression"]
 Policy = Literal["reject", "flag", "accept"]
@@ -78,3 +85,127 @@ class Signature(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     def names(self) -> tuple[str, ...]:
         """The names of the features, in order."""
         return tuple(feature.name for feature in self.features)
+
+    def feature(self, name: str) -> Feature:
+        """Return the feature ``name``.
+
+        Raises:
+            NotFound: There is none.
+
+        """
+        for feature in self.features:
+            if feature.name == name:
+                return feature
+        raise _no_feature(name)
+
+
+class Note(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What people know of a feature and no table shows; ``None`` leaves what was learned.
+
+    Attributes:
+        unit, description, personal, sensitive, out_of_range, unseen_category: As in :class:`Feature`.
+        nullable: Allow nulls although the reference set holds none, or refuse them although it does.
+        categories: The categories that are known, where the reference set does not hold all of them.
+        minimum, maximum: The range that is known, where the reference set does not reach it.
+
+    """
+
+    unit: str | None = None
+    description: str | None = None
+    personal: bool = False
+    sensitive: bool = False
+    nullable: bool | None = None
+    categories: tuple[Scalar, ...] | None = None
+    minimum: float | int | str | None = None
+    maximum: float | int | str | None = None
+    out_of_range: Policy = "flag"
+    unseen_category: Policy = "flag"
+
+
+def learn_signature(reference: Table, output: Output, notes: Mapping[str, Note] | None = None) -> Signature:
+    """Return the signature of a model whose inputs look like ``reference``: every row counts.
+
+    Args:
+        reference: The features alone, in the order that the model was trained on.
+        output: The answer.
+        notes: What people know of features, by name.
+
+    Raises:
+        CannotPack: There are no rows or no columns, or a column holds infinite numbers, which JSON cannot carry.
+        NotFound: A note names a feature that does not exist.
+
+    """
+    if not reference.rows:
+        raise CannotPack(
+            Text(en="the reference set is empty", ja="参照データが空です"),
+            Text(en="give the rows that the model was trained on", ja="モデルの学習に使った行を渡してください"),
+        )
+    known = dict(notes or {})
+    features = tuple(_learn(column, known.pop(column.name, _NOTHING)) for column in reference.columns)
+    for name in known:
+        raise _no_feature(name)
+    return Signature(features=features, output=output)
+
+
+_NOTHING: Final = Note()
+
+
+def _learn(column: Column, note: Note) -> Feature:
+    lowest, highest = _range(column)
+    categories = column.distinct() if column.kind in {"category", "boolean"} else None
+    return Feature(
+        name=column.name,
+        kind=column.kind,
+        dtype=column.dtype,
+        nullable=bool(column.null.any()) if note.nullable is None else note.nullable,
+        minimum=lowest if note.minimum is None else note.minimum,
+        maximum=highest if note.maximum is None else note.maximum,
+        categories=categories if note.categories is None else note.categories,
+        unit=note.unit,
+        description=note.description,
+        personal=note.personal,
+        sensitive=note.sensitive,
+        out_of_range=note.out_of_range,
+        unseen_category=note.unseen_category,
+        example=_example(column),
+    )
+
+
+def _range(column: Column) -> tuple[float | int | str | None, float | int | str | None]:
+    present = column.present()
+    if column.kind not in {"float", "integer", "datetime"} or not len(present):
+        return None, None
+    ends = np.array([present.min(), present.max()])
+    if column.kind == "datetime":
+        lowest, highest = timestamps(ends)
+        return lowest, highest
+    if not np.isfinite(ends).all():
+        raise CannotPack(
+            Text(en=f"column {column.name!r} holds infinite numbers", ja=f"列 {column.name!r} に無限大があります"),
+            Text(en="replace them: no request can carry them", ja="JSON では送れないため、別の値に置き換えてください"),
+        )
+    lowest, highest = ends.tolist()
+    return lowest, highest
+
+
+def _example(column: Column) -> Scalar:
+    """Return a value that is really there: the middle one, or the most frequent."""
+    present = column.take(~column.null)
+    if not len(present):
+        return None
+    if column.kind in {"float", "integer", "datetime"}:
+        middle = np.argsort(present.values, kind="stable")[(len(present) - 1) // 2]
+    else:
+        cells = present.values.tolist()
+        counts = dict.fromkeys(cells, 0)
+        for cell in cells:
+            counts[cell] += 1
+        middle = cells.index(max(counts, key=counts.__getitem__))
+    return present.take([int(middle)]).scalars()[0]
+
+
+def _no_feature(name: str) -> NotFound:
+    return NotFound(
+        Text(en=f"the model has no feature {name!r}", ja=f"モデルに特徴量 {name!r} はありません"),
+        Text(en="use the names of the reference set", ja="参照データの列名を使ってください"),
+    )

@@ -1,0 +1,1 @@
+"""Where tables come from: one module a library, each imported only when a table of its library is given."""
