@@ -1,16 +1,32 @@
 """The command ``sekisho``: finds the verb, speaks the caller's language, and turns errors into one line.
 
 A verb's module is imported only when it is typed, so that ``sekisho --help`` costs no more than the CLI library.
+
+Exit codes: 0 passed, 1 not passed, 2 wrong use, 3 could not run; 130 and 143 after Ctrl-C and TERM, 141 when the reader
+of the output has gone.
 """
 
 from __future__ import annotations
 
 import importlib
-from typing import Final
+import os
+import signal
+import sys
+from typing import TYPE_CHECKING, Final, NoReturn
 
 import click
 
-from sekisho.text import Text
+from sekisho import __version__
+from sekisho.cli.failures import fault, missing_library, system_failure
+from sekisho.cli.help import HelpContext, speak
+from sekisho.cli.streams import complain, let_go_of_output, reader_is_gone, speak_utf8
+from sekisho.cli.usage import nearest, usage_error
+from sekisho.errors import SekishoError, WrongUse
+from sekisho.text import LANGUAGES, Language, Text, set_language
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from types import FrameType
 
 VERBS: Final[dict[str, Text]] = {
     "demo": Text(en="The whole road on a real data set, in a few minutes", ja="実データで全工程を数分で体験する"),
@@ -35,9 +51,14 @@ VERBS: Final[dict[str, Text]] = {
 }
 """Every verb, in the order of the road; each has a module of its name in this package."""
 
+INTERRUPTED: Final = 130
+OUTPUT_GONE: Final = 141
+
 
 class Verbs(click.Group):
     """The root command: lists every verb from :data:`VERBS` and imports only the one that is typed."""
+
+    context_class = HelpContext
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
         """Return every verb, in the order of the road."""
@@ -49,9 +70,156 @@ class Verbs(click.Group):
             return None
         command = importlib.import_module(f"sekisho.cli.{cmd_name}").command
         assert isinstance(command, click.Command)
-        return command
+        return speak(command)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
         """Write the verbs with their summaries, without importing them."""
-        with formatter.section(str(Text(en="Commands", ja="コマンド"))):
+        with formatter.section("Commands"):
             formatter.write_dl([(name, str(summary)) for name, summary in VERBS.items()])
+
+
+def main() -> NoReturn:
+    """Run the command that was typed, and end the process with its exit code."""
+    speak_utf8()
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) is signal.SIG_DFL:
+            signal.signal(number, _end)
+    sys.exit(run(sys.argv[1:]))
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run one command and return its exit code. Errors become lines on standard error.
+
+    Args:
+        arguments: What was typed after ``sekisho``.
+
+    """
+    debug = "--debug" in arguments
+    try:
+        language, debug, rest = global_options(arguments)
+        if language is not None:
+            set_language(language)
+            os.environ["SEKISHO_LANG"] = language  # threads and child processes speak it too
+        with _root().make_context("sekisho", rest) as context:
+            context.command.invoke(context)
+        sys.stdout.flush()
+    except (Exception, KeyboardInterrupt) as error:  # the edge: whatever comes, one line and the right exit code
+        return _code_for(error, debug=debug)
+    return 0
+
+
+def global_options(arguments: Sequence[str]) -> tuple[Language | None, bool, list[str]]:
+    """Take ``--lang`` and ``--debug`` out of ``arguments``, wherever they stand before ``--``.
+
+    They are found before anything is parsed, because the words of the parser depend on them.
+
+    Returns:
+        The language (``None``: not given), whether ``--debug`` is there, and the other arguments.
+
+    Raises:
+        WrongUse: The language is missing or not one of ours.
+
+    """
+    language: Language | None = None
+    debug = False
+    rest: list[str] = []
+    waiting = iter(arguments)
+    for argument in waiting:
+        if argument == "--":
+            return language, debug, [*rest, argument, *waiting]
+        if argument == "--debug":
+            debug = True
+        elif argument == "--lang" or argument.startswith("--lang="):
+            language = _language(argument.partition("=")[2] if "=" in argument else next(waiting, ""))
+        else:
+            rest.append(argument)
+    return language, debug, rest
+
+
+def _language(name: str) -> Language:
+    for known in LANGUAGES:
+        if name == known:
+            return known
+    close = nearest(name.lower(), list(LANGUAGES)) or " / ".join(LANGUAGES)
+    raise WrongUse(
+        Text(en=f"--lang: there is no language {name!r} here", ja=f"--lang: 言語 {name!r} には対応していません"),
+        Text(en=f"use --lang {close}", ja=f"--lang {close} を指定してください"),
+    )
+
+
+def _root() -> click.Command:
+    words = Text(
+        en="""Takes a trained model to production: every box on the deployment checklist is a program that proves itself.
+
+        \b
+        Example:
+          sekisho demo
+          sekisho check -C demo --report report
+
+        Exit codes: 0 passed, 1 not passed, 2 wrong use, 3 could not run.""",
+        ja="""学習済みモデルを本番へ。デプロイのチェックリストの各項目を、プログラムが実測して証明します。
+
+        \b
+        例:
+          sekisho demo
+          sekisho check -C demo --report report
+
+        終了コード: 0 合格、1 不合格、2 使い方の誤り、3 実行できず。""",
+    )
+    lang = Text(en="Language [default: that of the locale]", ja="言語 [既定値: ロケールに従う]")
+    debug = Text(en="Show where an unexpected error came from", ja="予期しないエラーの発生箇所を表示する")
+    root = Verbs(
+        "sekisho",
+        help=str(words),
+        params=[
+            click.Option(["--lang"], type=click.Choice(LANGUAGES), expose_value=False, help=str(lang)),
+            click.Option(["--debug"], is_flag=True, expose_value=False, help=str(debug)),
+        ],
+    )
+    return click.version_option(__version__, message="sekisho %(version)s")(root)
+
+
+def _code_for(error: BaseException, *, debug: bool) -> int:
+    """Say in one line what went wrong, if it is an error, and return the exit code."""
+    match error:
+        case click.exceptions.Exit():
+            return error.exit_code
+        case KeyboardInterrupt() | click.Abort():
+            return INTERRUPTED
+        case click.exceptions.NoArgsIsHelpError():
+            click.echo(error.format_message(), err=True)
+            return error.exit_code
+    gone = isinstance(error, BrokenPipeError) and reader_is_gone()
+    let_go_of_output()
+    if gone:
+        return OUTPUT_GONE
+    if debug:
+        import traceback
+
+        traceback.print_exception(error)
+    ours = _as_ours(error)
+    complain(str(ours))
+    return ours.exit_code
+
+
+def _as_ours(error: BaseException) -> SekishoError:
+    match error:
+        case SekishoError():
+            return error
+        case click.ClickException():
+            return usage_error(error)
+        case OSError():
+            return system_failure(error)
+        case ModuleNotFoundError():
+            return missing_library(error) or fault(error)
+    return fault(error)
+
+
+def _end(number: int, frame: FrameType | None) -> NoReturn:  # noqa: ARG001
+    """Turn a signal into an orderly end, so that every ``finally`` runs; a second one does not cut that short."""
+    signal.signal(number, signal.SIG_IGN)
+    raise SystemExit(128 + number)
+
+
+if __name__ == "__main__":
+    main()
