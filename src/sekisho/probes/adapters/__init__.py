@@ -1,0 +1,1 @@
+"""Shelf: the ways to speak to an inference service, one protocol a file."""

@@ -1,0 +1,168 @@
+"""What every protocol adapter gives: requests from rows, answers from replies, and the routes of the service."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from sekisho.contract.sections import Serving
+from sekisho.errors import SekishoError
+from sekisho.probes.wire.message import Reply, Request
+from sekisho.text import Text
+
+Row = Mapping[str, object]
+"""The values of one row by feature name: JSON values, or ``msgspec.Raw`` for bytes that stand as they are."""
+
+Scalar = float | int | bool | str | None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Routes:
+    """Where a service answers what; ``None`` for what it does not offer."""
+
+    predict: str
+    batch: str | None = None
+    invocations: str | None = None
+    health: str | None = None
+    ready: str | None = None
+    info: str | None = None
+    metrics: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Answer:
+    """What a service said of one row.
+
+    Attributes:
+        label: The class label or the value.
+        probability: That of the label; ``None`` when it gives none.
+        probabilities: Of every class, by the label's text; empty when it gives none.
+        version: The model version in the answer; ``None`` when it names none.
+        flags: What it remarked on the row, such as a value out of range.
+
+    """
+
+    label: Scalar
+    probability: float | None = None
+    probabilities: Mapping[str, float] = field(default_factory=dict)
+    version: str | None = None
+    flags: tuple[str, ...] = ()
+
+
+class Unreadable(SekishoError):
+    """A reply does not hold an answer where the protocol has it."""
+
+    def __init__(self, what: str) -> None:
+        super().__init__(
+            Text(en=f"the answer cannot be read: {what}", ja=f"応答を解釈できません（{what}）"),
+            Text(
+                en="check serving.protocol and serving.mapping",
+                ja="serving.protocol と serving.mapping を確認してください",
+            ),
+        )
+
+
+class Adapter(Protocol):
+    """One protocol, set up for one service and one list of features."""
+
+    @property
+    def routes(self) -> Routes:
+        """Where the service answers what."""
+        ...
+
+    @property
+    def named(self) -> bool:
+        """Whether features go by name, so that their order must not matter."""
+        ...
+
+    @property
+    def both(self) -> bool:
+        """Whether features may also go as a plain list, in the order of the signature."""
+        ...
+
+    @property
+    def strict(self) -> bool:
+        """Whether the protocol fixes how errors look: problem details (RFC 9457) with a stable code."""
+        ...
+
+    def one(self, row: Row, *, positional: bool = False) -> Request:
+        """Return the request for one row."""
+        ...
+
+    def many(self, rows: Sequence[Row]) -> Request | None:
+        """Return the request for several rows on the batch route, or ``None`` when there is none."""
+        ...
+
+    def invocation(self, rows: Sequence[Row]) -> Request | None:
+        """Return the request for several rows on the invocations route, or ``None`` when there is none."""
+        ...
+
+    def read_one(self, reply: Reply) -> Answer:
+        """Return the answer to one row.
+
+        Raises:
+            Unreadable: The reply does not hold one.
+
+        """
+        ...
+
+    def read_many(self, reply: Reply) -> list[Answer]:
+        """Return the answers to a batch or an invocation, in the order of the rows.
+
+        Raises:
+            Unreadable: The reply does not hold them.
+
+        """
+        ...
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Speech:
+    """One unit of the shelf.
+
+    Attributes:
+        id: The name in ``serving.protocol``.
+        title: What services speak it.
+        adapt: Sets it up from the contract and the names of the features, in the order of the signature.
+
+    """
+
+    id: str
+    title: Text
+    adapt: Callable[[Serving, tuple[str, ...]], Adapter]
+
+
+def plain(value: object) -> Scalar:
+    """Return ``value`` when it is a label or a finite number.
+
+    Raises:
+        Unreadable: It is something else.
+
+    """
+    if isinstance(value, bool | int | str):
+        return value
+    if isinstance(value, float) and math.isfinite(value):
+        return value
+    raise Unreadable(f"a label or a number was expected, not {type(value).__name__}")
+
+
+def fraction(value: object) -> float | None:
+    """Return ``value`` when it is a number, else ``None``."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        return None
+    return float(value)
+
+
+def remarks(body: Mapping[str, object]) -> tuple[str, ...]:
+    """Return what an answer remarks on its row, under any of the names in use; empty when nothing."""
+    for name in ("flags", "warnings", "warning", "notes", "out_of_range"):
+        value = body.get(name)
+        if isinstance(value, Mapping):
+            value = [key for key, remark in value.items() if remark]
+        if isinstance(value, list | tuple) and value:
+            return tuple(str(item) for item in value)
+        if value and not isinstance(value, list | tuple):
+            return (str(value),)
+    return ()

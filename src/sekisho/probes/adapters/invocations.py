@@ -1,0 +1,94 @@
+"""The container contract of SageMaker and MLflow: ``GET /ping`` and ``POST /invocations``.
+
+Sources: "Use Your Own Inference Code with Hosting Services" (Amazon SageMaker), and the MLflow scoring protocol
+(``dataframe_split``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import msgspec
+
+from sekisho.contract.sections import Serving
+from sekisho.probes.adapters.interface import Answer, Routes, Row, Speech, Unreadable, fraction, plain, remarks
+from sekisho.probes.wire.message import Reply, Request, post
+from sekisho.text import Text
+
+
+@dataclass(frozen=True, slots=True)
+class Invocations:
+    """The invocations protocol for the features ``names``."""
+
+    names: tuple[str, ...]
+    routes: Routes
+    named: bool = True
+    both: bool = False
+    strict: bool = False
+
+    def one(self, row: Row, *, positional: bool = False) -> Request:  # noqa: ARG002
+        """Return the request for a table of one row."""
+        return self.invocation([row])
+
+    def many(self, rows: Sequence[Row]) -> Request:
+        """Return the request for a table of several rows."""
+        return self.invocation(rows)
+
+    def invocation(self, rows: Sequence[Row]) -> Request:
+        """Return the request for a table of several rows; its columns stand as in the first row."""
+        columns = list(rows[0]) if rows else list(self.names)
+        data = [list(row.values()) if list(row) == columns else [row.get(name) for name in columns] for row in rows]
+        return post(self.routes.predict, msgspec.json.encode({"dataframe_split": {"columns": columns, "data": data}}))
+
+    def read_one(self, reply: Reply) -> Answer:
+        """Return the answer to a table of one row."""
+        answers = self.read_many(reply)
+        if len(answers) != 1:
+            raise Unreadable(f"{len(answers)} predictions for one row")
+        return answers[0]
+
+    def read_many(self, reply: Reply) -> list[Answer]:
+        """Return the answers in the order of the rows."""
+        body = reply.json()
+        items = body.get("predictions") if isinstance(body, Mapping) else body
+        if not isinstance(items, list):
+            raise Unreadable("predictions")
+        return [_answer(item) for item in items]
+
+
+def _answer(item: object) -> Answer:
+    if isinstance(item, list) and len(item) == 1:
+        return _answer(item[0])
+    if not isinstance(item, Mapping):
+        return Answer(label=plain(item))
+    for name in ("prediction", "predicted_label", "label", "score"):
+        if name in item:
+            version = item.get("model_version")
+            return Answer(
+                label=plain(item[name]),
+                probability=fraction(item.get("probability")),
+                version=version if isinstance(version, str) else None,
+                flags=remarks(item),
+            )
+    raise Unreadable("prediction")
+
+
+def adapt(serving: Serving, names: tuple[str, ...]) -> Invocations:
+    """Return the adapter: what the container contract leaves open (metrics, information) comes from ``serving.mapping``."""
+    routes = Routes(
+        predict="/invocations",
+        batch="/invocations",
+        health="/ping",
+        ready="/ping",
+        info=serving.mapping.info,
+        metrics=serving.mapping.metrics,
+    )
+    return Invocations(names, routes)
+
+
+invocations = Speech(
+    id="invocations",
+    title=Text(en="SageMaker containers and MLflow model servers", ja="SageMaker のコンテナと MLflow のモデルサーバー"),
+    adapt=adapt,
+)

@@ -1,0 +1,127 @@
+"""Child processes that end with the checkpoint, and how much memory they hold."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+from sekisho.probes.resources import leash
+
+
+class Child:
+    """A command in a process group of its own.
+
+    Args:
+        command: Program and arguments.
+        folder: Where it runs.
+        environment: All of its environment.
+        log: The file that its output goes to, replaced.
+
+    """
+
+    def __init__(self, command: Sequence[str], *, folder: Path, environment: Mapping[str, str], log: Path) -> None:
+        log.parent.mkdir(parents=True, exist_ok=True)
+        self.log = log
+        with log.open("wb") as output:
+            self._leash = subprocess.Popen(
+                [sys.executable, "-I", "-S", leash.__file__, *command],
+                stdin=subprocess.PIPE,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                cwd=folder,
+                env=dict(environment),
+                start_new_session=True,
+            )
+
+    @property
+    def exit_code(self) -> int | None:
+        """How it ended; ``None`` while it runs."""
+        return self._leash.poll()
+
+    @property
+    def memory(self) -> int | None:
+        """Resident bytes of the command and of all that it started; ``None`` where the system does not tell."""
+        return _resident(self._leash.pid)
+
+    def end(self) -> None:
+        """End it with all that it started."""
+        if self._leash.stdin is not None:
+            with contextlib.suppress(OSError):
+                self._leash.stdin.close()
+        try:
+            self._leash.wait(leash.PATIENCE + 2)
+        except subprocess.TimeoutExpired:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self._leash.pid, signal.SIGKILL)
+            self._leash.wait()
+
+    def last_line(self) -> str:
+        """Return the last line that it wrote, or nothing."""
+        lines = self.log.read_text(encoding="utf-8", errors="replace").split("\n")
+        return next((line.strip() for line in reversed(lines) if line.strip()), "")
+
+
+@contextlib.contextmanager
+def child(command: Sequence[str], *, folder: Path, environment: Mapping[str, str], log: Path) -> Iterator[Child]:
+    """Run a :class:`Child` inside a ``with`` block."""
+    started = Child(command, folder=folder, environment=environment, log=log)
+    try:
+        yield started
+    finally:
+        started.end()
+
+
+def free_port() -> int:
+    """Return a port on 127.0.0.1 that nobody listens on now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def surroundings(**more: str) -> dict[str, str]:
+    """Return the environment for a child: this one's, with the programs of this Python within reach.
+
+    Outside an activated virtual environment, ``python`` and ``uvicorn`` in a project's command mean those beside the
+    interpreter that runs the checkpoint.
+    """
+    environment = {**os.environ, "PYTHONUNBUFFERED": "1", **more}
+    if "VIRTUAL_ENV" not in environment:
+        environment["PATH"] = os.pathsep.join((str(Path(sys.executable).parent), environment.get("PATH", os.defpath)))
+    return environment
+
+
+def _resident(leash_pid: int) -> int | None:
+    """Sum the resident memory of all that a leash holds: its descendants, and the process group of its child."""
+    processes = Path("/proc")
+    if not (processes / "self/stat").exists():
+        return None
+    children: dict[int, list[int]] = defaultdict(list)
+    groups: dict[int, list[int]] = defaultdict(list)
+    pages: dict[int, int] = {}
+    for entry in processes.iterdir():
+        if not entry.name.isdecimal():
+            continue
+        try:
+            fields = (entry / "stat").read_text().rpartition(")")[2].split()
+        except OSError:
+            continue  # it ended meanwhile
+        pid = int(entry.name)
+        children[int(fields[1])].append(pid)
+        groups[int(fields[2])].append(pid)
+        pages[pid] = int(fields[21])
+    waiting = [member for head in children[leash_pid] for member in (head, *groups[head])]
+    held: set[int] = set()
+    while waiting:
+        pid = waiting.pop()
+        if pid not in held:
+            held.add(pid)
+            waiting += children[pid]
+    return sum(pages[pid] for pid in held) * os.sysconf("SC_PAGE_SIZE")
