@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,8 +28,8 @@ class Answers:
     """
 
     task: Task
-    truth: NDArray[np.generic]
-    given: NDArray[np.generic]
+    truth: NDArray[Any]
+    given: NDArray[Any]
     probabilities: Floats | None
     classes: int
     positive: int | None

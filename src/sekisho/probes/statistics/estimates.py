@@ -1,0 +1,119 @@
+"""A score with its interval, and the difference of two scores on the same rows."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sekisho.probes.statistics.answers import Answers, Floats, patterns
+from sekisho.probes.statistics.bootstrap import Measure, bca_bounds, bootstrap, percentile_bounds
+from sekisho.probes.statistics.intervals import Interval, Share, wilson
+from sekisho.probes.statistics.metrics import Metric
+
+Method = Literal["score interval", "BCa bootstrap"]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Resampling:
+    """How intervals are made.
+
+    Attributes:
+        confidence: Of the two-sided interval.
+        resamples: How many samples are drawn.
+        seed: Of the generator.
+
+    """
+
+    confidence: float
+    resamples: int
+    seed: int
+
+
+@dataclass(frozen=True, kw_only=True, eq=False, slots=True)
+class Estimates:
+    """One metric of a model, and how far it is from that of others on the same rows.
+
+    Attributes:
+        interval: Of the model.
+        method: How the interval was found.
+        replicates: Shape ``(resamples,)``: the metric of each resample; NaN where undefined.
+        differences: Of the model from each of the others: model minus other.
+
+    """
+
+    interval: Interval
+    method: Method
+    replicates: Floats
+    differences: tuple[Interval, ...]
+
+
+def estimate(metric: Metric, model: Answers, others: Sequence[Answers], how: Resampling) -> Estimates:
+    """Return the metric of ``model`` with its interval, and its paired differences from ``others``.
+
+    Args:
+        metric: What is measured; it must fit the answers.
+        model: The answers judged.
+        others: What others answered to the same rows.
+        how: The confidence, the number of resamples and the seed.
+
+    """
+    several: tuple[Answers, ...] = (model, *others)
+    counts = np.ones(len(model), dtype=np.int64)
+    if metric.reads == "classes":
+        several, counts = patterns(several)
+    measures: list[Measure] = [partial(metric.score, answers) for answers in several]
+    points = [float(measure(counts[None, :].astype(np.float64))[0]) for measure in measures]
+    replicates = bootstrap(measures, counts, how.resamples, how.seed)
+
+    interval, method = _interval(metric, model, measures[0], counts, points[0], replicates[0], how)
+    return Estimates(
+        interval=interval,
+        method=method,
+        replicates=replicates[0],
+        differences=tuple(
+            _difference(points[0] - points[index], replicates[0] - replicates[index], how.confidence)
+            for index in range(1, len(several))
+        ),
+    )
+
+
+def _interval(
+    metric: Metric,
+    model: Answers,
+    measure: Measure,
+    counts: NDArray[np.int64],
+    point: float,
+    replicates: Floats,
+    how: Resampling,
+) -> tuple[Interval, Method]:
+    exact = metric.exact(model, how.confidence) if metric.exact is not None else None
+    if exact is not None:
+        return exact, "score interval"
+    low, high = bca_bounds(measure, counts, point, replicates, how.confidence)
+    return _never_certain(Interval(point=point, low=low, high=high), metric, model, how), "BCa bootstrap"
+
+
+def _difference(point: float, replicates: Floats, confidence: float) -> Interval:
+    low, high = percentile_bounds(replicates, confidence)
+    return Interval(point=point, low=low, high=high)
+
+
+def _never_certain(interval: Interval, metric: Metric, model: Answers, how: Resampling) -> Interval:
+    """Return an interval with a width where the bootstrap has none: a score without a single fault in its rows.
+
+    No resample of a faultless sample has a fault, however few rows there are. The bound of the proportion ``n`` of ``n``,
+    with the rows of the smallest class for ``n``, stands in.
+    """
+    if metric.reads == "values" or interval.point != metric.best:
+        return interval
+    rows = np.bincount(model.truth.astype(np.int64))
+    faultless = int(rows[rows > 0].min())
+    room = 1 - wilson(Share(count=faultless, trials=faultless), how.confidence).low
+    if metric.lower_is_better:
+        return Interval(point=interval.point, low=interval.low, high=max(interval.high, metric.best + room))
+    return Interval(point=interval.point, low=min(interval.low, metric.best - room), high=interval.high)
