@@ -11,11 +11,41 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, Struct, field
 
+from sekisho.text import Text
+
 Fraction = Annotated[float, Meta(ge=0.0, le=1.0)]
 Positive = Annotated[float, Meta(gt=0.0)]
 Count = Annotated[int, Meta(ge=1)]
 Port = Annotated[int, Meta(ge=0, le=65535)]
 Line = Annotated[str, Meta(min_length=1)]
+Name = Annotated[
+    str,
+    Meta(
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$",
+        extra={
+            "expected": Text(
+                en="at most 100 letters, digits, dots, hyphens and underscores that begin with a letter or digit",
+                ja="英数字で始まる、英数字・ドット・ハイフン・下線の100文字以内の名前",
+            )
+        },
+    ),
+]
+Digest = Annotated[
+    str,
+    Meta(
+        pattern=r"^(sha256:)?[0-9a-f]{64}$",
+        extra={"expected": Text(en="a SHA-256 of 64 hexadecimal digits", ja="16進数64桁のSHA-256")},
+    ),
+]
+Currency = Annotated[
+    str,
+    Meta(
+        pattern=r"^[A-Z]{3}$",
+        extra={"expected": Text(en="a currency code of three capital letters", ja="大文字3文字の通貨コード")},
+    ),
+]
+ProjectPath = Annotated[str, Meta(min_length=1, extra={"inside": True})]
+"""A file or folder of the project, from the folder of the contract; never outside it."""
 Policy = Literal["reject", "flag", "accept"]
 
 
@@ -26,8 +56,8 @@ class Section(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 class Model(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The model that is to go live."""
 
-    name: Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$")]
-    artifact: Line = "artifact"
+    name: Name
+    artifact: ProjectPath = "artifact"
     owner: Line | None = None
     training_command: tuple[str, ...] = ()
 
@@ -35,9 +65,9 @@ class Model(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
 class Data(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The tables that the model was trained and is judged on (CSV or Parquet)."""
 
-    training: Line | None = None
-    test: Line | None = None
-    production: Line | None = None
+    training: ProjectPath | None = None
+    test: ProjectPath | None = None
+    production: ProjectPath | None = None
     target: Line | None = None
     positive: str | int | bool | None = None
     identifier: Line | None = None
@@ -118,14 +148,14 @@ class Serving(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
 class Infrastructure(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Where the service runs, and for how much traffic."""
 
-    dockerfile: Line | None = None
-    compose: Line | None = None
-    manifests: Line | None = None
-    lock: Line | None = None
+    dockerfile: ProjectPath | None = None
+    compose: ProjectPath | None = None
+    manifests: ProjectPath | None = None
+    lock: ProjectPath | None = None
     peak_per_second: Positive | None = None
     replicas: Count = 1
     monthly_budget: Positive | None = None
-    currency: Annotated[str, Meta(pattern=r"^[A-Z]{3}$")] = "USD"
+    currency: Currency = "USD"
 
 
 class Security(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -168,12 +198,12 @@ class Rollout(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
 class Documents(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The documents that people read before and after the model goes live."""
 
-    folder: Line = "docs"
-    api: Line | None = None
-    model_card: Line | None = None
-    operations: Line | None = None
-    rollback: Line | None = None
-    troubleshooting: Line | None = None
+    folder: ProjectPath = "docs"
+    api: ProjectPath | None = None
+    model_card: ProjectPath | None = None
+    operations: ProjectPath | None = None
+    rollback: ProjectPath | None = None
+    troubleshooting: ProjectPath | None = None
 
 
 class Tests(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -181,7 +211,7 @@ class Tests(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
     unit: tuple[str, ...] = ()
     integration: tuple[str, ...] = ()
-    ab_plan: Line | None = None
+    ab_plan: ProjectPath | None = None
 
 
 class SignOff(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -191,10 +221,10 @@ class SignOff(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
     statement: Line
     author: Line
     reviewer: Line
-    artifact: Line
+    artifact: Digest
     issued: dt.date
     expires: dt.date
-    evidence: Line | None = None
+    evidence: ProjectPath | None = None
 
 
 class Waiver(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):

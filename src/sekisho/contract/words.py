@@ -1,0 +1,357 @@
+"""What each section and key of ``sekisho.toml`` means, and a value that could stand there.
+
+The template, the JSON Schema for editors, the reference pages and the messages of the loader all take their words from
+here. Names are dotted; a section has the name that it has in the file.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from sekisho.text import Text
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+SECTION_WORDS: Final[Mapping[str, Text]] = {
+    "model": Text(en="The model that is to go live.", ja="本番に出すモデル。"),
+    "data": Text(
+        en="The tables that the model was trained on and is judged on: CSV or Parquet.",
+        ja="モデルの学習と評価に使う表 (CSV または Parquet)。",
+    ),
+    "quality": Text(
+        en="How good the model must be. The bound of the confidence interval must meet the threshold, not the point.",
+        ja="モデルに求める品質。点推定ではなく、信頼区間の端が閾値を満たす必要があります。",
+    ),
+    "fairness": Text(
+        en="Which groups must be treated alike, and how alike.", ja="公平に扱うべきグループと、許容できる差。"
+    ),
+    "serving": Text(
+        en="The inference service: Sekisho's own, unless command or url names another.",
+        ja="推論サービス。command または url を指定しなければ Sekisho 自身のサービスを使います。",
+    ),
+    "serving.mapping": Text(
+        en='How to speak to a service that follows none of the known protocols (protocol = "mapping").',
+        ja='既知のプロトコルに従わないサービスとの話し方 (protocol = "mapping" のとき)。',
+    ),
+    "infrastructure": Text(
+        en="Where the service runs, and for how much traffic.", ja="サービスの稼働環境と、想定するトラフィック。"
+    ),
+    "security": Text(
+        en="Who may ask, how often, and what is done with values that the model has never seen.",
+        ja="誰が、どれだけの頻度で使えるか。モデルが見たことのない値をどう扱うか。",
+    ),
+    "monitoring": Text(
+        en="What is written down, and when somebody is called.", ja="何を記録し、どんなときに人を呼ぶか。"
+    ),
+    "rollout": Text(en="How a new version takes over.", ja="新しい版への切り替え方。"),
+    "documents": Text(
+        en="The documents that people read before and after the model goes live.", ja="公開の前後に人が読む文書。"
+    ),
+    "tests": Text(en="The tests of the project itself.", ja="プロジェクト自身のテスト。"),
+    "sign_offs": Text(
+        en="What only a person can state: for one box and one artifact, checked by somebody else, until a day.",
+        ja="人にしか言えないこと。1つの項目と1つの成果物について、別の人の確認を経て、期限付きで述べます。",
+    ),
+    "waivers": Text(
+        en="Leave to go live without one box: whose, why, and until when.",
+        ja="ある項目を満たさずに公開する許可。許可した人、理由、期限を書きます。",
+    ),
+    "not_applicable": Text(
+        en="A box that does not apply to this project, and why.",
+        ja="このプロジェクトには当てはまらない項目と、その理由。",
+    ),
+}
+
+KEY_WORDS: Final[Mapping[str, Text]] = {
+    "format": Text(en="The version of this file's format.", ja="このファイルの書式の版。"),
+    "model.name": Text(en="The name that the artifact is known by.", ja="成果物の名前。"),
+    "model.artifact": Text(
+        en="The folder that sekisho.pack() or `sekisho pack` wrote, or the model file of another tool.",
+        ja="sekisho.pack() または `sekisho pack` が書き出したフォルダー。他のツールのモデルファイルも指定できます。",
+    ),
+    "model.owner": Text(en="Who answers for the model.", ja="モデルの責任者。"),
+    "model.training_command": Text(
+        en="The command that trains the model again, word by word; it runs in this folder.",
+        ja="モデルを学習し直すコマンド。1語ずつ書きます。このフォルダーで実行します。",
+    ),
+    "data.training": Text(en="The rows that the model was trained on.", ja="学習に使った行。"),
+    "data.test": Text(
+        en="The rows that the model is judged on; it must never have seen them.",
+        ja="評価に使う行。モデルが一度も見ていないものに限ります。",
+    ),
+    "data.production": Text(en="A recent sample of what production sends.", ja="本番から最近得たサンプル。"),
+    "data.target": Text(en="The column that holds the true answer.", ja="正解の列。"),
+    "data.positive": Text(
+        en="The answer that counts as positive, where there are two.", ja="二値分類で陽性とみなす値。"
+    ),
+    "data.identifier": Text(
+        en="The column that names a row (a customer, a device); never a feature.",
+        ja="行を識別する列 (顧客や機器など)。特徴量には使いません。",
+    ),
+    "data.time": Text(en="The column that says when a row was observed.", ja="行が観測された時刻の列。"),
+    "data.ignored": Text(en="Columns that are no features.", ja="特徴量として使わない列。"),
+    "quality.metric": Text(
+        en="What is measured, such as roc_auc, accuracy, f1 or rmse.",
+        ja="測る指標。roc_auc、accuracy、f1、rmse など。",
+    ),
+    "quality.threshold": Text(
+        en="The least that will do; the most, where lower is better.",
+        ja="許容できる下限。小さいほど良い指標では上限。",
+    ),
+    "quality.reason": Text(
+        en="Why this metric and this threshold: what does a wrong answer cost?",
+        ja="この指標と閾値を選んだ理由。誤答の代償は何ですか。",
+    ),
+    "quality.confidence": Text(en="The confidence level of every interval.", ja="すべての信頼区間の信頼水準。"),
+    "quality.resamples": Text(
+        en="Bootstrap resamples behind an interval.", ja="信頼区間を求めるブートストラップの反復回数。"
+    ),
+    "quality.smallest_class": Text(
+        en="The fewest test rows that every class must have.", ja="各クラスに必要なテスト行数の下限。"
+    ),
+    "quality.largest_overlap": Text(
+        en="The largest fraction of test rows that may also be training rows.",
+        ja="学習データにも現れるテスト行の割合の上限。",
+    ),
+    "quality.largest_duplication": Text(
+        en="The largest fraction of test rows that may repeat another test row.",
+        ja="テストデータ内で重複する行の割合の上限。",
+    ),
+    "quality.examples": Text(
+        en="Generated edge cases that the model must answer or refuse properly.",
+        ja="自動生成するエッジケースの数。モデルは正しく答えるか、正しく断る必要があります。",
+    ),
+    "quality.seed": Text(
+        en="The seed of everything random, so that a measurement can be repeated.",
+        ja="測定を再現するための乱数シード。",
+    ),
+    "fairness.attributes": Text(en="The columns whose groups are compared.", ja="比較するグループを定める列。"),
+    "fairness.notions": Text(en="What must be alike between groups.", ja="グループの間で揃っているべきもの。"),
+    "fairness.reason": Text(
+        en="Why these attributes and notions, or why no protected attribute applies.",
+        ja="これらの属性と観点を選んだ理由。保護属性がない場合はその理由。",
+    ),
+    "fairness.largest_gap": Text(
+        en="The largest difference between two groups; the bound of its interval must stay below.",
+        ja="グループ間の差の上限。差の信頼区間の上端がこれを下回る必要があります。",
+    ),
+    "fairness.smallest_group": Text(
+        en="Groups with fewer rows are reported, not judged.",
+        ja="この行数に満たないグループは、報告はしますが判定しません。",
+    ),
+    "fairness.proxy_threshold": Text(
+        en="A feature that explains more of a protected attribute than this is named as its proxy.",
+        ja="保護属性をこの割合を超えて説明できる特徴量は、代理変数として報告します。",
+    ),
+    "serving.command": Text(
+        en="The command that starts your own service, word by word; {port} stands for the port.",
+        ja="自前のサービスを起動するコマンド。1語ずつ書きます。{port} はポート番号に置き換わります。",
+    ),
+    "serving.url": Text(
+        en="The address of a service that is running already.", ja="すでに動いているサービスのアドレス。"
+    ),
+    "serving.protocol": Text(
+        en="How the service is spoken to: native, invocations (SageMaker, MLflow) or mapping.",
+        ja="サービスとの話し方。native、invocations (SageMaker・MLflow)、mapping のいずれか。",
+    ),
+    "serving.host": Text(
+        en="The address that Sekisho's own service listens on; others than loopback need authentication.",
+        ja="Sekisho のサービスが待ち受けるアドレス。ループバック以外では認証が必要です。",
+    ),
+    "serving.port": Text(en="Its port; 0 takes a free one.", ja="ポート番号。0 なら空きポートを使います。"),
+    "serving.workers": Text(en="Its worker processes.", ja="ワーカープロセスの数。"),
+    "serving.deadline_ms": Text(
+        en="Milliseconds after which a request is given up.", ja="リクエストを打ち切るまでの時間 (ミリ秒)。"
+    ),
+    "serving.latency_p99_ms": Text(
+        en="Milliseconds that 99 % of the answers must arrive within.",
+        ja="99 % の応答が収まるべき時間 (ミリ秒)。",
+    ),
+    "serving.rate_per_second": Text(
+        en="Requests a second at which the latency must hold.", ja="その応答時間を保つべき1秒あたりのリクエスト数。"
+    ),
+    "serving.load_seconds": Text(en="Seconds that the load test lasts.", ja="負荷試験を続ける時間 (秒)。"),
+    "serving.start_seconds": Text(
+        en="Seconds within which the service must be ready.", ja="サービスが準備完了になるまでの制限時間 (秒)。"
+    ),
+    "serving.maximum_body_bytes": Text(en="The largest request body.", ja="リクエスト本文の最大バイト数。"),
+    "serving.maximum_rows": Text(en="The most rows in one request.", ja="1リクエストの最大行数。"),
+    "serving.mapping.predict": Text(en="The route of a prediction.", ja="予測のパス。"),
+    "serving.mapping.batch": Text(en="The route of a batch.", ja="バッチ予測のパス。"),
+    "serving.mapping.health": Text(en="The route that says whether the service lives.", ja="死活を答えるパス。"),
+    "serving.mapping.ready": Text(en="The route that says whether it can answer.", ja="応答できるかを答えるパス。"),
+    "serving.mapping.metrics": Text(en="The route of the Prometheus metrics.", ja="Prometheus メトリクスのパス。"),
+    "serving.mapping.info": Text(en="The route that describes the model.", ja="モデルの情報を返すパス。"),
+    "serving.mapping.request": Text(
+        en='The JSON body of a prediction; "{features}" stands for the list of values, "{named}" for the object by name.',
+        ja='予測リクエストの JSON 本文。"{features}" は値の配列に、"{named}" は名前付きのオブジェクトに置き換わります。',
+    ),
+    "serving.mapping.label": Text(
+        en="Where the answer stands in the response: keys and indexes joined by dots (result.0.label).",
+        ja="応答の中で答えがある場所。キーと添字をドットでつなぎます (result.0.label)。",
+    ),
+    "serving.mapping.probability": Text(
+        en="Where the probability stands, in the same way.", ja="確率がある場所。書き方は同じです。"
+    ),
+    "infrastructure.dockerfile": Text(en="The Dockerfile that ships.", ja="本番で使う Dockerfile。"),
+    "infrastructure.compose": Text(en="The Compose file that ships.", ja="本番で使う Compose ファイル。"),
+    "infrastructure.manifests": Text(
+        en="The folder of the Kubernetes manifests.", ja="Kubernetes マニフェストのフォルダー。"
+    ),
+    "infrastructure.lock": Text(
+        en="The locked requirements of the service, with hashes; else the artifact's own.",
+        ja="サービスの依存関係を固定したファイル (ハッシュ付き)。なければ成果物のものを使います。",
+    ),
+    "infrastructure.peak_per_second": Text(
+        en="Requests a second at the busiest moment.", ja="最も混む瞬間の1秒あたりのリクエスト数。"
+    ),
+    "infrastructure.replicas": Text(
+        en="How many copies of the service share the traffic.", ja="トラフィックを分け合うサービスの数。"
+    ),
+    "infrastructure.monthly_budget": Text(en="What it may cost a month.", ja="1か月の予算。"),
+    "infrastructure.currency": Text(en="The currency of the budget.", ja="予算の通貨。"),
+    "security.authentication": Text(
+        en='How callers prove who they are; "none" only on loopback or behind a gateway.',
+        ja='呼び出し元の認証方法。"none" はループバックまたはゲートウェイの背後に限ります。',
+    ),
+    "security.key_file": Text(
+        en="The file of the API keys (hashes only); it may lie outside this folder.",
+        ja="API キーのファイル (ハッシュのみ)。このフォルダーの外にも置けます。",
+    ),
+    "security.key_header": Text(en="The header that carries the key.", ja="キーを載せるヘッダー。"),
+    "security.probe_key_variable": Text(
+        en="The environment variable that holds the key for judging a running service.",
+        ja="動作中のサービスを判定するときに使うキーを入れた環境変数。",
+    ),
+    "security.public_routes": Text(en="Routes that need no key.", ja="キーなしで使えるパス。"),
+    "security.rate_limit": Text(
+        en="Requests a second that one key may send.", ja="1つのキーが1秒に送れるリクエスト数。"
+    ),
+    "security.burst": Text(
+        en="Requests that one key may send at once; else one second's worth.",
+        ja="1つのキーが一度に送れるリクエスト数。指定しなければ1秒分。",
+    ),
+    "security.out_of_range": Text(
+        en="What happens to a number outside the range learned from the reference set.",
+        ja="参照データの範囲を外れた数値の扱い。",
+    ),
+    "security.unseen_category": Text(
+        en="What happens to a category that the reference set does not have.",
+        ja="参照データにないカテゴリーの扱い。",
+    ),
+    "monitoring.log_predictions": Text(
+        en="The fraction of predictions that is written to the ledger.", ja="台帳に記録する予測の割合。"
+    ),
+    "monitoring.retention_days": Text(en="Days that a prediction is kept.", ja="予測を保存する日数。"),
+    "monitoring.redacted": Text(en="Features whose values are never written down.", ja="値を記録しない特徴量。"),
+    "monitoring.detector": Text(
+        en="The drift detector of your own service, as module:function; else Sekisho's.",
+        ja="自前のドリフト検出器 (モジュール:関数)。なければ Sekisho のものを使います。",
+    ),
+    "monitoring.window_rows": Text(
+        en="Predictions that one drift report looks at.", ja="ドリフトを1回判定するときに見る予測の数。"
+    ),
+    "monitoring.false_alarms_per_30_days": Text(
+        en="False alarms that the whole system may raise in 30 days.", ja="システム全体で30日間に許す誤警報の数。"
+    ),
+    "monitoring.windows_per_day": Text(en="Drift reports a day.", ja="1日あたりのドリフト判定の回数。"),
+    "monitoring.smallest_effect": Text(
+        en="The smallest change of a distribution that is worth an alarm, from 0 (none) to 1.",
+        ja="警報に値する分布の変化の最小の大きさ。0 (変化なし) から 1 まで。",
+    ),
+    "monitoring.label_delay_days": Text(en="Days until the true answer is known.", ja="正解が判明するまでの日数。"),
+    "monitoring.on_call": Text(
+        en="Who is called, and where: a rota, a channel, an address.", ja="呼び出し先。当番表、チャンネル、連絡先など。"
+    ),
+    "rollout.strategy": Text(en="How traffic moves to a new version.", ja="新しい版へトラフィックを移す方法。"),
+    "rollout.steps": Text(
+        en="The share of the traffic at each step; rising, the last is 1.",
+        ja="各段階で新しい版に流す割合。昇順で、最後は 1。",
+    ),
+    "rollout.largest_loss": Text(
+        en="The largest fraction of requests that a bad version may hurt before it is taken back.",
+        ja="悪い版を引き戻すまでに影響を受けてよいリクエストの割合。",
+    ),
+    "documents.folder": Text(en="Where generated documents go.", ja="生成した文書の置き場所。"),
+    "documents.api": Text(en="The description of the API (OpenAPI).", ja="API の記述 (OpenAPI)。"),
+    "documents.model_card": Text(en="The model card.", ja="モデルカード。"),
+    "documents.operations": Text(en="How to operate the service.", ja="運用手順書。"),
+    "documents.rollback": Text(en="How to go back to the version before.", ja="前の版へ戻す手順書。"),
+    "documents.troubleshooting": Text(en="What to do when something is wrong.", ja="トラブル対応の手引き。"),
+    "tests.unit": Text(
+        en="The command that runs the unit tests, word by word.", ja="単体テストを実行するコマンド。1語ずつ書きます。"
+    ),
+    "tests.integration": Text(
+        en="The command that runs the integration tests, word by word.",
+        ja="結合テストを実行するコマンド。1語ずつ書きます。",
+    ),
+    "tests.ab_plan": Text(en="The plan of the A/B test.", ja="A/B テストの計画書。"),
+    "sign_offs.box": Text(en="The box that it speaks of.", ja="対象の項目。"),
+    "sign_offs.statement": Text(en="What is stated, in one sentence.", ja="述べる内容を1文で。"),
+    "sign_offs.author": Text(en="Who states it.", ja="述べる人。"),
+    "sign_offs.reviewer": Text(en="Who has checked it; not the author.", ja="確認した人。述べた人とは別の人。"),
+    "sign_offs.artifact": Text(
+        en="The digest of the artifact that it speaks of (`sekisho inspect` shows it).",
+        ja="対象の成果物のダイジェスト (`sekisho inspect` で表示できます)。",
+    ),
+    "sign_offs.issued": Text(en="The day it was stated.", ja="述べた日。"),
+    "sign_offs.expires": Text(en="The last day on which it counts.", ja="有効な最後の日。"),
+    "sign_offs.evidence": Text(en="A file that backs it up.", ja="裏付けとなるファイル。"),
+    "waivers.box": Text(en="The box that is waived.", ja="免除する項目。"),
+    "waivers.reason": Text(en="Why it can wait.", ja="後回しにできる理由。"),
+    "waivers.owner": Text(en="Who gave leave.", ja="許可した人。"),
+    "waivers.expires": Text(en="The last day on which it counts.", ja="有効な最後の日。"),
+    "not_applicable.box": Text(en="The box that does not apply.", ja="当てはまらない項目。"),
+    "not_applicable.reason": Text(en="Why it does not.", ja="当てはまらない理由。"),
+    "not_applicable.owner": Text(en="Who says so.", ja="そう判断した人。"),
+}
+
+EXAMPLES: Final[Mapping[str, object]] = {
+    "model.name": "credit-risk",
+    "model.owner": "risk-team@example.com",
+    "model.training_command": ["python", "train.py"],
+    "data.training": "data/train.parquet",
+    "data.test": "data/test.parquet",
+    "data.production": "data/recent.parquet",
+    "data.target": "defaulted",
+    "data.positive": 1,
+    "data.identifier": "customer_id",
+    "data.time": "observed_at",
+    "data.ignored": ["comment"],
+    "quality.metric": "roc_auc",
+    "quality.threshold": 0.8,
+    "quality.reason": "A missed default costs about ten times a refused good customer",
+    "fairness.attributes": ["sex", "age_group"],
+    "fairness.reason": "Lending law protects these groups",
+    "serving.command": ["uvicorn", "service:app", "--port", "{port}"],
+    "serving.url": "http://127.0.0.1:8000",
+    "serving.latency_p99_ms": 50.0,
+    "serving.rate_per_second": 100.0,
+    "serving.mapping.batch": "/predict_batch",
+    "serving.mapping.ready": "/ready",
+    "serving.mapping.info": "/model",
+    "serving.mapping.probability": "probability",
+    "infrastructure.dockerfile": "Dockerfile",
+    "infrastructure.compose": "compose.yaml",
+    "infrastructure.manifests": "kubernetes",
+    "infrastructure.lock": "requirements.lock",
+    "infrastructure.peak_per_second": 200.0,
+    "infrastructure.monthly_budget": 300.0,
+    "security.key_file": "/run/secrets/sekisho-keys",
+    "security.rate_limit": 100.0,
+    "security.burst": 200,
+    "monitoring.redacted": ["income"],
+    "monitoring.detector": "monitoring:detect_drift",
+    "monitoring.label_delay_days": 30.0,
+    "monitoring.on_call": "#ml-on-call",
+    "rollout.strategy": "canary",
+    "documents.api": "docs/openapi.json",
+    "documents.model_card": "docs/model-card.md",
+    "documents.operations": "docs/operations.md",
+    "documents.rollback": "docs/rollback.md",
+    "documents.troubleshooting": "docs/troubleshooting.md",
+    "tests.unit": ["pytest", "tests/unit"],
+    "tests.integration": ["pytest", "tests/integration"],
+    "tests.ab_plan": "docs/ab-plan.toml",
+}
