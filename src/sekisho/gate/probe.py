@@ -25,11 +25,23 @@ from sekisho.gate.check import Need, needs_of
 from sekisho.text import Text
 
 
+class Cancelled(BaseException):
+    """Nobody waits for this measurement any more: clean up and let it through.
+
+    Not an :class:`Exception`, so that a probe that catches what its model or service raises does not catch this too.
+    """
+
+
 class Progress:
     """Where a probe says how far it is. This one is silent; the runner injects one that is shown."""
 
     def advance(self, fraction: float) -> None:
-        """Say that ``fraction`` (0 to 1) of the measurement is done."""
+        """Say that ``fraction`` (0 to 1) of the measurement is done.
+
+        Raises:
+            Cancelled: The measurement was interrupted, or took too long. Calling often makes it end soon.
+
+        """
 
 
 @dataclass(frozen=True, slots=True)
