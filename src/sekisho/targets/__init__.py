@@ -1,1 +1,1 @@
-"""Shelf: where a model runs."""
+"""Shelf: where a service runs. Each unit renders the files of one target, or deploys to it."""
