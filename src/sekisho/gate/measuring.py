@@ -71,6 +71,7 @@ class Measuring:
         self._finished: queue.SimpleQueue[Task] = queue.SimpleQueue()
         self._running: dict[Task, tuple[Maker, dt.datetime]] = {}
         self._held: list[HeldTask] = []
+        self._left_behind: list[Task] = []
 
     def __enter__(self) -> Self:
         return self
@@ -81,13 +82,14 @@ class Measuring:
         with (
             contextlib.ExitStack() as stack
         ):  # unwound in reverse: first the running, then the resources, last the rest
-            for task in self._running:
-                stack.callback(task.end)
+            working, grace = (*self._running, *self._left_behind), min(GRACE, self._patience)
+            for task in working:
+                stack.callback(task.end, grace)
             for held in self._held:
                 stack.callback(_close, held)
-            for task in self._running:
-                stack.callback(task.wait, GRACE)
-            for task in self._running:
+            for task in working:
+                stack.callback(task.wait, grace)
+            for task in working:
                 task.cancel()
 
     def run(self) -> Mapping[type, Outcome]:
@@ -194,8 +196,10 @@ class Measuring:
     def _give_up(self, task: Task) -> Maker:
         maker, _ = self._running.pop(task)
         log.debug("%s made no progress for too long and is stopped", maker.id)
-        if not task.end(min(GRACE, self._patience)):
+        task.cancel()
+        if not task.wait(min(GRACE, self._patience)):
             log.debug("%s does not stop; it is left behind", maker.id)
+            self._left_behind.append(task)
         limit = self._limit(maker) if isinstance(maker, Probe) else 10 * self._patience
         self._settle(maker, overran(maker.id, limit), End.ABSENT)
         return maker

@@ -1,8 +1,8 @@
 """Work on a thread of its own that can be given up.
 
 A probe may hang in a library that never returns. Python cannot end a thread, so a task that overruns is cancelled (its
-:class:`~sekisho.gate.probe.Progress` raises at the next report, and the child processes that its thread started are
-ended) and, if that does not help, left behind as a daemon thread that dies with the process.
+:class:`~sekisho.gate.probe.Progress` raises at the next report) and, if that does not help, left behind until the run is
+over, when the child processes that its thread started are ended too. It is a daemon thread and dies with the process.
 """
 
 from __future__ import annotations
@@ -94,13 +94,13 @@ class Task:
         return not self._thread.is_alive()
 
     def cancel(self) -> None:
-        """Ask the work and the child processes of its thread to end, without waiting."""
+        """Ask the work to end, without waiting; its child processes, which others may be using, go on."""
         self._cancelled.set()
-        self._signal_children(signal.SIGTERM)
 
     def end(self, grace: float = GRACE) -> bool:
-        """Cancel, wait, kill the child processes, wait again, and return whether the thread has ended."""
+        """End the work and the child processes of its thread as far as can be done, and return whether it has ended."""
         self.cancel()
+        self._signal_children(signal.SIGTERM)
         if self.wait(grace):
             return True
         self._signal_children(signal.SIGKILL)

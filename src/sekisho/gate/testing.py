@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-
 import msgspec
 
 from sekisho.contract.sections import Contract
 from sekisho.gate.check import Check, Example
-from sekisho.gate.runner import judge
 from sekisho.gate.outcome import Present
+from sekisho.gate.runner import judge
 from sekisho.gate.verdict import Verdict
 
 EXAMPLE_DIGEST = "sha256:" + "0" * 64
@@ -47,5 +45,8 @@ def judge_example(check: Check, example: Example) -> Verdict:
                 f"{check.id}: the example gives {type(value).__qualname__} for {name}: {need.kind.__qualname__}"
             )
     kinds = (need.kind for need in check.needs.values())
-    given = {kind: Present(value=value) for kind, value in zip(kinds, example.arguments, strict=True)}
-    return judge(check, {kind: value for kind, value in given.items()})
+    return judge(check, dict(zip(kinds, map(_present, example.arguments), strict=True)))
+
+
+def _present(value: object) -> Present:
+    return Present(value=value)
