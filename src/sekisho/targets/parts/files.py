@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from sekisho.errors import TargetError, WrongUse
+from sekisho.files import write_atomically
 from sekisho.text import Text
 
 if TYPE_CHECKING:
@@ -122,7 +123,7 @@ def write_files(folder: Path, kind: str, artifact: str, files: Sequence[Generate
         for path in stale:
             (folder / path).unlink(missing_ok=True)
         kinds = record.kinds | {kind: Written(artifact=artifact, files=wanted)}
-        _write_atomically(folder / RECORD_NAME, _encoded(Record(kinds=dict(sorted(kinds.items())))))
+        write_atomically(folder / RECORD_NAME, _encoded(Record(kinds=dict(sorted(kinds.items())))))
     except OSError as error:
         raise _unwritable(folder, error) from error
     return Outcome(
@@ -231,19 +232,6 @@ def _read_record(path: Path) -> Record:
 
 def _encoded(record: Record) -> bytes:
     return msgspec.json.format(msgspec.json.encode(record), indent=2) + b"\n"
-
-
-def _write_atomically(path: Path, content: bytes) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=".sekisho-")
-    temporary = Path(name)
-    try:
-        with os.fdopen(handle, "wb") as stream:
-            stream.write(content)
-        temporary.chmod(0o644)
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def _unwritable(folder: Path, error: OSError) -> TargetError:

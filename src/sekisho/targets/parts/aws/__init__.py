@@ -1,0 +1,1 @@
+"""What a deployment to Amazon SageMaker is made of: the model package, the requests, the policies and the client."""
