@@ -20,7 +20,8 @@ from sekisho import __version__
 from sekisho.cli.failures import fault, missing_library, system_failure
 from sekisho.cli.help import HelpContext, speak
 from sekisho.cli.streams import complain, let_go_of_output, reader_is_gone, speak_utf8
-from sekisho.cli.usage import nearest, usage_error
+from sekisho.cli.usage import usage_error
+from sekisho.contract.nearest import nearest
 from sekisho.errors import SekishoError, WrongUse
 from sekisho.text import LANGUAGES, Language, Text, set_language
 
@@ -140,7 +141,7 @@ def _language(name: str) -> Language:
     for known in LANGUAGES:
         if name == known:
             return known
-    close = nearest(name.lower(), list(LANGUAGES)) or " / ".join(LANGUAGES)
+    close = nearest(name, LANGUAGES) or " / ".join(LANGUAGES)
     raise WrongUse(
         Text(en=f"--lang: there is no language {name!r} here", ja=f"--lang: 言語 {name!r} には対応していません"),
         Text(en=f"use --lang {close}", ja=f"--lang {close} を指定してください"),

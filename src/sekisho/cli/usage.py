@@ -6,12 +6,12 @@ the sentences of its types are matched and said again, and one that is not known
 
 from __future__ import annotations
 
-import difflib
 import re
 from typing import Final
 
 import click
 
+from sekisho.contract.nearest import nearest
 from sekisho.errors import WrongUse
 from sekisho.text import Text, verbatim
 
@@ -51,11 +51,6 @@ def usage_error(error: click.ClickException) -> WrongUse:
     return WrongUse(_what(error, context), _remedy(error, context))
 
 
-def nearest(name: str, names: list[str]) -> str | None:
-    """Return the one of ``names`` that is most like ``name``, if one is like it at all."""
-    return next(iter(difflib.get_close_matches(name, names, n=1)), None)
-
-
 def _what(error: click.ClickException, context: click.Context | None) -> Text:
     if isinstance(error, click.NoSuchOption):
         return Text(en=f"there is no option {error.option_name}", ja=f"オプション {error.option_name} はありません")
@@ -75,7 +70,7 @@ def _what(error: click.ClickException, context: click.Context | None) -> Text:
 def _remedy(error: click.ClickException, context: click.Context | None) -> Text:
     close: str | None = None
     if isinstance(error, click.NoSuchOption):
-        close = nearest(error.option_name, list(error.possibilities or ()))
+        close = nearest(error.option_name, error.possibilities or ())
     name = _command_name(error)
     if name is not None and context is not None and isinstance(context.command, click.Group):
         close = nearest(name, context.command.list_commands(context))

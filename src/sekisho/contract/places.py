@@ -48,6 +48,12 @@ def statements(text: str) -> list[tuple[Place, int]]:
     return _Scanner(text).scan()
 
 
+def dotted(place: Place) -> str:
+    """Return a place as people write it: ``waivers[0].box``."""
+    parts = (f"[{part}]" if isinstance(part, int) else f".{part}" for part in place)
+    return "".join(parts).removeprefix(".")
+
+
 class _Scanner:
     """Reads one document from front to back; ``at`` is the index of the next character."""
 

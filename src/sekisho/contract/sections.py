@@ -44,7 +44,16 @@ Currency = Annotated[
         extra={"expected": Text(en="a currency code of three capital letters", ja="大文字3文字の通貨コード")},
     ),
 ]
-ProjectPath = Annotated[str, Meta(min_length=1, extra={"inside": True})]
+ProjectPath = Annotated[
+    str,
+    Meta(
+        min_length=1,
+        extra={
+            "inside": True,
+            "expected": Text(en="a path inside the project's folder", ja="プロジェクトのフォルダー内のパス"),
+        },
+    ),
+]
 """A file or folder of the project, from the folder of the contract; never outside it."""
 Policy = Literal["reject", "flag", "accept"]
 

@@ -6,6 +6,7 @@ here. Names are dotted; a section has the name that it has in the file.
 
 from __future__ import annotations
 
+import datetime as dt
 from typing import TYPE_CHECKING, Final
 
 from sekisho.text import Text
@@ -321,9 +322,12 @@ EXAMPLES: Final[Mapping[str, object]] = {
     "data.ignored": ["comment"],
     "quality.metric": "roc_auc",
     "quality.threshold": 0.8,
-    "quality.reason": "A missed default costs about ten times a refused good customer",
+    "quality.reason": Text(
+        en="A missed default costs about ten times as much as a good customer refused",
+        ja="延滞の見逃しは、優良顧客を断る損失の約10倍になるため",
+    ),
     "fairness.attributes": ["sex", "age_group"],
-    "fairness.reason": "Lending law protects these groups",
+    "fairness.reason": Text(en="Lending law protects these groups", ja="貸付に関する法令が保護する属性のため"),
     "serving.command": ["uvicorn", "service:app", "--port", "{port}"],
     "serving.url": "http://127.0.0.1:8000",
     "serving.latency_p99_ms": 50.0,
@@ -354,4 +358,28 @@ EXAMPLES: Final[Mapping[str, object]] = {
     "tests.unit": ["pytest", "tests/unit"],
     "tests.integration": ["pytest", "tests/integration"],
     "tests.ab_plan": "docs/ab-plan.toml",
+    "sign_offs.box": "monitoring/alerts",
+    "sign_offs.statement": Text(
+        en="The rota was paged on 2027-01-08 and answered within five minutes",
+        ja="2027-01-08 に当番を呼び出し、5分以内に応答を得た",
+    ),
+    "sign_offs.author": "aoi@example.com",
+    "sign_offs.reviewer": "ren@example.com",
+    "sign_offs.artifact": "0123456789abcdef" * 4,
+    "sign_offs.issued": dt.date(2027, 1, 8),
+    "sign_offs.expires": dt.date(2027, 7, 8),
+    "sign_offs.evidence": "docs/paging-drill.md",
+    "waivers.box": "infrastructure/autoscaling",
+    "waivers.reason": Text(
+        en="One replica carries ten times the expected traffic", ja="1台で想定の10倍のトラフィックを処理できるため"
+    ),
+    "waivers.owner": "ren@example.com",
+    "waivers.expires": dt.date(2027, 3, 31),
+    "not_applicable.box": "testing/ab-plan",
+    "not_applicable.reason": Text(
+        en="The model only sorts an internal queue; there is no second arm to compare with",
+        ja="社内の処理順を並べ替えるだけで、比べる対象がないため",
+    ),
+    "not_applicable.owner": "ren@example.com",
 }
+"""A value that could stand where the default is nothing."""
