@@ -631,9 +631,3 @@ def test_a_box_that_does_not_apply_is_not_measured(tmp_path: Path) -> None:
     assert report.item(BOX).status is Status.NOT_APPLICABLE
     assert "batch only" in report.item(BOX).verdict.summary.ja
     assert report.passed
-
-
-def test_a_statement_on_a_box_that_does_not_exist_is_reported(tmp_path: Path) -> None:
-    waiver = {"box": "security/typo", "reason": "r", "owner": "o", "expires": "2999-01-01"}
-    report = run_gate(project_with(tmp_path, waivers=[waiver]), ids=[BOX], units=measured())
-    assert "security/typo" in report.warnings[0].en

@@ -11,6 +11,7 @@ from typing import Any, Final, Literal
 import msgspec
 
 from sekisho import __version__
+from sekisho.contract.sections import Contract
 from sekisho.gate.check import SECTIONS
 from sekisho.gate.evidence import Evidence
 from sekisho.gate.report_table import html_table
@@ -82,6 +83,7 @@ class Report:
         model: The name of the model.
         artifact: The SHA-256 that the artifact is known by; ``None``: there is none.
         contract: The SHA-256 of the contract.
+        terms: The contract itself.
         items: One a box, in the order of the checklist.
         evidence: All evidence of the run, by id.
         generated_at: RFC 3339, UTC.
@@ -89,13 +91,14 @@ class Report:
         machine: Facts about the machine that judged.
         complete: Whether all boxes were judged, not a choice of them.
         service: The address of the service that was judged instead of starting one.
-        warnings: What somebody should look into: changed evidence, a waiver for a box that does not exist.
+        warnings: What somebody should look into: evidence that was changed by another hand.
 
     """
 
     model: str
     artifact: str | None
     contract: str
+    terms: Contract
     items: tuple[Item, ...]
     evidence: Mapping[str, Evidence[Any]]
     generated_at: str

@@ -105,6 +105,7 @@ def run_gate(
         model=contract.model.name,
         artifact=artifact,
         contract=project.digest,
+        terms=contract,
         items=tuple(items),
         evidence={each.id: each for each in _all_evidence(outcomes)},
         generated_at=now.isoformat(timespec="seconds").replace("+00:00", "Z"),
@@ -112,7 +113,7 @@ def run_gate(
         machine=keeper.machine,
         complete=set(chosen) == set(known),
         service=contract.serving.url,
-        warnings=(*keeper.warnings, *_stray_statements(contract, known)),
+        warnings=tuple(keeper.warnings),
     )
 
 
@@ -229,15 +230,3 @@ def _all_evidence(outcomes: Mapping[type, Outcome]) -> Iterator[Evidence[Any]]:
     for outcome in outcomes.values():
         if isinstance(outcome, Present) and outcome.evidence is not None:
             yield outcome.evidence
-
-
-def _stray_statements(contract: Contract, known: Sequence[str]) -> Iterator[Text]:
-    """Yield a warning for each waiver, sign-off or exemption of a box that does not exist."""
-    waived = (each.box for each in contract.waivers)
-    signed = (each.box for each in contract.sign_offs)
-    exempt = (each.box for each in contract.not_applicable)
-    for box in sorted({*waived, *signed, *exempt} - set(known)):
-        yield Text(
-            en=f"the contract speaks of the box {box}, which does not exist",
-            ja=f"契約に書かれた項目 {box} は存在しません",
-        )

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import difflib
 import fnmatch
 from collections.abc import Iterable, Sequence
 
 from sekisho.contract.boxes import BOXES
+from sekisho.contract.nearest import nearest
 from sekisho.errors import NotFound
 from sekisho.gate.check import SECTIONS
 from sekisho.text import Text
@@ -48,15 +48,9 @@ def select(wanted: Sequence[str] | None, known: Sequence[str]) -> tuple[str, ...
 
 def _no_such_box(word: str, known: Sequence[str]) -> NotFound:
     shown = " ".join(word.split())[:80]
-    words = {id_.partition("/")[2]: id_ for id_ in reversed(known)} | {id_: id_ for id_ in (*known, *SECTIONS)}
-    nearest = difflib.get_close_matches(shown, words, n=1, cutoff=0.4)
-    if nearest:
-        hint = words[nearest[0]]
-        remedy = Text(en=f"did you mean {hint}?", ja=f"{hint} のことですか?")
-    else:
-        sections = ", ".join(SECTIONS)
-        remedy = Text(
-            en=f"name a box or one of the sections {sections}",
-            ja=f"項目の ID か、セクション名（{sections}）を指定してください",
-        )
+    by_name = {id_.partition("/")[2]: id_ for id_ in reversed(known)} | {id_: id_ for id_ in (*known, *SECTIONS)}
+    close = nearest(shown, by_name)
+    remedy = Text(en="`sekisho explain` lists every box", ja="`sekisho explain` で項目の一覧を確認してください")
+    if close is not None:
+        remedy = Text(en=f"did you mean {by_name[close]}?", ja=f"{by_name[close]} のことですか?")
     return NotFound(Text(en=f"no box is named {shown!r}", ja=f"{shown!r} という項目はありません"), remedy)

@@ -1,0 +1,400 @@
+"""Small charts as SVG that belongs to the page it stands in: its colours, its font, its language.
+
+Matplotlib lays a chart out; text stays text. Colours are written as names of the page's own (``var(--ink)``), so a chart
+follows the page into the dark. Every label is data: nothing in it is markup or mathematics.
+"""
+
+from __future__ import annotations
+
+import io
+import math
+import re
+import unicodedata
+import warnings
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from sekisho.errors import MissingExtra
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+WIDTH: Final = 430.0
+"""Of a chart, in pixels: wide enough for labels and values, narrow enough for a telephone."""
+ROW: Final = 26.0
+TEXT: Final = 11.0
+
+INK: Final = "#010001"
+MUTED: Final = "#020002"
+FAINT: Final = "#030003"
+GOOD: Final = "#040004"
+BAD: Final = "#050005"
+_PAGE_COLOURS: Final = {
+    INK: "var(--ink)",
+    MUTED: "var(--muted)",
+    FAINT: "var(--line)",
+    GOOD: "var(--holds)",
+    BAD: "var(--breaks)",
+}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Mark:
+    """One row of a chart.
+
+    Attributes:
+        label: What it is.
+        value: The figure.
+        low: The lower end of its interval; ``None`` without one.
+        high: The upper end.
+        holds: Whether it meets what is required; ``None`` where nothing is.
+        note: A few words after the figure.
+
+    """
+
+    label: str
+    value: float
+    low: float | None = None
+    high: float | None = None
+    holds: bool | None = None
+    note: str = ""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Limit:
+    """A line that a figure must reach, or stay below.
+
+    Attributes:
+        value: Where it stands.
+        label: What it is, in a few words.
+
+    """
+
+    value: float
+    label: str
+
+
+def intervals(
+    marks: Sequence[Mark],
+    *,
+    limits: Sequence[Limit] = (),
+    show: Callable[[float], str] | None = None,
+    bounds: tuple[float | None, float | None] = (None, None),
+) -> str:
+    """Return a chart with a point and its interval a row.
+
+    Args:
+        marks: At least one, from top to bottom.
+        limits: Upright lines.
+        show: How a figure is written; three significant digits by default.
+        bounds: The ends of the scale; by default it holds all figures and limits.
+
+    """
+    show = show or digits
+
+    def draw(axes: Axes) -> None:
+        for place, mark in enumerate(marks):
+            colour = _colour(mark.holds)
+            if mark.low is not None and mark.high is not None:
+                axes.plot(
+                    [mark.low, mark.high],
+                    [place, place],
+                    color=colour,
+                    linewidth=3.0,
+                    solid_capstyle="round",
+                    alpha=0.45,
+                )
+            axes.plot([mark.value], [place], marker="o", markersize=7.0, color=colour, markeredgewidth=0)
+
+    reach = [figure for mark in marks for figure in (mark.value, mark.low, mark.high) if figure is not None]
+    return _rows(marks, draw, limits=limits, show=show, scale=_scale(reach, limits, bounds))
+
+
+def bars(
+    marks: Sequence[Mark],
+    *,
+    limits: Sequence[Limit] = (),
+    show: Callable[[float], str] | None = None,
+    most: float | None = None,
+) -> str:
+    """Return a chart with a bar from zero a row.
+
+    Args:
+        marks: At least one, from top to bottom.
+        limits: Upright lines.
+        show: How a figure is written; three significant digits by default.
+        most: The right end of the scale; by default it holds all figures and limits.
+
+    """
+    show = show or digits
+
+    def draw(axes: Axes) -> None:
+        for place, mark in enumerate(marks):
+            axes.barh(place, mark.value, height=0.5, color=_colour(mark.holds), linewidth=0)
+            if mark.low is not None and mark.high is not None:
+                axes.plot([mark.low, mark.high], [place, place], color=INK, linewidth=1.2, solid_capstyle="butt")
+
+    reach = [figure for mark in marks for figure in (mark.value, mark.high) if figure is not None]
+    return _rows(marks, draw, limits=limits, show=show, scale=_scale([0.0, *reach], limits, (0.0, most)))
+
+
+def distribution(
+    quantiles: Sequence[float],
+    *,
+    interval: tuple[float, float],
+    limits: Sequence[Limit] = (),
+    holds: bool | None = None,
+) -> str:
+    """Return the shape of a distribution with its interval shaded, from equally spaced quantiles.
+
+    Args:
+        quantiles: From 0 to 100 %, rising.
+        interval: What is shaded.
+        limits: Upright lines.
+        holds: Whether the interval meets what is required.
+
+    """
+    centres, heights = _density(quantiles)
+    colour = _colour(holds)
+
+    def draw(axes: Axes) -> None:
+        axes.fill_between(centres, heights, color=colour, alpha=0.18, linewidth=0)
+        axes.plot(centres, heights, color=colour, linewidth=1.4)
+        axes.plot(interval, [-0.16, -0.16], color=colour, linewidth=3.0, solid_capstyle="round", alpha=0.45)
+        for end, side, shift in ((interval[0], "right", -7), (interval[1], "left", 7)):
+            axes.annotate(
+                digits(end),
+                (end, -0.16),
+                xytext=(shift, 0),
+                textcoords="offset points",
+                color=INK,
+                ha=side,
+                va="center",
+                fontsize=TEXT,
+            )
+        axes.set_ylim(-0.3, 1.1)
+        axes.set_yticks([])
+
+    return _chart(draw, height=130.0, limits=limits, scale=_scale(list(quantiles), limits, (None, None)))
+
+
+def percentiles(points: Sequence[tuple[float, float]], *, limits: Sequence[Limit] = (), unit: str) -> str:
+    """Return how a figure grows towards its worst cases: percentiles on a scale of nines.
+
+    Args:
+        points: Percentile (0 to 100, exclusive) and figure, rising.
+        limits: Lying lines.
+        unit: Of the figures.
+
+    """
+    places = [(-math.log10(1 - percentile / 100), figure) for percentile, figure in points]
+    ticks = [(50.0, "p50"), (90.0, "p90"), (99.0, "p99"), (99.9, "p99.9"), (99.99, "p99.99")]
+
+    def draw(axes: Axes) -> None:
+        axes.plot(*zip(*places, strict=True), color=GOOD, linewidth=1.8)
+        for limit in limits:
+            axes.axhline(limit.value, color=INK, linewidth=1.0, dashes=(4, 3))
+            axes.text(places[0][0], limit.value, _plain(limit.label), color=INK, ha="left", va="bottom", fontsize=TEXT)
+        for percentile, _ in ticks:
+            known = [figure for place, figure in points if math.isclose(place, percentile)]
+            if known:
+                place = -math.log10(1 - percentile / 100)
+                axes.plot([place], known, marker="o", markersize=6.0, color=GOOD, markeredgewidth=0)
+                axes.text(
+                    place, known[0], f"{digits(known[0])} {unit}", color=INK, ha="right", va="bottom", fontsize=TEXT
+                )
+        shown = [(-math.log10(1 - p / 100), name) for p, name in ticks if p <= points[-1][0]]
+        axes.set_xticks([place for place, _ in shown], [name for _, name in shown])
+        axes.set_ylim(0.0, 1.25 * max([figure for _, figure in points] + [limit.value for limit in limits]))
+        axes.yaxis.set_major_formatter(lambda figure, _: f"{figure:g}")
+
+    return _chart(draw, height=190.0, scale=(places[0][0] - 0.2, places[-1][0] + 0.1))
+
+
+def digits(figure: float) -> str:
+    """Return a figure with three significant digits, never in powers of ten where a person would not write them so."""
+    if figure == 0 or not math.isfinite(figure):
+        return f"{figure:g}"
+    if 1e-3 <= abs(figure) < 1e6:
+        places = max(0, 2 - math.floor(math.log10(abs(figure))))
+        return f"{figure:,.{places}f}"
+    return f"{figure:.2e}"
+
+
+def percent(share: float) -> str:
+    """Return a share as per cent."""
+    return f"{100 * share:.1f} %"
+
+
+def _rows(
+    marks: Sequence[Mark],
+    draw: Callable[[Axes], None],
+    *,
+    limits: Sequence[Limit],
+    show: Callable[[float], str],
+    scale: tuple[float, float],
+) -> str:
+    left = min(150.0, 12.0 + max(_width(mark.label) for mark in marks))
+    values = [f"{show(mark.value)} {mark.note}".strip() for mark in marks]
+    right = min(130.0, 14.0 + max(_width(value) for value in values))
+
+    def draw_rows(axes: Axes) -> None:
+        draw(axes)
+        for place, (mark, value) in enumerate(zip(marks, values, strict=True)):
+            beside = axes.get_yaxis_transform()
+            axes.text(
+                -0.02,
+                place,
+                _cut(mark.label, left - 10.0),
+                transform=beside,
+                color=INK,
+                ha="right",
+                va="center",
+                fontsize=TEXT,
+            )
+            axes.text(
+                1.03,
+                place,
+                _plain(value),
+                transform=beside,
+                color=_text_colour(mark.holds),
+                ha="left",
+                va="center",
+                fontsize=TEXT,
+            )
+        axes.set_ylim(len(marks) - 0.5, -0.5)
+        axes.set_yticks([])
+        axes.xaxis.set_major_formatter(lambda figure, _: show(figure).replace(".0 %", " %"))
+
+    return _chart(draw_rows, height=ROW * len(marks), left=left, right=right, limits=limits, scale=scale)
+
+
+def _chart(
+    draw: Callable[[Axes], None],
+    *,
+    height: float,
+    scale: tuple[float, float],
+    limits: Sequence[Limit] = (),
+    left: float = 44.0,
+    right: float = 24.0,
+) -> str:
+    """Return the SVG of what ``draw`` puts on axes of ``height`` pixels with labelled upright ``limits`` above."""
+    try:
+        import matplotlib as mpl
+        from matplotlib.figure import Figure
+        from matplotlib.ticker import MaxNLocator
+    except ModuleNotFoundError:
+        raise MissingExtra("matplotlib", "check") from None
+    above, below = (20.0 if limits else 8.0), 24.0
+    whole = height + above + below
+    with (
+        mpl.rc_context({"svg.fonttype": "none", "svg.hashsalt": "sekisho", "text.parse_math": False}),
+        warnings.catch_warnings(),
+    ):
+        warnings.simplefilter("ignore")  # the page's font has the glyphs that Matplotlib's may lack
+        figure = Figure(figsize=(WIDTH / 72, whole / 72), dpi=72, facecolor="none")
+        axes = figure.add_axes((left / WIDTH, below / whole, (WIDTH - left - right) / WIDTH, height / whole))
+        axes.set_facecolor("none")
+        axes.set_xlim(scale)
+        axes.xaxis.set_major_locator(MaxNLocator(4))
+        draw(axes)
+        for limit in limits:
+            _upright(axes, limit, width=WIDTH - left - right)
+        axes.tick_params(length=0, labelsize=TEXT - 1, labelcolor=MUTED)
+        axes.grid(visible=True, color=FAINT, linewidth=0.7)
+        axes.set_axisbelow(True)
+        for spine in axes.spines.values():
+            spine.set_visible(False)
+        drawn = io.StringIO()
+        figure.savefig(drawn, format="svg", metadata={"Date": None}, transparent=True)
+    return _of_the_page(drawn.getvalue())
+
+
+def _upright(axes: Axes, limit: Limit, *, width: float) -> None:
+    """Draw a limit with its label above, centred where there is room."""
+    axes.axvline(limit.value, color=INK, linewidth=1.0, dashes=(4, 3))
+    low, high = axes.get_xlim()
+    place, half = width * (limit.value - low) / (high - low), _width(limit.label) / 2
+    side = "left" if place < half else "right" if width - place < half else "center"
+    shift = {"left": -place, "right": width - place, "center": 0.0}[side]
+    axes.annotate(
+        _plain(limit.label),
+        (limit.value, 1.0),
+        xycoords=axes.get_xaxis_transform(),
+        xytext=(shift, 5),
+        textcoords="offset points",
+        color=INK,
+        ha=side,
+        va="bottom",
+        fontsize=TEXT,
+    )
+
+
+def _of_the_page(svg: str) -> str:
+    """Return an SVG file as an element that takes colours and font from the page around it."""
+    element = svg[svg.index("<svg") :]
+    element = re.sub(r"\s*<metadata>.*?</metadata>", "", element, flags=re.DOTALL)
+    element = re.sub(r"\s*<defs>\s*<style.*?</style>\s*</defs>", "", element, flags=re.DOTALL)
+    element = re.sub(r" font-family: [^;\"]*;", "", element)
+    element = re.sub(
+        r' id="(?:figure|axes|patch|line2d|text|matplotlib\.axis|xtick|ytick|FillBetween\w*)_?\d*"', "", element
+    )
+    element = re.sub(r' width="[^"]*" height="[^"]*"', ' role="img"', element, count=1)
+    for colour, name in _PAGE_COLOURS.items():
+        element = element.replace(colour, name)
+    return "\n".join(line.strip() for line in element.splitlines() if line.strip())
+
+
+def _colour(holds: bool | None) -> str:
+    return BAD if holds is False else GOOD
+
+
+def _text_colour(holds: bool | None) -> str:
+    return BAD if holds is False else INK
+
+
+def _scale(
+    figures: Sequence[float], limits: Sequence[Limit], bounds: tuple[float | None, float | None]
+) -> tuple[float, float]:
+    reach = [figure for figure in (*figures, *(limit.value for limit in limits)) if math.isfinite(figure)]
+    low, high = min(reach), max(reach)
+    margin = 0.06 * ((high - low) or abs(high) or 1.0)
+    return (
+        low - margin if bounds[0] is None else bounds[0],
+        high + margin if bounds[1] is None else bounds[1],
+    )
+
+
+def _density(quantiles: Sequence[float]) -> tuple[list[float], list[float]]:
+    """Return places and heights (at most 1) of the density whose equally spaced quantiles are given, smoothed a little."""
+    window = max(2, len(quantiles) // 6)
+    pairs = [(quantiles[at], quantiles[at + window]) for at in range(len(quantiles) - window)]
+    centres = [(low + high) / 2 for low, high in pairs]
+    smallest = max(quantiles[-1] - quantiles[0], 1e-12) / len(quantiles)
+    heights = [1.0 / max(high - low, smallest) for low, high in pairs]
+    highest = max(heights, default=1.0)
+    return (
+        [quantiles[0], *centres, quantiles[-1]],
+        [0.0, *(height / highest for height in heights), 0.0],
+    )
+
+
+def _plain(words: str) -> str:
+    """Return words on one line, without what XML cannot hold."""
+    return " ".join("".join(each if each.isprintable() else " " for each in words).split())
+
+
+def _width(words: str) -> float:
+    """Return about how wide words are in pixels."""
+    return sum(TEXT * (1.0 if unicodedata.east_asian_width(each) in "WFA" else 0.56) for each in _plain(words))
+
+
+def _cut(words: str, width: float) -> str:
+    """Return words that are no wider than ``width`` pixels, with an ellipsis where they were cut."""
+    plain = _plain(words)
+    if _width(plain) <= width:
+        return plain
+    while plain and _width(plain) + TEXT > width:
+        plain = plain[:-1]
+    return f"{plain}…"

@@ -1,0 +1,1 @@
+"""Shelf: the forms in which a report is written, one a file."""

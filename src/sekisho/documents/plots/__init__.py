@@ -1,0 +1,1 @@
+"""Shelf: how evidence is drawn, one type of fact a file."""
