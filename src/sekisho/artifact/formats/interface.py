@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+if TYPE_CHECKING:
+    from sekisho.artifact.signature import Signature
+
 Columns = Mapping[str, NDArray[np.generic]]
-"""One array a feature, shape ``(n,)``, as in :class:`~sekisho.artifact.table.Column`. Integer and boolean features that are
+"""One array a feature, shape ``(n,)``, as in :class:`~sekisho.artifact.column.Column`. Integer and boolean features that are
 nullable come as float64 with NaN."""
 
 
@@ -38,5 +42,84 @@ class Runtime(Protocol):
         ...
 
     def run(self, columns: Columns) -> Outputs:
-        """Answer the rows of ``columns``. Thread-safe."""
+        """Answer the rows of ``columns``. Thread-safe.
+
+        Raises:
+            ModelFailed: The model raised, or its answer has another shape than the signature says.
+
+        """
         ...
+
+
+NULL_TEXT: Final = "\ufdd0"
+"""How a null string is sent to an ONNX graph: a Unicode noncharacter, which no text holds."""
+INPUTS_KEY: Final = "sekisho"
+"""The key of an ONNX model's metadata that says which features make up each of its inputs, as JSON."""
+
+
+class NotConvertible(Exception):
+    """A model has no ONNX form that is known here. The message, in English, says what is missing."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Graph:
+    """A model compiled to ONNX, not yet proven to answer as the model does.
+
+    Attributes:
+        precision: What it computes in.
+        onnx: The serialized graph.
+
+    """
+
+    precision: str
+    onnx: bytes
+
+
+class Format(ABC):
+    """One format that a model can be kept in."""
+
+    id: str
+    """Its name, as ``runtime`` of a manifest."""
+    file: str
+    """The name of its file in an artifact."""
+
+    @abstractmethod
+    def recognises(self, data: bytes) -> bool:
+        """Return whether ``data`` is in this format, told by its content."""
+
+    @abstractmethod
+    def keeps(self, model: object) -> bool:
+        """Return whether :meth:`write` can be asked for ``model``, told without importing its library."""
+
+    @abstractmethod
+    def write(self, model: object, *, trusted: frozenset[str]) -> bytes:
+        """Return ``model`` in this format.
+
+        Args:
+            model: An object that :meth:`keeps`.
+            trusted: Names of types that the deployer trusts beyond the curated list.
+
+        Raises:
+            CannotPack: It holds something that cannot be kept safely.
+
+        """
+
+    @abstractmethod
+    def read(self, data: bytes, signature: Signature, *, trusted: frozenset[str], where: str) -> Runtime:
+        """Return the runtime of the model in ``data``. Runs no code of the file.
+
+        Raises:
+            UntrustedFormat: Reading it could run code, or it holds a type that nobody trusts.
+            IntegrityError: It is damaged, or beyond the limits.
+            ArtifactError: It does not fit ``signature``, or the libraries here.
+
+        """
+
+    def compile(self, model: object, signature: Signature) -> Iterator[Graph]:  # noqa: ARG002
+        """Yield ONNX graphs of ``model``, the fastest first.
+
+        Raises:
+            NotConvertible: It has none; raised when the first is asked for.
+
+        """
+        raise NotConvertible(f"models kept as {self.id} are not compiled")

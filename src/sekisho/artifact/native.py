@@ -1,0 +1,114 @@
+"""A fitted estimator that answers by itself: its own library, fed with columns in the dtypes that it was trained on."""
+
+from __future__ import annotations
+
+import warnings
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+
+from sekisho.artifact.column import Column
+from sekisho.artifact.formats.interface import Columns, Outputs
+from sekisho.artifact.table import Table
+from sekisho.errors import ModelFailed
+from sekisho.text import Text
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from sekisho.artifact.signature import Feature, Signature
+
+
+class EstimatorRuntime:
+    """An object with ``predict`` and perhaps ``predict_proba``, as scikit-learn has them. Never given float32 unless trained on it.
+
+    Args:
+        model: The fitted estimator.
+        signature: What it is given and what it answers.
+
+    """
+
+    fenced: Final = False
+
+    def __init__(self, model: Any, signature: Signature) -> None:
+        self.model = model
+        self._signature = signature
+
+    def run(self, columns: Columns) -> Outputs:
+        """Answer the rows of ``columns``."""
+        output = self._signature.output
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # an unseen category is a warning here; it is flagged elsewhere
+                given = self.given(columns)
+                values = np.asarray(self.model.predict(given))
+                probabilities = np.asarray(self.model.predict_proba(given)) if output.probabilities else None
+        except Exception as error:
+            raise ModelFailed(
+                "model_error",
+                Text(en="the model could not answer these rows", ja="モデルがこの行に答えられませんでした"),
+                Text(en="check the rows against the signature", ja="行を入力仕様と照らし合わせてください"),
+            ) from error
+        rows = len(next(iter(columns.values())))
+        if output.task == "regression":
+            values = values.astype(np.float64)
+            if values.ndim == 2 and values.shape[1] == 1:
+                values = values[:, 0]
+        elif values.dtype.kind == "U":
+            values = values.astype(object)
+        return _checked(values, probabilities, rows, len(output.classes or ()))
+
+    def given(self, columns: Columns) -> Any:
+        """Return ``columns`` as the estimator was trained on: a data frame, or an array if its columns never had names."""
+        table = restore(columns, self._signature)
+        if hasattr(self.model, "feature_names_in_") or not _all_numbers(self._signature):
+            frame = table.to_pandas()
+            return frame if hasattr(self.model, "feature_names_in_") else frame.to_numpy(dtype=object)
+        return np.column_stack([_number(column) for column in table.columns])
+
+
+def restore(columns: Columns, signature: Signature) -> Table:
+    """Return the arrays that a runtime is given as a table, with the dtypes and categories of the signature."""
+    return Table(columns=tuple(_restored(feature, columns[feature.name]) for feature in signature.features))
+
+
+def _restored(feature: Feature, values: NDArray[np.generic]) -> Column:
+    if feature.kind in {"integer", "boolean"}:
+        null = np.isnan(values) if values.dtype.kind == "f" else np.zeros(len(values), dtype=np.bool_)
+        cells: NDArray[np.generic] = np.where(null, 0, values).astype(
+            np.int64 if feature.kind == "integer" else np.bool_
+        )
+    elif feature.kind == "float":
+        cells = values.astype(np.float64)
+        null = np.isnan(cells)
+    elif feature.kind == "datetime":
+        cells = values.astype("datetime64[us]")
+        null = np.isnat(cells)
+    else:
+        cells = values
+        null = np.fromiter((value is None for value in values.tolist()), dtype=np.bool_, count=len(values))
+    categories = feature.categories if feature.dtype.startswith("category") else None
+    return Column(
+        name=feature.name, kind=feature.kind, dtype=feature.dtype, values=cells, null=null, categories=categories
+    )
+
+
+def _all_numbers(signature: Signature) -> bool:
+    return all(feature.kind in {"float", "integer", "boolean"} for feature in signature.features)
+
+
+def _number(column: Column) -> NDArray[np.generic]:
+    values = column.array()
+    return values.astype(np.float32) if column.dtype == "float32" else values
+
+
+def _checked(
+    values: NDArray[np.generic], probabilities: NDArray[np.float64] | None, rows: int, classes: int
+) -> Outputs:
+    if values.shape != (rows,) or (probabilities is not None and probabilities.shape != (rows, classes)):
+        raise ModelFailed(
+            "invalid_output",
+            Text(en="the model gave an answer of another shape than its rows", ja="モデルの答えの形が行数と合いません"),
+            Text(en="pack the model again", ja="モデルをパックし直してください"),
+        )
+    return Outputs(values=values, probabilities=None if probabilities is None else probabilities.astype(np.float64))
