@@ -14,12 +14,13 @@ import numpy as np
 from numpy.typing import NDArray
 from sekisho.artifact.artifact import ModelArtifact
 
-from sekisho.artifact.signature import Output, Signature
+from sekisho.artifact.signature import Signature
 from sekisho.artifact.table import Column, Scalar, Table
 from sekisho.contract.project import Project
 from sekisho.errors import NotMeasured, SekishoError
 from sekisho.gate.probe import resource
 from sekisho.probes.adapters.interface import Answer
+from sekisho.probes.resources.labels import Labels, spelling
 from sekisho.probes.resources.service import Service
 from sekisho.probes.resources.tables import TestSet
 from sekisho.probes.statistics.answers import Answers, Floats
@@ -36,7 +37,7 @@ class Scored:
 
     Attributes:
         source: Who answered.
-        classes: The labels, in the order of their numbers; empty for values.
+        labels: The classes by number; none for values.
         signature: What the model takes and gives, as far as it is known.
         digest: Of the rows and of whoever answered; empty when that is not known.
 
@@ -56,10 +57,10 @@ class Scored:
         asked = artifact if artifact is not None else service
         assert asked is not None
         self.signature: Signature = asked.signature
-        self.classes = _classes(self.signature.output, target)
+        self.labels = Labels.of(self.signature.output, target)
         self.digest = hashlib.sha256(f"{test.digest} {asked.digest}".encode()).hexdigest() if asked.digest else ""
         self._test, self._target, self._artifact, self._service = test, target, artifact, service
-        self._positive, self._seed = positive, seed
+        self._positive, self._seed = self.labels.positive(positive), seed
         self._lock = threading.Lock()
         self._result: tuple[Answers, NDArray[np.int64]] | SekishoError | None = None
 
@@ -112,9 +113,9 @@ class Scored:
         table = self._test.full.take(rows).select(self.signature.names)
         labels, probabilities = self._by_artifact(table) if self._artifact is not None else self._by_service(table)
         truth = self._target.take(rows).scalars()
-        if not self.classes:
+        if not self.labels.classes:
             return _values(truth, labels), rows
-        return _numbered(truth, labels, probabilities, self.classes, self._positive_number()), rows
+        return _numbered(truth, labels, probabilities, self.labels, self._positive), rows
 
     def _by_artifact(self, table: Table) -> tuple[list[Scalar], Floats | None]:
         assert self._artifact is not None
@@ -137,61 +138,14 @@ class Scored:
                     ja="inference/api を確認してください。テストデータの全行に答える必要があります",
                 ),
             )
-        return [answer.label for answer in answers], _stated(answers, self.classes, self._positive_number())
-
-    def _positive_number(self) -> int | None:
-        return positive_number(self.classes, self._positive)
-
-
-def positive_number(classes: Sequence[Scalar], stated: Scalar) -> int | None:
-    """Return the number of the class that counts as positive: the stated one, else the second of two.
-
-    Raises:
-        NotMeasured: The stated class does not exist.
-
-    """
-    if stated is None:
-        return 1 if len(classes) == 2 else None
-    names = [_key(label) for label in classes]
-    if _key(stated) not in names:
-        known = ", ".join(str(label) for label in classes[:20])
-        raise NotMeasured(
-            Text(
-                en="data.positive names a class that the model does not have",
-                ja="data.positive がモデルにないクラスを指しています",
-            ),
-            Text(en=f"set it to one of: {known}", ja=f"次から指定してください: {known}"),
-        )
-    return names.index(_key(stated))
-
-
-def _key(label: Scalar) -> str:
-    """Return what two spellings of one label share: a service may send ``1``, ``1.0`` or ``"1"`` for the class 1."""
-    if isinstance(label, float) and label.is_integer():
-        label = int(label)
-    return str(label)
-
-
-def _classes(output: Output, target: Column) -> tuple[Scalar, ...]:
-    """Return the labels of the model, then those that only the test set knows."""
-    if output.task == "regression":
-        return ()
-    known = {_key(label): label for label in output.classes or ()}
-    for label in target.distinct():
-        known.setdefault(_key(label), label)
-    return tuple(known.values())
+        return [answer.label for answer in answers], _stated(answers, self.labels, self._positive)
 
 
 def _numbered(
-    truth: Sequence[Scalar],
-    labels: Sequence[Scalar],
-    probabilities: Floats | None,
-    classes: tuple[Scalar, ...],
-    positive: int | None,
+    truth: list[Scalar], given: list[Scalar], probabilities: Floats | None, labels: Labels, positive: int | None
 ) -> Answers:
-    numbers = {_key(label): number for number, label in enumerate(classes)}
-    given = [numbers.get(_key(label), -1) for label in labels]
-    if -1 in given:
+    answered = labels.numbers(given)
+    if np.isnan(answered).any():
         raise NotMeasured(
             Text(
                 en="the model answers something that is no class of the target",
@@ -202,16 +156,17 @@ def _numbered(
                 ja="data.target の値がモデルの返すラベルと同じか確認してください",
             ),
         )
-    if probabilities is not None and probabilities.shape[1] < len(classes):
+    classes = len(labels.classes)
+    if probabilities is not None and probabilities.shape[1] < classes:
         # The model has never seen the last classes: it gives them nothing.
-        padding = np.zeros((len(labels), len(classes) - probabilities.shape[1]))
+        padding = np.zeros((len(given), classes - probabilities.shape[1]))
         probabilities = np.concatenate([probabilities, padding], axis=1)
     return Answers(
-        task="binary" if len(classes) == 2 else "multiclass",
-        truth=np.array([numbers[_key(label)] for label in truth], dtype=np.int64),
-        given=np.array(given, dtype=np.int64),
+        task="binary" if classes == 2 else "multiclass",
+        truth=labels.numbers(truth).astype(np.int64),
+        given=answered.astype(np.int64),
         probabilities=probabilities,
-        classes=len(classes),
+        classes=classes,
         positive=positive,
     )
 
@@ -238,12 +193,12 @@ def _values(truth: Sequence[Scalar], given: Sequence[Scalar]) -> Answers:
     )
 
 
-def _stated(answers: Sequence[Answer], classes: tuple[Scalar, ...], positive: int | None) -> Floats | None:
+def _stated(answers: Sequence[Answer], labels: Labels, positive: int | None) -> Floats | None:
     """Return the probability of each class, as far as the service states them: all, or of the positive one of two."""
-    names = [_key(label) for label in classes]
+    names = [spelling(label) for label in labels.classes]
     if all(set(answer.probabilities) == set(names) for answer in answers):
         return np.array([[answer.probabilities[name] for name in names] for answer in answers])
-    if len(classes) != 2 or any(answer.probability is None for answer in answers):
+    if len(names) != 2 or any(answer.probability is None for answer in answers):
         return None
     return _of_two(answers, names, positive)
 
@@ -254,7 +209,9 @@ def _of_two(answers: Sequence[Answer], names: Sequence[str], positive: int | Non
     The two readings are told apart by the answers themselves: an answered class has a probability of at least one half.
     """
     stated = np.array([answer.probability for answer in answers], dtype=np.float64)
-    given = np.array([names.index(_key(answer.label)) if _key(answer.label) in names else -1 for answer in answers])
+    given = np.array(
+        [names.index(spelling(answer.label)) if spelling(answer.label) in names else -1 for answer in answers]
+    )
     second = 1 if positive is None else positive
     if (stated >= 0.5).all() and (given != second).any():
         of_second = np.where(given == second, stated, 1 - stated)

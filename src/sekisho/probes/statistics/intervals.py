@@ -22,6 +22,9 @@ class Interval:
     low: float
     high: float
 
+    def __str__(self) -> str:
+        return f"{self.point:.3g} ({self.low:.3g}–{self.high:.3g})"
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Share:

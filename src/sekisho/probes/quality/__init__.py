@@ -1,0 +1,1 @@
+"""Shelf: how good the model is, for whom, and on what."""

@@ -1,0 +1,149 @@
+"""Which single feature knows the answer too well: one that is made from the label, or known only after it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import isfinite
+from typing import Final
+
+import numpy as np
+
+from sekisho.artifact.artifact import ModelArtifact
+from sekisho.artifact.table import Column, Table
+from sekisho.contract.sections import Contract
+from sekisho.errors import NotMeasured
+from sekisho.gate.probe import Progress, probe
+from sekisho.probes.resources.labels import Labels
+from sekisho.probes.resources.tables import DataSet, TestSet, TrainingSet
+from sekisho.probes.statistics.answers import Floats
+from sekisho.probes.statistics.solo import Marker, Target, alone, marker, without
+from sekisho.text import Text
+
+SUSPECT: Final = 0.95
+"""From this score on, what the other features can do is measured too."""
+MOST_SUSPECTS: Final = 5
+MOST_ROWS: Final = 100_000
+"""How many rows of each table are looked at."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Solo:
+    """One feature by itself.
+
+    Attributes:
+        feature: Its name.
+        score: How well it answers the target alone, on the test set.
+        others: How well all other features do without it; ``None`` where it was not suspect.
+        marker: The sign in it that gives a class away best; ``None`` without one.
+        marked: The label of that class.
+
+    """
+
+    feature: str
+    score: float
+    others: float | None
+    marker: Marker | None
+    marked: str | None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Leakage:
+    """Every feature by itself.
+
+    Attributes:
+        metric: ``roc_auc`` (each class against the rest, if there are more than two) or ``r2``.
+        learned_on: ``training``, or ``test`` when there is no training set and one half was learned from the other.
+        rows: How many rows of the test set were looked at.
+        features: The best first.
+        test: The digest of the test set.
+
+    """
+
+    metric: str
+    learned_on: str
+    rows: int
+    features: tuple[Solo, ...]
+    test: str
+
+
+@probe(
+    "quality/leakage",
+    title=Text(en="Look for features that leak the label", ja="ラベルが漏れている特徴量を検査"),
+    seconds=4,
+)
+def leakage(
+    contract: Contract, test: TestSet, training: TrainingSet | None, artifact: ModelArtifact | None, progress: Progress
+) -> Leakage:
+    """Score each feature alone, and all others without it where it is suspiciously good.
+
+    Raises:
+        NotMeasured: There is no target, or it has one value only.
+
+    """
+    known, asked, target, labels = _halves(contract, test, training, artifact)
+    scores = {}
+    for place, (one, other) in enumerate(zip(known.columns, asked.columns, strict=True)):
+        scores[one.name] = alone(one, other, target)
+        progress.advance(0.6 * place / len(known.columns))
+
+    order = sorted((name for name in scores if isfinite(scores[name])), key=lambda name: -scores[name])
+    suspects = [name for name in order if scores[name] >= SUSPECT][:MOST_SUSPECTS]
+    others = {}
+    for place, name in enumerate(suspects):
+        others[name] = without(known.without([name]), asked.without([name]), target, contract.quality.seed)
+        progress.advance(0.6 + 0.4 * place / len(suspects))
+    return Leakage(
+        metric="roc_auc" if labels.classes else "r2",
+        learned_on="training" if training is not None and training.target is not None else "test",
+        rows=asked.rows,
+        features=tuple(
+            _solo(name, scores[name], others.get(name), marker(asked.column(name), target), labels) for name in order
+        ),
+        test=test.digest,
+    )
+
+
+def _solo(name: str, score: float, others: float | None, found: Marker | None, labels: Labels) -> Solo:
+    label = None if found is None else str(labels.classes[found.label])
+    return Solo(feature=name, score=score, others=others, marker=found, marked=label)
+
+
+def _halves(
+    contract: Contract, test: TestSet, training: TrainingSet | None, artifact: ModelArtifact | None
+) -> tuple[Table, Table, Target, Labels]:
+    """Return the features learned from, the features asked about, and the right answers of both."""
+    if test.target is None:
+        raise NotMeasured(
+            Text(en="data.target is not stated", ja="data.target が指定されていません"),
+            Text(en="name the target column in sekisho.toml", ja="sekisho.toml に目的変数の列を指定してください"),
+        )
+    labels = Labels.of(None if artifact is None else artifact.signature.output, test.target)
+    asked, asked_target = _known_rows(test, test.target, artifact, labels)
+    if training is not None and training.target is not None:
+        known, known_target = _known_rows(training, training.target, artifact, labels)
+    else:
+        mixed = np.random.default_rng(contract.quality.seed).permutation(asked.rows)
+        half = asked.rows // 2
+        known, known_target = asked.take(mixed[:half]), asked_target[mixed[:half]]
+        asked, asked_target = asked.take(mixed[half:]), asked_target[mixed[half:]]
+    names = [name for name in asked.names if name in known.names]
+    if len(np.unique(asked_target)) < 2 or len(np.unique(known_target)) < 2:
+        raise NotMeasured(
+            Text(en="the target has one value only", ja="目的変数の値が1種類しかありません"),
+            Text(en="give rows of every class", ja="すべてのクラスの行を含めてください"),
+        )
+    kind = np.int64 if labels.classes else np.float64
+    target = Target(
+        learned=known_target.astype(kind),
+        asked=asked_target.astype(kind),
+        classes=len(labels.classes),
+        positive=labels.positive(contract.data.positive),
+    )
+    return known.select(names), asked.select(names), target, labels
+
+
+def _known_rows(data: DataSet, target: Column, artifact: ModelArtifact | None, labels: Labels) -> tuple[Table, Floats]:
+    features = data.table if artifact is None else data.full.select(artifact.signature.names)
+    numbers = labels.numbers(target.scalars())
+    rows = np.flatnonzero(np.isfinite(numbers))[:MOST_ROWS]
+    return features.take(rows), numbers[rows]

@@ -1,0 +1,97 @@
+"""Rows of several tables made comparable: one number for what a row says, and coordinates for how near two rows are."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sekisho.artifact.table import Column, Table
+from sekisho.probes.statistics.answers import Floats
+from sekisho.probes.statistics.baselines import numbers
+
+Hashes = NDArray[np.uint64]
+NUMERIC = frozenset({"float", "integer", "boolean", "datetime"})
+
+
+def row_hashes(tables: Sequence[Table]) -> list[Hashes]:
+    """Return one number a row, shape ``(n,)`` for each table: equal for equal cells, whatever dtype held them.
+
+    Args:
+        tables: Tables with the same columns in the same order.
+
+    """
+    sizes = [table.rows for table in tables]
+    state = np.zeros(sum(sizes), dtype=np.uint64)
+    for columns in zip(*(table.columns for table in tables), strict=True):
+        state = _mixed(state ^ _mixed(_codes(columns).astype(np.uint64) + np.uint64(2)))
+    return np.split(state, np.cumsum(sizes)[:-1])
+
+
+def _codes(columns: Sequence[Column]) -> NDArray[np.int64]:
+    """Return a number for each different value of one column in all tables, -1 for a null."""
+    import pandas as pd
+
+    null = np.concatenate([column.null for column in columns])
+    kinds = {column.kind for column in columns}
+    if kinds == {"integer"}:
+        values = np.concatenate([column.values for column in columns])
+    elif kinds <= NUMERIC:
+        values = np.concatenate([numbers(column) for column in columns]) + 0.0
+    else:
+        values = np.array([str(cell) for column in columns for cell in column.scalars()], dtype=object)
+    codes: NDArray[np.int64] = pd.factorize(values)[0].astype(np.int64)
+    codes[null] = -1
+    return codes
+
+
+def _mixed(state: Hashes) -> Hashes:
+    """Scatter every bit over all others: the finalizer of SplitMix64 (G. L. Steele et al., OOPSLA 2014)."""
+    state = (state ^ (state >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    state = (state ^ (state >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return state ^ (state >> np.uint64(31))
+
+
+def coordinates(training: Table, test: Table) -> tuple[Floats, Floats]:
+    """Return both tables as points, shapes ``(n, d)`` and ``(m, d)``: numbers in standard deviations of the training set.
+
+    The first coordinate sets rows apart that differ in a word or in which numbers are missing: no distance is short then.
+    """
+    numeric = [
+        column.name
+        for column, other in zip(training.columns, test.columns, strict=True)
+        if column.kind in NUMERIC - {"boolean"} and other.kind in NUMERIC - {"boolean"}
+    ]
+    known = (
+        np.stack([numbers(training.column(name)) for name in numeric], axis=1)
+        if numeric
+        else np.zeros((training.rows, 0))
+    )
+    asked = np.stack([numbers(test.column(name)) for name in numeric], axis=1) if numeric else np.zeros((test.rows, 0))
+    words = row_hashes([training.without(numeric), test.without(numeric)])
+    if len(words) < 2:
+        words = [np.zeros(training.rows, dtype=np.uint64), np.zeros(test.rows, dtype=np.uint64)]
+    kinds = [
+        hashes ^ _mixed(np.isnan(points) @ (np.uint64(1) << np.arange(len(numeric), dtype=np.uint64) % np.uint64(63)))
+        for hashes, points in zip(words, (known, asked), strict=True)
+    ]
+    _, apart = np.unique(np.concatenate(kinds), return_inverse=True)
+    spread = np.ones(len(numeric))
+    if numeric and training.rows > 1:
+        with np.errstate(all="ignore"):
+            spread = np.nan_to_num(np.nanstd(known, axis=0))
+        spread[spread == 0] = 1.0
+    far = 1e6
+    return (
+        np.column_stack([apart[: training.rows] * far, np.nan_to_num(known / spread)]),
+        np.column_stack([apart[training.rows :] * far, np.nan_to_num(asked / spread)]),
+    )
+
+
+def is_row_number(column: Column) -> bool:
+    """Return whether a column only counts the rows of its own table, from 0 or 1."""
+    if column.kind != "integer" or column.null.any() or len(column) < 2:
+        return False
+    counted = np.sort(column.values.astype(np.int64))
+    return bool(counted[0] in {0, 1} and np.array_equal(counted, np.arange(counted[0], counted[0] + len(column))))

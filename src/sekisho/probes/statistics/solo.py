@@ -1,0 +1,191 @@
+"""How well one column alone, or all the others without it, answer the target."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sekisho.artifact.table import Column, Table
+from sekisho.probes.statistics.answers import Answers, Floats
+from sekisho.probes.statistics.baselines import MOST_ROWS, numbers, sample
+from sekisho.probes.statistics.intervals import Share
+from sekisho.probes.statistics.metrics import METRICS
+
+BINS: Final = 64
+"""Into how many parts numbers are cut."""
+
+Numbers = NDArray[Any]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False, slots=True)
+class Target:
+    """Right answers of the rows learned from and of the rows asked about.
+
+    Attributes:
+        learned: Shape ``(n,)``: classes by number (int64), or values.
+        asked: Shape ``(m,)``, likewise.
+        classes: How many classes; 0 for values.
+        positive: The number of the positive class, if there is one.
+
+    """
+
+    learned: Numbers
+    asked: Numbers
+    classes: int
+    positive: int | None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Marker:
+    """A value, or its absence, that by itself gives a class away.
+
+    Attributes:
+        sign: ``missing``, ``present``, ``usual`` or ``unusual``: null or not, the most frequent value or any other.
+        label: The number of the class.
+        pure: Of the rows with the sign, those of the class.
+        covered: Of the rows of the class, those with the sign.
+        minority: Whether the class is at most half of all rows.
+
+    """
+
+    sign: str
+    label: int
+    pure: Share
+    covered: Share
+    minority: bool
+
+
+def score(target: Target, given: Floats) -> float:
+    """Return the area under the ROC curve of stated probabilities, or R² of values; NaN where it is undefined."""
+    answers = Answers(
+        task="regression" if not target.classes else "binary" if target.classes == 2 else "multiclass",
+        truth=target.asked,
+        given=given if not target.classes else given.argmax(axis=1),
+        probabilities=given if target.classes else None,
+        classes=target.classes,
+        positive=target.positive,
+    )
+    if not target.classes:
+        return METRICS["r2"].of(answers)
+    present = np.unique(target.asked)
+    if target.classes > 2 and len(present) < target.classes:  # a class without rows has no curve
+        one_by_one = [
+            METRICS["roc_auc"].of(Answers(**_fields(answers) | {"positive": int(number)})) for number in present
+        ]
+        return float(np.mean(one_by_one))
+    return METRICS["roc_auc"].of(answers)
+
+
+def _fields(answers: Answers) -> dict[str, Any]:
+    return {name: getattr(answers, name) for name in answers.__slots__}
+
+
+def alone(known: Column, asked: Column, target: Target) -> float:
+    """Return how well one column by itself answers the target: the mean answer of each of its parts, learned apart.
+
+    Args:
+        known: The column of the rows learned from.
+        asked: The same column of the rows asked about.
+        target: The right answers of both.
+
+    """
+    learned_part, asked_part = _parts(known, asked)
+    count = int(max(learned_part.max(initial=0), asked_part.max(initial=0))) + 1
+    rows = np.bincount(learned_part, minlength=count).astype(np.float64)
+    right = np.eye(target.classes)[target.learned] if target.classes else target.learned[:, None].astype(np.float64)
+    sums = np.stack([np.bincount(learned_part, weights=column, minlength=count) for column in right.T], axis=1)
+    means = (sums + right.mean(axis=0)) / (rows[:, None] + 1)  # one row of the overall mean steadies small parts
+    answer = means[asked_part]
+    if target.classes:
+        return score(target, answer)
+    binned = score(target, answer[:, 0])
+    return max(binned, _straight(numbers(known), numbers(asked), target))
+
+
+def _straight(known: Floats, asked: Floats, target: Target) -> float:
+    """Return R² of a straight line, which parts cannot follow to the ends."""
+    whole, rows = np.isfinite(known), np.isfinite(asked)
+    if whole.sum() < 3 or not rows.any() or known[whole].std() == 0:
+        return -np.inf
+    slope, start = np.polyfit(known[whole], target.learned[whole].astype(np.float64), 1)
+    middle = float(np.mean(target.learned))
+    return score(target, np.where(rows, slope * np.nan_to_num(asked) + start, middle))
+
+
+def _parts(known: Column, asked: Column) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return the part that each cell belongs to: 0 null or never seen, else a category or a range of numbers."""
+    if known.kind in {"float", "integer", "boolean", "datetime"} and asked.kind in {
+        "float",
+        "integer",
+        "boolean",
+        "datetime",
+    }:
+        learned = numbers(known)
+        present = learned[np.isfinite(learned)]
+        if not len(present):
+            return np.zeros(len(known), dtype=np.int64), np.zeros(len(asked), dtype=np.int64)
+        edges = np.unique(np.quantile(present, np.linspace(0, 1, BINS + 1)[:-1], method="lower"))
+        return _part_of(learned, edges), _part_of(numbers(asked), edges)
+    places = {str(value): place for place, value in enumerate(known.distinct(), start=1)}
+    return (
+        np.array([0 if cell is None else places[str(cell)] for cell in known.scalars()], dtype=np.int64),
+        np.array([0 if cell is None else places.get(str(cell), 0) for cell in asked.scalars()], dtype=np.int64),
+    )
+
+
+def _part_of(values: Floats, edges: Floats) -> NDArray[np.int64]:
+    part = np.searchsorted(edges, values, side="left") + 1  # a value that is there often has a part of its own
+    return np.where(np.isfinite(values), part, 0).astype(np.int64)
+
+
+def marker(asked: Column, target: Target) -> Marker | None:
+    """Return the sign of a column that covers most of a class among those that are pure; ``None`` without one."""
+    if not target.classes:
+        return None
+    missing = asked.null
+    cells = np.array([str(cell) for cell in asked.scalars()], dtype=object)
+    values, counts = np.unique(cells[~missing].astype(str), return_counts=True)
+    signs = {"missing": missing, "present": ~missing}
+    if len(values) > 1:
+        usual = (cells == values[counts.argmax()]) & ~missing
+        signs |= {"usual": usual, "unusual": ~usual & ~missing}
+    found: list[Marker] = []
+    for sign, rows in signs.items():
+        if not 0 < np.count_nonzero(rows) < len(rows):
+            continue
+        shown = np.bincount(target.asked[rows], minlength=target.classes)
+        number = int(shown.argmax())
+        whole = int(np.count_nonzero(target.asked == number))
+        found.append(
+            Marker(
+                sign=sign,
+                label=number,
+                pure=Share(count=int(shown[number]), trials=int(shown.sum())),
+                covered=Share(count=int(shown[number]), trials=whole),
+                minority=2 * whole <= len(target.asked),
+            )
+        )
+    return max(
+        found, key=lambda one: 2 * one.minority * (one.pure.fraction >= 0.98) + one.covered.fraction, default=None
+    )
+
+
+def without(training: Table, test: Table, target: Target, seed: int) -> float:
+    """Return how well boosted trees answer the target from all columns of ``training`` and ``test``."""
+    from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
+
+    rows = sample(training.rows, MOST_ROWS, seed)
+    parts = [_parts(known.take(rows), asked) for known, asked in zip(training.columns, test.columns, strict=True)]
+    if not parts:
+        return 0.0 if not target.classes else 0.5
+    known, asked = np.stack([part[0] for part in parts], axis=1), np.stack([part[1] for part in parts], axis=1)
+    if not target.classes:
+        values = HistGradientBoostingRegressor(max_iter=60, random_state=seed).fit(known, target.learned[rows])
+        return score(target, values.predict(asked))
+    model = HistGradientBoostingClassifier(max_iter=60, random_state=seed).fit(known, target.learned[rows])
+    stated = np.zeros((len(asked), target.classes))
+    stated[:, model.classes_.astype(np.int64)] = model.predict_proba(asked)
+    return score(target, stated)
