@@ -1,0 +1,1 @@
+"""Shelf: the statistics of drift, one a file."""

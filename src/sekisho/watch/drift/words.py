@@ -1,0 +1,35 @@
+"""Numbers as people read them in a sentence on drift."""
+
+from __future__ import annotations
+
+import datetime as dt
+import math
+from typing import Final
+
+from sekisho.artifact.column import Kind, Scalar
+
+LONGEST_LABEL: Final = 40
+
+
+def value(kind: Kind, number: float) -> str:
+    """Return a value of a column: four digits, or day and minute for a moment."""
+    if kind == "datetime" and math.isfinite(number):
+        moment = dt.datetime(1970, 1, 1, tzinfo=dt.UTC) + dt.timedelta(seconds=number)
+        return moment.strftime("%Y-%m-%d %H:%M")
+    if kind == "integer" and math.isfinite(number):
+        return f"{number:.0f}"
+    return f"{number:.4g}"
+
+
+def percent(share: float) -> str:
+    """Return a share of rows in per cent, with more digits for a small one."""
+    if 0.0 < share < 0.0001:
+        return "<0.01%"
+    digits = 2 if share < 0.01 else 1 if share < 0.1 else 0
+    return f"{share:.{digits}%}" if share else "0%"
+
+
+def label(name: Scalar) -> str:
+    """Return a label, cut where it is too long for a line."""
+    words = " ".join(str(name).split())
+    return words if len(words) <= LONGEST_LABEL else words[: LONGEST_LABEL - 1] + "…"
