@@ -9,6 +9,7 @@ import codecs
 import datetime as dt
 import math
 import stat
+from contextlib import suppress
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Final, get_args, get_origin, get_type_hints
 
@@ -139,10 +140,11 @@ class _Judge:
             inner: Place = (*place, name)
             faults = self.value(value, hints[name], inner) if name in hints else iter([_unknown(inner, hints)])
             first = next(faults, None)
+            sound.pop(name, None)
             if first is None:
-                sound[name] = msgspec.convert(value, hints[name])
+                with suppress(msgspec.ValidationError):  # a section that something was left out of
+                    sound[name] = msgspec.convert(value, hints[name])
             else:
-                sound.pop(name, None)
                 yield first
                 yield from faults
         if self.whole:
@@ -196,12 +198,11 @@ def _unknown(place: Place, known: Collection[str]) -> Fault:
     """Name the key of the same name in another section, else the nearest in this one, else the nearest anywhere."""
     name = str(place[-1])
     parent = _general(place[:-1])
-    everywhere = [key.name for table in tables() for key in table.keys]
-    elsewhere = [each for each in everywhere if each.rpartition(".")[2] == name]
-    close = elsewhere[0] if len(elsewhere) == 1 else nearest(name, known)
-    if close in known:
-        close = f"{parent}.{close}".removeprefix(".")
-    close = close or nearest(f"{parent}.{name}".removeprefix("."), everywhere)
+    everywhere = {key.short_name: key.name for table in reversed(tables()) for key in table.keys}
+    close = everywhere.get(name)
+    if close is None:
+        here, anywhere = nearest(name, known), nearest(name, everywhere)
+        close = f"{parent}.{here}".removeprefix(".") if here else everywhere.get(anywhere or "")
     listed = ", ".join(known)
     return Fault(
         place=place,

@@ -21,7 +21,7 @@ Line = Annotated[str, Meta(min_length=1)]
 Name = Annotated[
     str,
     Meta(
-        pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$",
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$(?!\n)",
         extra={
             "expected": Text(
                 en="at most 100 letters, digits, dots, hyphens and underscores that begin with a letter or digit",
@@ -33,14 +33,14 @@ Name = Annotated[
 Digest = Annotated[
     str,
     Meta(
-        pattern=r"^(sha256:)?[0-9a-f]{64}$",
+        pattern=r"^(sha256:)?[0-9a-f]{64}$(?!\n)",
         extra={"expected": Text(en="a SHA-256 of 64 hexadecimal digits", ja="16進数64桁のSHA-256")},
     ),
 ]
 Currency = Annotated[
     str,
     Meta(
-        pattern=r"^[A-Z]{3}$",
+        pattern=r"^[A-Z]{3}$(?!\n)",
         extra={"expected": Text(en="a currency code of three capital letters", ja="大文字3文字の通貨コード")},
     ),
 ]

@@ -93,6 +93,7 @@ class Reading:
 
 def read_toml(text: str) -> Reading:
     """Read a TOML document (v1.0.0) with every mistake of syntax."""
+    text = text.replace("\r\n", "\n")
     crowded = [number for number, line in enumerate(text.split("\n"), 1) if line.count(".") > MOST_DOTS]
     if crowded:
         return Reading(data=None, text=text, faults=(_too_deep(crowded[0]),))
