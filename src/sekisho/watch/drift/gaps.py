@@ -128,11 +128,11 @@ def drawn_edges(low: float, high: float, *, whole: bool) -> Floats:
         low, high = low / 2, high / 2
     if whole:
         each = max(1.0, np.ceil((high - low + 1) / DRAWN))
-        return low - 0.5 + each * np.arange(np.ceil((high - low + 1) / each) + 1)
-    if low == high:
-        half = max(0.5, float(np.spacing(abs(low))))
-        low, high = low - half, high + half
-    return np.unique(np.linspace(low, high, DRAWN + 1))
+        edges = low - 0.5 + each * np.arange(np.ceil((high - low + 1) / each) + 1)
+    else:
+        half = max(0.5, float(np.spacing(abs(low)))) if low == high else 0.0
+        edges = np.linspace(low - half, high + half, DRAWN + 1)
+    return np.unique(edges).astype(np.float64)
 
 
 def _steps(ordered: Floats) -> Floats:
