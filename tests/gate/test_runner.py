@@ -450,6 +450,9 @@ def test_the_listener_hears_all_of_it(project: Project) -> None:
         def ended(self, maker: Maker, end: End) -> None:
             heard.append(f"ended {end}")
 
+        def closed(self) -> None:
+            heard.append("closed")
+
         def judged(self, item: Item) -> None:
             heard.append(f"judged {item.status}")
 
@@ -459,10 +462,10 @@ def test_the_listener_hears_all_of_it(project: Project) -> None:
 
     units = Units.of((the_check(within),), (probe("a/flood", title=WORDS)(flood),))
     run_gate(project, ids=[BOX], units=units, listener=Writes())
-    assert heard == ["planned 1", "started a/flood", "advanced 0.5", "ended measured", "judged pass"]
+    assert heard == ["planned 1", "started a/flood", "advanced 0.5", "ended measured", "closed", "judged pass"]
     heard.clear()
     run_gate(project, ids=[BOX], units=units, listener=Writes())
-    assert heard == ["planned 1", "ended reused", "judged pass"]
+    assert heard == ["planned 1", "ended reused", "closed", "judged pass"]
 
 
 # -- Evidence that is kept --------------------------------------------------------------------------------------------

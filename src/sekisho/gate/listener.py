@@ -37,5 +37,8 @@ class Listener:
     def ended(self, maker: Maker, end: End) -> None:
         """Hear how ``maker`` ended."""
 
+    def closed(self) -> None:
+        """Hear that no more will be measured: all is done, or the run was interrupted."""
+
     def judged(self, item: Item) -> None:
         """Hear the verdict on one box."""

@@ -79,9 +79,9 @@ class Measuring:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        with (
-            contextlib.ExitStack() as stack
-        ):  # unwound in reverse: first the running, then the resources, last the rest
+        self._listener.closed()
+        # Unwound in reverse: what runs is asked to end, resources close, and what is still there is killed.
+        with contextlib.ExitStack() as stack:
             working, grace = (*self._running, *self._left_behind), min(GRACE, self._patience)
             for task in working:
                 stack.callback(task.end, grace)

@@ -1,22 +1,15 @@
-"""Judging a project in one call, as ``sekisho check`` and notebooks do."""
+"""Judging a project in one call, as from a notebook."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
 
-import msgspec
-
-from sekisho.contract.loader import load_project
-from sekisho.contract.project import Project
-from sekisho.contract.rules import broken_rules
-from sekisho.contract.sections import Serving
-from sekisho.errors import WrongUse
 from sekisho.gate.graph import Units
 from sekisho.gate.listener import Listener
+from sekisho.gate.opening import open_project
 from sekisho.gate.report import Report
 from sekisho.gate.runner import run_gate
-from sekisho.gate.selection import in_order
 
 
 def check(
@@ -44,20 +37,5 @@ def check(
 
     """
     units = Units.installed()
-    loaded = load_project(Path(project), boxes=in_order(units.checks))
-    if service is not None:
-        loaded = with_service(loaded, service)
-    return run_gate(loaded, ids=ids, fresh=fresh, listener=listener, units=units)
-
-
-def with_service(project: Project, url: str) -> Project:
-    """Return ``project`` with a running service in place of the one that its contract names.
-
-    Raises:
-        WrongUse: ``url`` is not a web address.
-
-    """
-    for fault in broken_rules(Serving, {"url": url}):
-        raise WrongUse(fault.what, fault.remedy, where=" ".join(url.split())[:200])
-    serving = msgspec.structs.replace(project.contract.serving, url=url, command=())
-    return Project(root=project.root, contract=msgspec.structs.replace(project.contract, serving=serving))
+    opened = open_project(Path(project), units, service=service)
+    return run_gate(opened, ids=ids, fresh=fresh, listener=listener, units=units)
