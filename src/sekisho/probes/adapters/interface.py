@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Protocol, TypeGuard
 
 from sekisho.contract.sections import Serving
 from sekisho.errors import SekishoError
@@ -149,10 +149,13 @@ def plain(value: object) -> Scalar:
 
 
 def fraction(value: object) -> float | None:
-    """Return ``value`` when it is a number, else ``None``."""
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-        return None
-    return float(value)
+    """Return ``value`` when it is a finite number, else ``None``."""
+    return float(value) if is_number(value) and math.isfinite(value) else None
+
+
+def is_number(value: object) -> TypeGuard[int | float]:
+    """Return whether ``value`` is a number; a boolean is none."""
+    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def remarks(body: Mapping[str, object]) -> tuple[str, ...]:

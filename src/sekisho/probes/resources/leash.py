@@ -26,6 +26,11 @@ def main(command: list[str]) -> int:
     except OSError as error:
         print(error.strerror, file=sys.stderr)
         return 127
+
+    def let_go(*_: object) -> None:
+        threading.Thread(target=_end, args=(service.pid,), daemon=True).start()
+
+    signal.signal(signal.SIGTERM, let_go)
     threading.Thread(target=_wait_for_release, args=(service.pid,), daemon=True).start()
     status = service.wait()
     _end(service.pid)  # what it may have left behind

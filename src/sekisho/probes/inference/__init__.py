@@ -1,0 +1,1 @@
+"""Shelf: what is measured of the inference service, one measurement a file."""

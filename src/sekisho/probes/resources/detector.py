@@ -1,0 +1,148 @@
+"""The drift detector in force: Sekisho's own, or the one that the contract names."""
+
+from __future__ import annotations
+
+import contextlib
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO, Protocol
+
+import msgspec
+
+from sekisho.contract.project import Project
+from sekisho.contract.sections import Monitoring
+from sekisho.errors import NotMeasured
+from sekisho.probes.resources.detector_child import Question, Reply, Specification
+from sekisho.probes.resources.process import surroundings
+from sekisho.probes.resources.tables import TrainingSet
+from sekisho.probes.resources.windows import Windows
+from sekisho.text import Text
+from sekisho.watch.drift.correction import alpha_per_look
+from sekisho.watch.drift.detector import DriftDetector
+
+
+class Asked(Protocol):
+    """A detector that can be asked about windows."""
+
+    def alarms(self, question: Question) -> bool:
+        """Return whether it alarms.
+
+        Raises:
+            NotMeasured: It failed.
+
+        """
+        ...
+
+
+class OwnDetector:
+    """Sekisho's detector, with the chance of a false alarm that the contract's budget leaves to one window.
+
+    Args:
+        reference: What it compares with.
+        windows: Where the windows come from.
+        monitoring: The budget and the smallest change that counts.
+
+    """
+
+    def __init__(self, reference: object, windows: Windows, monitoring: Monitoring) -> None:
+        self._detector = DriftDetector(reference, smallest_effect=monitoring.smallest_effect)
+        self._windows = windows
+        self._alpha = alpha_per_look(monitoring.false_alarms_per_30_days, monitoring.windows_per_day)
+
+    def alarms(self, question: Question) -> bool:
+        """Return whether it alarms."""
+        if question.change is None:
+            window = self._windows.clean(question.seed)
+        else:
+            window = self._windows.changed(question.change, question.column, question.seed)
+        return self._detector.detect_drift(window, threshold=self._alpha).detected
+
+
+class ForeignDetector:
+    """The project's own detector, in a process of its own that must answer in time."""
+
+    def __init__(self, process: subprocess.Popen[bytes], log: Path) -> None:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        self._to: IO[bytes] = process.stdin
+        self._from: IO[bytes] = process.stdout
+        self._log = log
+        self._read()
+
+    def alarms(self, question: Question) -> bool:
+        """Return whether it alarms.
+
+        Raises:
+            NotMeasured: It raised or ended.
+
+        """
+        try:
+            self._to.write(msgspec.json.encode(question) + b"\n")
+            self._to.flush()
+        except OSError as error:
+            raise _failed("", self._log) from error
+        return self._read().alarm
+
+    def _read(self) -> Reply:
+        line = self._from.readline()
+        if not line:
+            raise _failed("", self._log)
+        reply = msgspec.json.decode(line, type=Reply)
+        if reply.error is not None:
+            raise _failed(f" ({reply.error})", self._log)
+        return reply
+
+
+@contextlib.contextmanager
+def foreign_detector(project: Project, training: TrainingSet) -> Iterator[ForeignDetector]:
+    """Run ``monitoring.detector`` in the project's folder inside a ``with`` block.
+
+    Raises:
+        NotMeasured: It cannot be imported.
+
+    """
+    monitoring = project.contract.monitoring
+    log = project.state / "detector.log"
+    log.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix="sekisho-") as folder, log.open("wb") as errors:
+        table = Path(folder) / "reference.parquet"
+        training.table.to_pandas().to_parquet(table)
+        specification = Specification(
+            detector=str(monitoring.detector),
+            table=str(table),
+            rows=monitoring.window_rows,
+            smallest_effect=monitoring.smallest_effect,
+        )
+        process = subprocess.Popen(
+            [
+                sys.executable,
+                "-m",
+                "sekisho.probes.resources.detector_child",
+                msgspec.json.encode(specification).decode(),
+            ],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=errors,
+            cwd=project.root,
+            env=surroundings(),
+        )
+        try:
+            yield ForeignDetector(process, log)
+        finally:
+            with contextlib.suppress(OSError):
+                process.communicate(timeout=0.5)
+            process.kill()
+            process.wait()
+
+
+def _failed(how: str, log: Path) -> NotMeasured:
+    return NotMeasured(
+        Text(en=f"monitoring.detector failed{how}", ja=f"monitoring.detector が失敗しました{how}"),
+        Text(
+            en=f"it is called with two data frames, the reference and a window, in the project's folder; see {log.name} in .sekisho",
+            ja=f"プロジェクトのフォルダーで、基準と現在の2つのデータフレームを渡して呼び出しています。.sekisho/{log.name} を確認してください",
+        ),
+    )

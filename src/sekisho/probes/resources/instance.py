@@ -1,0 +1,152 @@
+"""One running service: where it listens, with which keys it is asked, and what is known of its start."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import Enum
+from pathlib import Path
+
+from sekisho.gate.probe import Progress
+from sekisho.probes.resources.process import Child
+from sekisho.probes.wire.client import Client, run
+from sekisho.probes.wire.message import Reply, Request
+
+TOO_MANY = 429
+
+
+class Caller(Enum):
+    """Who asks."""
+
+    FULL = "full"
+    """The key that may do everything the probes need."""
+    SECOND = "second"
+    """Another key that may predict."""
+    OTHER = "other"
+    """A valid key without the right to predict."""
+    NOBODY = "nobody"
+    """No key at all."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, repr=False)
+class Keys:
+    """The keys of the run; ``None`` for those that there are none of.
+
+    Attributes:
+        header: The name of the header that carries a key.
+        full, second, other: As in :class:`Caller`.
+
+    """
+
+    header: str
+    full: str | None = None
+    second: str | None = None
+    other: str | None = None
+
+    def of(self, caller: Caller) -> str | None:
+        """Return the key of ``caller``."""
+        return None if caller is Caller.NOBODY else getattr(self, caller.value)
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """All keys that there are."""
+        return tuple(key for key in (self.full, self.second, self.other) if key)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Instance:
+    """A service that answers.
+
+    Attributes:
+        url: Where it listens.
+        keys: The keys to ask it with.
+        child: Its process; ``None`` when somebody else started it.
+        start_seconds: From its start until it said that it is ready; ``None`` when somebody else started it.
+        first_reply: What came of the first prediction after its start; ``None`` when somebody else started it.
+
+    """
+
+    url: str
+    keys: Keys
+    child: Child | None = None
+    start_seconds: float | None = None
+    first_reply: Reply | None = None
+
+    @property
+    def log(self) -> Path | None:
+        """The file with all that it wrote to standard output and error."""
+        return None if self.child is None else self.child.log
+
+    def signed(self, request: Request, caller: Caller = Caller.FULL) -> Request:
+        """Return ``request`` with the key of ``caller``."""
+        key = self.keys.of(caller)
+        return request if key is None else request.with_headers((self.keys.header, key))
+
+    def ask(
+        self,
+        requests: Sequence[Request],
+        *,
+        caller: Caller = Caller.FULL,
+        connections: int = 1,
+        timeout: float = 30.0,
+        patient: bool = True,
+        progress: Progress | None = None,
+        share: tuple[float, float] = (0.0, 1.0),
+    ) -> list[Reply]:
+        """Send all requests and return the replies in the same order.
+
+        Args:
+            requests: What to send.
+            caller: Whose key is added.
+            connections: How many requests may be under way at a time.
+            timeout: Seconds after which a request is given up.
+            patient: Whether to wait and ask again when the rate limit refuses a request.
+            progress: Where to say how far it is.
+            share: The part of the whole measurement that these requests are, from and to.
+
+        """
+        signed = [self.signed(request, caller) for request in requests]
+        return run(self._ask(signed, connections, timeout, patient, progress or Progress(), share))
+
+    async def _ask(
+        self,
+        requests: Sequence[Request],
+        connections: int,
+        timeout: float,
+        patient: bool,
+        progress: Progress,
+        share: tuple[float, float],
+    ) -> list[Reply]:
+        client = Client(self.url, timeout=timeout)
+        replies: dict[int, Reply] = {}
+        queue = iter(range(len(requests)))
+
+        async def work() -> None:
+            for index in queue:
+                reply = await client.send(requests[index])
+                while patient and reply.status == TOO_MANY:
+                    await asyncio.sleep(_wait_of(reply))
+                    reply = await client.send(requests[index])
+                    progress.advance(share[0])
+                replies[index] = reply
+                if len(replies) % 50 == 0:
+                    progress.advance(share[0] + (share[1] - share[0]) * len(replies) / len(requests))
+
+        try:
+            await asyncio.gather(*(work() for _ in range(max(1, min(connections, len(requests))))))
+        finally:
+            client.close()
+        return [replies[index] for index in range(len(requests))]
+
+
+def _wait_of(reply: Reply) -> float:
+    """Return how long a refused client is asked to wait, within reason (RFC 9110, section 10.2.3)."""
+    said = reply.headers.get("retry-after", "")
+    return min(float(said), 5.0) if said.isdecimal() and int(said) > 0 else 0.2
+
+
+def until(deadline: float) -> bool:
+    """Return whether ``deadline`` (of :func:`time.monotonic`) is still ahead."""
+    return time.monotonic() < deadline

@@ -1,0 +1,233 @@
+"""How a service is started: Sekisho's own server on an artifact, or the command of the contract."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import sys
+import threading
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Protocol
+
+from sekisho.serving.guards.keys import new_key
+
+from sekisho.contract.sections import Contract
+from sekisho.errors import NotMeasured
+from sekisho.probes.adapters.interface import Adapter, Row
+from sekisho.probes.resources.instance import Instance, Keys
+from sekisho.probes.resources.process import Child, free_port, surroundings
+from sekisho.probes.wire.client import exchange
+from sekisho.probes.wire.message import Request
+from sekisho.text import Text
+
+NOT_FOUND = 404
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Plan:
+    """How to start one instance.
+
+    Attributes:
+        command: Program and arguments.
+        keys: The keys that it will know.
+        environment: What is added to the environment.
+        hidden: Variables that it must not see.
+
+    """
+
+    command: tuple[str, ...]
+    keys: Keys
+    environment: Mapping[str, str] = field(default_factory=dict)
+    hidden: tuple[str, ...] = ()
+
+
+class Launcher(Protocol):
+    """A way to start a service."""
+
+    def plan(self, folder: Path, port: int, workers: int, rate_limit: float | None) -> Plan:
+        """Return how to start one instance.
+
+        Args:
+            folder: A scratch folder that lives as long as the instance.
+            port: Where it is to listen, on 127.0.0.1.
+            workers: How many processes.
+            rate_limit: Requests per second and key, where the launcher can set it.
+
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class OwnServer:
+    """``sekisho serve`` on an artifact, with keys and a ledger made for the run."""
+
+    artifact: Path
+
+    def plan(self, folder: Path, port: int, workers: int, rate_limit: float | None) -> Plan:
+        """Write the keys and return the command."""
+        full, full_line = new_key("probe", ("predict", "metrics", "admin"))
+        second, second_line = new_key("second", ("predict",))
+        other, other_line = new_key("other", ("metrics",))
+        key_file = folder / "keys"
+        key_file.touch(mode=0o600)
+        key_file.write_text(f"{full_line}\n{second_line}\n{other_line}\n", encoding="utf-8")
+        command = [
+            *(sys.executable, "-m", "sekisho", "serve", str(self.artifact)),
+            *("--host", "127.0.0.1", "--port", str(port), "--workers", str(workers)),
+            *("--key-file", str(key_file), "--ledger", str(folder / "ledger.sqlite")),
+        ]
+        if rate_limit is not None:
+            command += ["--rate-limit", f"{rate_limit:g}"]
+        keys = Keys(header="X-API-Key", full=full, second=second, other=other)
+        return Plan(command=tuple(command), keys=keys)
+
+
+@dataclass(frozen=True, slots=True)
+class ForeignServer:
+    """The command of the contract.
+
+    ``{port}``, ``{host}`` and ``{workers}`` are filled in, and told as ``PORT``, ``HOST`` and ``WEB_CONCURRENCY`` too.
+    """
+
+    contract: Contract
+
+    def plan(self, folder: Path, port: int, workers: int, rate_limit: float | None) -> Plan:  # noqa: ARG002
+        """Return the command."""
+        words = {"{port}": str(port), "{host}": "127.0.0.1", "{workers}": str(workers)}
+        parts = self.contract.serving.command
+        if len(parts) == 1:
+            parts = tuple(shlex.split(parts[0]))
+        for word, value in words.items():
+            parts = tuple(part.replace(word, value) for part in parts)
+        return Plan(
+            command=parts,
+            keys=given_keys(self.contract),
+            environment={"PORT": str(port), "HOST": "127.0.0.1", "WEB_CONCURRENCY": str(workers)},
+            hidden=key_variables(self.contract),
+        )
+
+
+def given_keys(contract: Contract) -> Keys:
+    """Return the keys that the environment holds for a service that is not ours."""
+    full, second, other = (os.environ.get(name) or None for name in key_variables(contract))
+    return Keys(header=contract.security.key_header, full=full, second=second, other=other)
+
+
+def key_variables(contract: Contract) -> tuple[str, str, str]:
+    """Return the environment variables of a key that may do all, of another caller's, and of one that may not predict."""
+    name = contract.security.probe_key_variable
+    return name, f"{name}_2", f"{name}_OTHER"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Site:
+    """Where and how instances run.
+
+    Attributes:
+        root: The folder of the project.
+        logs: Where their output is kept.
+        adapter: Speaks their protocol.
+        row: A row that they must answer.
+        seconds: How long they may take to be ready.
+
+    """
+
+    root: Path
+    logs: Path
+    adapter: Adapter
+    row: Row
+    seconds: float
+
+
+def start(plan: Plan, site: Site, *, port: int, name: str) -> Instance:
+    """Start one instance, wait until it is ready, and ask it for its first prediction.
+
+    Raises:
+        NotMeasured: It ended, or was not ready in time.
+
+    """
+    began = time.monotonic()
+    child = _spawn(plan, site.root, site.logs / f"{name}.log")
+    instance = Instance(url=f"http://127.0.0.1:{port}", keys=plan.keys, child=child)
+    try:
+        await_ready(instance, site)
+        ready = time.monotonic() - began
+        (first,) = exchange(instance.url, [instance.signed(site.adapter.one(site.row))])
+    except BaseException:
+        child.end()
+        raise
+    return replace(instance, start_seconds=ready, first_reply=first)
+
+
+def port_for_one() -> int:
+    """Return a port for one more instance."""
+    return free_port()
+
+
+def await_ready(instance: Instance, site: Site) -> None:
+    """Wait until the service says that it is ready, or answers a prediction when it has no route that says so.
+
+    Raises:
+        NotMeasured: It ended, or was not ready in time.
+
+    """
+    deadline = time.monotonic() + site.seconds
+    routes = [route for route in (site.adapter.routes.ready, site.adapter.routes.health) if route]
+    while time.monotonic() < deadline:
+        if instance.child is not None and instance.child.exit_code is not None:
+            raise _ended(instance.child, site)
+        request = Request(target=routes[0]) if routes else site.adapter.one(site.row)
+        (reply,) = exchange(instance.url, [instance.signed(request)], timeout=5.0)
+        if reply.ok or (not routes and reply.refused):
+            return
+        if routes and reply.status == NOT_FOUND:
+            routes.pop(0)
+            continue
+        time.sleep(0.02 if instance.child is not None else 0.25)
+    raise _never_ready(instance, site)
+
+
+def _spawn(plan: Plan, root: Path, log: Path) -> Child:
+    """Start the command on a thread of its own: a probe that is given up takes the children of its thread along."""
+    environment = surroundings(**plan.environment)
+    for variable in plan.hidden:
+        environment.pop(variable, None)
+    started: list[Child] = []
+    thread = threading.Thread(
+        target=lambda: started.append(Child(plan.command, folder=root, environment=environment, log=log))
+    )
+    thread.start()
+    thread.join()
+    return started[0]
+
+
+def _ended(child: Child, site: Site) -> NotMeasured:
+    said = child.last_line()
+    return NotMeasured(
+        Text(
+            en=f"the service ended while starting (exit code {child.exit_code}): {said}",
+            ja=f"サービスが起動中に終了しました（終了コード {child.exit_code}）: {said}",
+        ),
+        Text(en=f"read {_shown(child.log, site)}", ja=f"{_shown(child.log, site)} を確認してください"),
+    )
+
+
+def _never_ready(instance: Instance, site: Site) -> NotMeasured:
+    place = instance.url if instance.log is None else _shown(instance.log, site)
+    return NotMeasured(
+        Text(
+            en=f"the service was not ready within {site.seconds:g} s",
+            ja=f"サービスが {site.seconds:g} 秒以内に準備完了になりませんでした",
+        ),
+        Text(
+            en=f"look at {place}; raise serving.start_seconds if it needs longer, and check serving.protocol",
+            ja=f"{place} を確認し、時間が必要なら serving.start_seconds を上げ、serving.protocol も見直してください",
+        ),
+    )
+
+
+def _shown(path: Path, site: Site) -> str:
+    return str(path.relative_to(site.root)) if path.is_relative_to(site.root) else str(path)

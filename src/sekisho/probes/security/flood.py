@@ -1,0 +1,161 @@
+"""How many requests the service lets through when one key sends three times as many as it may."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from sekisho.contract.sections import Security, Serving
+from sekisho.errors import NotMeasured
+from sekisho.gate.probe import Progress, probe
+from sekisho.probes.resources.instance import TOO_MANY, Caller, Instance
+from sekisho.probes.resources.service import Service
+from sekisho.probes.wire.client import run
+from sekisho.probes.wire.load import Load, fire, timetable
+from sekisho.probes.wire.message import Reply
+from sekisho.text import Text
+
+TIMES: Final = 3
+"""How many times the limit is sent."""
+SECONDS: Final = 3
+"""How long: whole seconds, so that a limiter with windows of a second and one with tokens let the same number through."""
+FEWEST_WORKERS: Final = 2
+OWN_LIMIT: Final = 100.0
+"""Requests per second at most that Sekisho's own server is set to for the flood; its mechanism does not depend on the number."""
+SECOND_RATE: Final = 5.0
+"""Requests per second of the other key."""
+FASTEST: Final = 3_000.0
+"""Requests per second that the load generator can surely send."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Flood:
+    """What became of the flood.
+
+    Attributes:
+        limit: Requests per second and key that were allowed.
+        burst: Requests allowed at once, which were used up before the count began.
+        workers: Processes of the service, as far as they can be told.
+        seconds: How long the flood lasted after that.
+        sent: Requests sent in that time.
+        accepted: How many were answered with success.
+        limited: How many were refused with 429.
+        other: Other statuses, and how many.
+        retry_after: How many of the refusals say when to come back.
+        accepted_per_second: Successes of each second.
+        second_sent, second_accepted: Requests of another key meanwhile; ``None`` when there was no other key.
+        lag_p99_ms: How late the load generator itself was, at its 99th percentile.
+
+    """
+
+    limit: float
+    burst: int
+    workers: int
+    seconds: float
+    sent: int
+    accepted: int
+    limited: int
+    other: Mapping[str, int]
+    retry_after: int
+    accepted_per_second: tuple[int, ...]
+    second_sent: int | None
+    second_accepted: int | None
+    lag_p99_ms: float
+
+
+@probe(
+    "security/flood", title=Text(en="Flood from one key", ja="1つのキーから過負荷をかける"), seconds=6, exclusive=True
+)
+def flood(service: Service, security: Security, serving: Serving, progress: Progress) -> Flood:
+    """Use up the burst, then send three times the limit from one key for some seconds, and a little from another.
+
+    Raises:
+        NotMeasured: The contract states no limit, or one that cannot be sent from here.
+
+    """
+    if security.rate_limit is None:
+        raise NotMeasured(
+            Text(en="security.rate_limit is not stated", ja="security.rate_limit が指定されていません"),
+            Text(
+                en="state security.rate_limit, in requests per second and key",
+                ja="security.rate_limit にキーあたりの毎秒リクエスト数を書いてください",
+            ),
+        )
+    limit = min(security.rate_limit, OWN_LIMIT) if service.own else security.rate_limit
+    if limit * TIMES > FASTEST:
+        raise NotMeasured(
+            Text(
+                en=f"a limit of {limit:g} requests per second is more than can be tried from here",
+                ja=f"毎秒 {limit:g} 件の制限は、ここからの負荷では試せません",
+            ),
+            Text(
+                en="try the limit with a load generator on other machines, and sign off the box with its result",
+                ja="別のマシンの負荷生成ツールで確認し、その結果で承認（sign-off）してください",
+            ),
+        )
+    burst = security.burst or max(1, math.ceil(limit))
+    workers = max(FEWEST_WORKERS, serving.workers) if service.own else serving.workers
+    with service.another(workers=workers, rate_limit=limit) as instance:
+        return run(_flood(service, instance, limit, burst, workers, progress))
+
+
+async def _flood(
+    service: Service, instance: Instance, limit: float, burst: int, workers: int, progress: Progress
+) -> Flood:
+    request = service.adapter.one(service.rows[0])
+    first = instance.signed(request)
+    seconds = SECONDS * max(1.0, math.ceil(10 / (limit * SECONDS)))  # a slow limit needs time to let some through
+    moments = timetable(limit * TIMES, seconds)
+    told = max(1, len(moments) // 20)
+    retry_after = 0
+
+    def note(index: int, reply: Reply) -> None:
+        nonlocal retry_after
+        retry_after += reply.status == TOO_MANY and reply.headers.get("retry-after", "").strip().isdecimal()
+        if index % told == 0:
+            progress.advance(0.2 + 0.8 * index / len(moments))
+
+    # enough to use up the burst, and what grows back meanwhile
+    await fire(instance.url, [first], timetable(max(limit * TIMES, burst * 4.0), _drain_seconds(limit, burst)))
+    progress.advance(0.2)
+    loads = [fire(instance.url, [first], moments, on_reply=note)]
+    if instance.keys.second is not None:
+        other = instance.signed(request, Caller.SECOND)
+        loads.append(fire(instance.url, [other], timetable(SECOND_RATE, seconds)))
+    load, *beside = await asyncio.gather(*loads)
+    return _summary(load, beside, limit=limit, burst=burst, workers=workers, seconds=seconds, retry_after=retry_after)
+
+
+def _drain_seconds(limit: float, burst: int) -> float:
+    rate = max(limit * TIMES, burst * 4.0)
+    return burst / (rate - limit) + 0.25
+
+
+def _summary(
+    load: Load, beside: list[Load], *, limit: float, burst: int, workers: int, seconds: float, retry_after: int
+) -> Flood:
+    ok = (load.status >= 200) & (load.status < 300)
+    rest = load.status[~ok & (load.status != TOO_MANY)]
+    statuses, counts = np.unique(rest, return_counts=True)
+    per_second = np.bincount(load.due[ok].astype(np.int64), minlength=int(seconds))
+    second = beside[0].status if beside else None
+    return Flood(
+        limit=limit,
+        burst=burst,
+        workers=workers,
+        seconds=seconds,
+        sent=len(load.status),
+        accepted=int(ok.sum()),
+        limited=int((load.status == TOO_MANY).sum()),
+        other={str(code): int(count) for code, count in zip(statuses, counts, strict=True)},
+        retry_after=retry_after,
+        accepted_per_second=tuple(int(count) for count in per_second),
+        second_sent=None if second is None else len(second),
+        second_accepted=None if second is None else int(((second >= 200) & (second < 300)).sum()),
+        lag_p99_ms=round(float(np.quantile(load.lag, 0.99)) * 1e3, 3),
+    )
