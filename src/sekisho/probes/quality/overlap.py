@@ -53,6 +53,7 @@ class Overlap:
         by: Whether rows are told apart by their identifier and content, or by content alone.
         identifier: The column that identifies rows, if it tells any apart.
         exact: Rows of the test set that stand in the training set.
+        by_chance: Rows of the training set that look like another one there: as many test rows would by chance.
         near: Rows that nearly do; ``None`` where identifiers tell (they are counted in ``exact`` then) or no number is compared.
         set_aside: Rows that look like a training row but carry another identifier.
         duplicates: Rows of the test set that repeat an earlier one.
@@ -67,6 +68,7 @@ class Overlap:
     by: Literal["identifier", "content"]
     identifier: str | None
     exact: Share
+    by_chance: Share
     near: Near | None
     set_aside: int
     duplicates: Share
@@ -107,6 +109,7 @@ def overlap(
         by="identifier" if identifies else "content",
         identifier=test.identifiers.name if identifies and test.identifiers is not None else None,
         exact=_share(found),
+        by_chance=_twins(known_hashes),
         near=near,
         set_aside=set_aside,
         duplicates=_repeats(asked_hashes),
@@ -190,6 +193,11 @@ def _usual_distance(points: Floats, seed: int) -> float | None:
 
 def _share(mask: NDArray[np.bool_]) -> Share:
     return Share(count=int(np.count_nonzero(mask)), trials=len(mask))
+
+
+def _twins(hashes: NDArray[np.uint64]) -> Share:
+    _, counts = np.unique(hashes, return_counts=True)
+    return Share(count=int(counts[counts > 1].sum()), trials=len(hashes))
 
 
 def _repeats(hashes: NDArray[np.uint64]) -> Share:

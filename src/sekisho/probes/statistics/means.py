@@ -105,4 +105,4 @@ def associated(
     phi = float(((table - expected) ** 2 / expected).sum() / rows)
     corrected = max(0.0, phi - (height - 1) * (width - 1) / (rows - 1))
     fewest = min(height - (height - 1) ** 2 / (rows - 1), width - (width - 1) ** 2 / (rows - 1)) - 1
-    return min(1.0, corrected / fewest) if fewest > 0 else 0.0
+    return float(min(1.0, corrected / fewest)) if fewest > 0 else 0.0

@@ -63,17 +63,13 @@ def coordinates(training: Table, test: Table) -> tuple[Floats, Floats]:
         for column, other in zip(training.columns, test.columns, strict=True)
         if column.kind in NUMERIC - {"boolean"} and other.kind in NUMERIC - {"boolean"}
     ]
-    known = (
-        np.stack([numbers(training.column(name)) for name in numeric], axis=1)
-        if numeric
-        else np.zeros((training.rows, 0))
-    )
-    asked = np.stack([numbers(test.column(name)) for name in numeric], axis=1) if numeric else np.zeros((test.rows, 0))
-    words = row_hashes([training.without(numeric), test.without(numeric)])
-    if len(words) < 2:
-        words = [np.zeros(training.rows, dtype=np.uint64), np.zeros(test.rows, dtype=np.uint64)]
+    known, asked = _points(training, numeric), _points(test, numeric)
+    words = [np.zeros(training.rows, dtype=np.uint64), np.zeros(test.rows, dtype=np.uint64)]
+    if len(numeric) < len(training.columns):
+        words = row_hashes([training.without(numeric), test.without(numeric)])
+    missing = np.uint64(1) << np.arange(len(numeric), dtype=np.uint64) % np.uint64(63)
     kinds = [
-        hashes ^ _mixed(np.isnan(points) @ (np.uint64(1) << np.arange(len(numeric), dtype=np.uint64) % np.uint64(63)))
+        hashes ^ _mixed(np.isnan(points).astype(np.uint64) @ missing)
         for hashes, points in zip(words, (known, asked), strict=True)
     ]
     _, apart = np.unique(np.concatenate(kinds), return_inverse=True)
@@ -87,6 +83,11 @@ def coordinates(training: Table, test: Table) -> tuple[Floats, Floats]:
         np.column_stack([apart[: training.rows] * far, np.nan_to_num(known / spread)]),
         np.column_stack([apart[training.rows :] * far, np.nan_to_num(asked / spread)]),
     )
+
+
+def _points(table: Table, numeric: Sequence[str]) -> Floats:
+    points = [numbers(table.column(name)) for name in numeric]
+    return np.stack(points, axis=1) if points else np.zeros((table.rows, 0))
 
 
 def is_row_number(column: Column) -> bool:
