@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Protocol
 
 import numpy as np
 import pandas as pd
@@ -14,12 +15,17 @@ from sekisho.probes.quality.leakage import Leakage, leakage
 from sekisho.probes.resources.tables import DataSetT, TestSet, TrainingSet
 
 MakeContract = Callable[..., Contract]
-MakeDataSet = Callable[[pd.DataFrame, type[DataSetT], Contract], DataSetT]
+
+
+class MakeDataSet(Protocol):
+    def __call__(self, frame: pd.DataFrame, kind: type[DataSetT], asked: Contract) -> DataSetT: ...
+
+
 Look = Callable[..., Leakage]
 
 
 @pytest.fixture
-def look(contract: MakeContract, data_set: MakeDataSet[TestSet]) -> Look:
+def look(contract: MakeContract, data_set: MakeDataSet) -> Look:
     def make(test: pd.DataFrame, training: pd.DataFrame | None) -> Leakage:
         asked = contract(data={"target": "label"})
         known = None if training is None else data_set(training, TrainingSet, asked)

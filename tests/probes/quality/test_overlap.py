@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Protocol
 
 import numpy as np
 import pandas as pd
@@ -16,7 +17,10 @@ from sekisho.probes.quality.overlap import Overlap, overlap
 from sekisho.probes.resources.tables import DataSetT, TestSet, TrainingSet
 
 MakeContract = Callable[..., Contract]
-MakeDataSet = Callable[[pd.DataFrame, type[DataSetT], Contract], DataSetT]
+
+
+class MakeDataSet(Protocol):
+    def __call__(self, frame: pd.DataFrame, kind: type[DataSetT], asked: Contract) -> DataSetT: ...
 
 
 def people(rows: int, seed: int, first: int = 0) -> pd.DataFrame:
@@ -39,7 +43,7 @@ def frames() -> tuple[pd.DataFrame, pd.DataFrame]:
 
 
 @pytest.fixture
-def look(contract: MakeContract, data_set: MakeDataSet[TestSet]) -> Callable[..., Overlap]:
+def look(contract: MakeContract, data_set: MakeDataSet) -> Callable[..., Overlap]:
     def make(test: pd.DataFrame, training: pd.DataFrame, **data: object) -> Overlap:
         asked = contract(data={"target": "label"} | data)
         found = overlap.measure(
@@ -51,9 +55,7 @@ def look(contract: MakeContract, data_set: MakeDataSet[TestSet]) -> Callable[...
     return make
 
 
-def findings(
-    test: pd.DataFrame, training: pd.DataFrame, asked: Contract, data_set: MakeDataSet[TestSet]
-) -> list[Finding]:
+def findings(test: pd.DataFrame, training: pd.DataFrame, asked: Contract, data_set: MakeDataSet) -> list[Finding]:
     one, other = data_set(test, TestSet, asked), data_set(training, TrainingSet, asked)
     verdict = box.judge(
         asked,
@@ -74,7 +76,7 @@ def test_test_rows_in_the_training_set_fail(
     identifier: str | None,
     frames: tuple[pd.DataFrame, pd.DataFrame],
     contract: MakeContract,
-    data_set: MakeDataSet[TestSet],
+    data_set: MakeDataSet,
 ) -> None:
     data = {"target": "label", "identifier": identifier, "ignored": () if identifier else ("id",)}
     asked = contract(data=data)
@@ -86,7 +88,7 @@ def test_test_rows_in_the_training_set_fail(
 
 
 def test_alike_readings_of_different_cases_pass(
-    frames: tuple[pd.DataFrame, pd.DataFrame], contract: MakeContract, data_set: MakeDataSet[TestSet]
+    frames: tuple[pd.DataFrame, pd.DataFrame], contract: MakeContract, data_set: MakeDataSet
 ) -> None:
     test, training = frames
     readings = test.sample(frac=0.2, random_state=3).assign(id=np.arange(200) * 3 + 900_000)
@@ -105,7 +107,7 @@ def test_an_identifier_that_only_counts_rows_excuses_nothing(
 
 @pytest.mark.parametrize("noise", [1e-6, 1e-3])
 def test_rows_copied_with_a_little_noise_are_found(
-    noise: float, frames: tuple[pd.DataFrame, pd.DataFrame], contract: MakeContract, data_set: MakeDataSet[TestSet]
+    noise: float, frames: tuple[pd.DataFrame, pd.DataFrame], contract: MakeContract, data_set: MakeDataSet
 ) -> None:
     test, training = frames
     copied = test.sample(frac=0.2, random_state=3)
@@ -147,7 +149,7 @@ def test_order_dtype_and_a_written_index_do_not_hide_a_copy(
 
 
 def test_rows_that_are_there_twice_fail(
-    frames: tuple[pd.DataFrame, pd.DataFrame], contract: MakeContract, data_set: MakeDataSet[TestSet]
+    frames: tuple[pd.DataFrame, pd.DataFrame], contract: MakeContract, data_set: MakeDataSet
 ) -> None:
     test, training = frames
     twice = pd.concat([test, test.head(100)], ignore_index=True)
@@ -156,7 +158,7 @@ def test_rows_that_are_there_twice_fail(
     assert "repeat another" in failed.text.en
 
 
-def test_rows_alike_by_chance_are_told_from_copies(contract: MakeContract, data_set: MakeDataSet[TestSet]) -> None:
+def test_rows_alike_by_chance_are_told_from_copies(contract: MakeContract, data_set: MakeDataSet) -> None:
     def coarse(rows: int, seed: int) -> pd.DataFrame:
         random = np.random.default_rng(seed)
         return pd.DataFrame({f"x{place}": random.integers(0, 3, rows) for place in range(10)}).assign(
@@ -174,7 +176,7 @@ def test_rows_alike_by_chance_are_told_from_copies(contract: MakeContract, data_
 
 
 def test_a_class_with_few_rows_fails(
-    frames: tuple[pd.DataFrame, pd.DataFrame], contract: MakeContract, data_set: MakeDataSet[TestSet]
+    frames: tuple[pd.DataFrame, pd.DataFrame], contract: MakeContract, data_set: MakeDataSet
 ) -> None:
     test, training = frames
     few = pd.concat([test[test["label"] == 0], test[test["label"] == 1].head(12)])
