@@ -64,7 +64,7 @@ class LabelPair:
 
     Attributes:
         n, m: How many values each has, without nulls.
-        labels: Every label of either side, those of the reference first.
+        labels: Every label of either side, those of the reference first; ``None`` stands for all that the reference does not tell apart.
         reference, current: Shape ``(k,)``: rows of each label.
         shown: Whether a report may show the labels.
 
@@ -92,6 +92,7 @@ def pairs_of(kind: Kind, reference: Side, current: Side) -> tuple[Pair, ...]:
     elif (
         isinstance(reference, Labels)
         and isinstance(current, Labels)
+        and reference.counts
         and min(reference.rows - reference.nulls, current.rows - current.nulls) >= SMALLEST_WINDOW
     ):
         pairs.append(_labels(reference, current))
@@ -115,12 +116,18 @@ def _numbers(kind: Kind, reference: Numbers, current: Numbers) -> NumberPair:
 
 
 def _labels(reference: Labels, current: Labels) -> LabelPair:
-    labels = (*reference.counts, *(label for label in current.counts if label not in reference.counts))
+    before, now = dict(reference.counts), dict(current.counts)
+    if reference.others:
+        # The reference does not tell its rare labels apart, so neither can the current ones be: all of them are one.
+        unknown = [label for label in now if label not in before]
+        before[None] = reference.others
+        now[None] = sum(now.pop(label) for label in unknown)
+    labels = (*before, *(label for label in now if label not in before))
     return LabelPair(
         n=reference.rows - reference.nulls,
         m=current.rows - current.nulls,
         labels=labels,
-        reference=np.array([reference.counts.get(label, 0) for label in labels], dtype=np.int64),
-        current=np.array([current.counts.get(label, 0) for label in labels], dtype=np.int64),
+        reference=np.array([before.get(label, 0) for label in labels], dtype=np.int64),
+        current=np.array([now.get(label, 0) for label in labels], dtype=np.int64),
         shown=reference.shown,
     )

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
 from sekisho.artifact.column import Kind
 from sekisho.errors import NotFound
 from sekisho.text import Text
+from sekisho.watch.drift.pairs import SMALLEST_WINDOW
 from sekisho.watch.drift.summary import Picture, Summary
 
 
@@ -30,6 +31,18 @@ class State(StrEnum):
     def alarms(self) -> bool:
         """Whether somebody should look at it."""
         return self in {State.DRIFT, State.MISSING, State.OTHER_TYPE}
+
+
+STATE_WORDS: Final[Mapping[State, Text]] = {
+    State.DRIFT: Text(en="drift", ja="ドリフト"),
+    State.MISSING: Text(en="column missing", ja="列の欠落"),
+    State.OTHER_TYPE: Text(en="other type", ja="型の変化"),
+    State.SMALL: Text(en="small change", ja="小さな変化"),
+    State.STABLE: Text(en="stable", ja="変化なし"),
+    State.NOT_ENOUGH_DATA: Text(en="not enough data", ja="データ不足"),
+    State.EXTRA: Text(en="not judged", ja="判定対象外"),
+}
+"""The states in words, in the order in which they deserve attention."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -124,6 +137,27 @@ class DriftReport(Mapping[str, Any]):
     def drifted(self) -> tuple[ColumnDrift, ...]:
         """The columns that drifted, largest effect first."""
         return tuple(sorted((each for each in self.columns if each.detected), key=lambda each: -each.effect))
+
+    @property
+    def by_attention(self) -> tuple[ColumnDrift, ...]:
+        """All columns, those that deserve attention first."""
+        order = list(STATE_WORDS)
+        return tuple(sorted(self.columns, key=lambda each: (not each.detected, order.index(each.state), -each.effect)))
+
+    @property
+    def verdict(self) -> Text:
+        """The verdict in one sentence."""
+        if not self.enough:
+            rows = min(self.rows_reference, self.rows_current)
+            return Text(
+                en=f"Not enough data: {rows:,} rows, at least {SMALLEST_WINDOW} are needed",
+                ja=f"データ不足: {rows:,} 行 (最低 {SMALLEST_WINDOW} 行が必要)",
+            )
+        judged = sum(column.kind is not None for column in self.columns)
+        if not self.detected:
+            return Text(en=f"No drift in {judged} columns", ja=f"{judged} 列のいずれにもドリフトなし")
+        drifted = len(self.drifted)
+        return Text(en=f"Drift in {drifted} of {judged} columns", ja=f"{judged} 列中 {drifted} 列でドリフトを検知")
 
     def column(self, name: str) -> ColumnDrift:
         """Return what was found in the column ``name``.

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sekisho.artifact.column import Column, Kind, Scalar, epoch_seconds
+from sekisho.artifact.reference import ColumnReference
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, slots=True)
@@ -51,6 +52,7 @@ class Labels:
 
     Attributes:
         counts: Rows of each label.
+        others: Rows of labels that are not told apart: a reference keeps only the most frequent ones, and none of free text.
         shown: Whether a report may show the labels; free text stays where it is.
         rows: Rows of the whole set, nulls included.
         nulls: How many of ``rows`` are null.
@@ -61,6 +63,7 @@ class Labels:
     shown: bool
     rows: int
     nulls: int
+    others: int = 0
 
 
 Side = Numbers | Labels
@@ -83,6 +86,17 @@ def side_of(column: Column, kind: Kind) -> Side | None:
     if counts is None:
         return None
     return Labels(counts=counts, shown=kind != "text", rows=len(column), nulls=nulls)
+
+
+def side_of_reference(column: ColumnReference) -> Side:
+    """Return a column of an artifact's drift reference as one side."""
+    nulls = round(column.null_fraction * column.rows)
+    if column.sample is not None:
+        whole = column.kind == "integer"
+        return Numbers(values=column.sample, ordered=True, whole=whole, rows=column.rows, nulls=nulls)
+    counts = dict(zip(column.labels or (), column.counts or (), strict=True))
+    others = column.rows - nulls - sum(counts.values())
+    return Labels(counts=counts, shown=column.kind != "text", rows=column.rows, nulls=nulls, others=max(0, others))
 
 
 def _numbers(column: Column, kind: Kind, nulls: int) -> NDArray[np.float64] | None:

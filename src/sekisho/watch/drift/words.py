@@ -30,6 +30,8 @@ def percent(share: float) -> str:
 
 
 def label(name: Scalar) -> str:
-    """Return a label, cut where it is too long for a line."""
+    """Return a label, cut where it is too long for a line; an ellipsis for labels that are not told apart."""
+    if name is None:
+        return "…"
     words = " ".join(str(name).split())
     return words if len(words) <= LONGEST_LABEL else words[: LONGEST_LABEL - 1] + "…"
