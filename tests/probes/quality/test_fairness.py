@@ -24,7 +24,7 @@ MakeScored = Callable[..., Scored]
 
 
 def measured(asked: Contract, scored: Scored) -> Fairness:
-    found = fairness.measure(asked, scored, Progress())
+    found = fairness.measure(asked.fairness, asked.quality, scored, Progress())
     assert isinstance(found, Fairness)
     return found
 

@@ -29,7 +29,7 @@ def look(contract: MakeContract, data_set: MakeDataSet) -> Look:
     def make(test: pd.DataFrame, training: pd.DataFrame | None) -> Leakage:
         asked = contract(data={"target": "label"})
         known = None if training is None else data_set(training, TrainingSet, asked)
-        found = leakage.measure(asked, data_set(test, TestSet, asked), known, None, Progress())
+        found = leakage.measure(asked.quality, asked.data, data_set(test, TestSet, asked), known, None, Progress())
         assert isinstance(found, Leakage)
         return found
 

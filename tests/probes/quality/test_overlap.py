@@ -47,7 +47,7 @@ def look(contract: MakeContract, data_set: MakeDataSet) -> Callable[..., Overlap
     def make(test: pd.DataFrame, training: pd.DataFrame, **data: object) -> Overlap:
         asked = contract(data={"target": "label"} | data)
         found = overlap.measure(
-            asked, data_set(test, TestSet, asked), data_set(training, TrainingSet, asked), None, Progress()
+            asked.quality, data_set(test, TestSet, asked), data_set(training, TrainingSet, asked), None, Progress()
         )
         assert isinstance(found, Overlap)
         return found
@@ -59,9 +59,9 @@ def findings(test: pd.DataFrame, training: pd.DataFrame, asked: Contract, data_s
     one, other = data_set(test, TestSet, asked), data_set(training, TrainingSet, asked)
     verdict = box.judge(
         asked,
-        overlap.measure(asked, one, other, None, Progress()),
+        overlap.measure(asked.quality, one, other, None, Progress()),
         class_counts.measure(one, None),
-        leakage.measure(asked, one, other, None, Progress()),
+        leakage.measure(asked.quality, asked.data, one, other, None, Progress()),
     )
     return [finding for finding in verdict.findings if finding.status is not Status.PASS]
 

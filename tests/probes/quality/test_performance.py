@@ -28,7 +28,7 @@ REASON = "a missed case costs forty times a false alarm"
 
 
 def measured(asked: Contract, scored: Scored, training: TrainingSet | None = None) -> Performance:
-    found = performance.measure(asked, scored, training, Progress())
+    found = performance.measure(asked.quality, scored, training, Progress())
     assert isinstance(found, Performance)
     return found
 

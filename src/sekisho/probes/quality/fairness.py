@@ -14,7 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sekisho.artifact.table import Column
-from sekisho.contract.sections import Contract
+from sekisho.contract.sections import Fairness as Asked
+from sekisho.contract.sections import Quality
 from sekisho.errors import NotMeasured
 from sekisho.gate.probe import Progress, probe
 from sekisho.probes.resources.scored import Scored
@@ -130,21 +131,20 @@ class _Pair:
 
 
 @probe("quality/fairness", title=Text(en="Compare groups", ja="グループ間の差を測定"), seconds=2)
-def fairness(contract: Contract, scored: Scored, progress: Progress) -> Fairness:
+def fairness(asked: Asked, quality: Quality, scored: Scored, progress: Progress) -> Fairness:
     """Compare the groups of every declared attribute, and of any two crossed.
 
     Raises:
         NotMeasured: No attribute is declared, or the test set does not hold it, or no notion fits the answers.
 
     """
-    asked = contract.fairness
     answers = scored.answers
-    groups = groups_of(_attributes(contract, scored))
+    groups = groups_of(_attributes(asked, scored))
     progress.advance(0.3)
     rates: list[GroupRate] = []
     pairs: list[_Pair] = []
     for attribute, members in groups.items():
-        for notion, quantity in _notions(contract, answers, scored):
+        for notion, quantity in _notions(asked, quality, answers, scored):
             known = {group: quantity(rows) for group, rows in members.items()}
             scored_groups = {
                 group: found
@@ -157,11 +157,11 @@ def fairness(contract: Contract, scored: Scored, progress: Progress) -> Fairness
                     notion=notion,
                     group=group,
                     rows=0 if found is None else rows_of(found),
-                    rate=interval_of(found, contract.quality.confidence) if group in scored_groups and found else None,
+                    rate=interval_of(found, quality.confidence) if group in scored_groups and found else None,
                 )
                 for group, found in known.items()
             ]
-            pairs += _pairs(attribute, notion, scored_groups, contract.quality.confidence)
+            pairs += _pairs(attribute, notion, scored_groups, quality.confidence)
     if not rates:
         raise _no_notion()
     progress.advance(0.8)
@@ -169,9 +169,9 @@ def fairness(contract: Contract, scored: Scored, progress: Progress) -> Fairness
         attributes=tuple(groups),
         rows=len(answers),
         source=scored.source,
-        confidence=contract.quality.confidence,
+        confidence=quality.confidence,
         rates=tuple(rates),
-        gaps=tuple(_gaps(pairs, 1 - contract.quality.confidence)),
+        gaps=tuple(_gaps(pairs, 1 - quality.confidence)),
         not_scored=tuple(dict.fromkeys(f"{rate.attribute}={rate.group}" for rate in rates if rate.rate is None)),
         proxies=_proxies(scored, {name: rows for name, rows in groups.items() if "×" not in name}),
         unit=None if answers.classes else _unit(answers),
@@ -181,9 +181,9 @@ def fairness(contract: Contract, scored: Scored, progress: Progress) -> Fairness
 # Who belongs to which group
 
 
-def _attributes(contract: Contract, scored: Scored) -> dict[str, Column]:
+def _attributes(asked: Asked, scored: Scored) -> dict[str, Column]:
     marked = [feature.name for feature in scored.signature.features if feature.sensitive]
-    names = tuple(dict.fromkeys((*contract.fairness.attributes, *marked)))
+    names = tuple(dict.fromkeys((*asked.attributes, *marked)))
     if not names:
         raise NotMeasured(
             Text(
@@ -215,8 +215,8 @@ Measured = Callable[[Rows], Quantity | None]
 """From the places of rows to their rate; ``None`` where there are none that count."""
 
 
-def _notions(contract: Contract, answers: Answers, scored: Scored) -> Iterator[tuple[str, Measured]]:
-    wanted = contract.fairness.notions
+def _notions(asked: Asked, quality: Quality, answers: Answers, scored: Scored) -> Iterator[tuple[str, Measured]]:
+    wanted = asked.notions
     if not answers.classes:
         unit = _unit(answers)
         if "error" in wanted or not {"error", "selection_rate"} & set(wanted):
@@ -237,7 +237,7 @@ def _notions(contract: Contract, answers: Answers, scored: Scored) -> Iterator[t
     if "error" in wanted:
         yield "error", _share_of(answers.truth != answers.given, np.ones(len(answers), dtype=bool))
     if "calibration" in wanted and answers.probabilities is not None:
-        yield "calibration", _calibration(answers, contract.quality.seed)
+        yield "calibration", _calibration(answers, quality.seed)
 
 
 def _share_of(happened: NDArray[np.bool_], among: NDArray[np.bool_]) -> Measured:

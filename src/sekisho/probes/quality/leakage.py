@@ -10,7 +10,7 @@ import numpy as np
 
 from sekisho.artifact.artifact import ModelArtifact
 from sekisho.artifact.table import Column, Table
-from sekisho.contract.sections import Contract
+from sekisho.contract.sections import Data, Quality
 from sekisho.errors import NotMeasured
 from sekisho.gate.probe import Progress, probe
 from sekisho.probes.resources.labels import Labels
@@ -72,7 +72,12 @@ class Leakage:
     seconds=4,
 )
 def leakage(
-    contract: Contract, test: TestSet, training: TrainingSet | None, artifact: ModelArtifact | None, progress: Progress
+    quality: Quality,
+    data: Data,
+    test: TestSet,
+    training: TrainingSet | None,
+    artifact: ModelArtifact | None,
+    progress: Progress,
 ) -> Leakage:
     """Score each feature alone, and all others without it where it is suspiciously good.
 
@@ -80,7 +85,7 @@ def leakage(
         NotMeasured: There is no target, or it has one value only.
 
     """
-    known, asked, target, labels = _halves(contract, test, training, artifact)
+    known, asked, target, labels = _halves(quality, data, test, training, artifact)
     scores = {}
     for place, (one, other) in enumerate(zip(known.columns, asked.columns, strict=True)):
         scores[one.name] = alone(one, other, target)
@@ -90,7 +95,7 @@ def leakage(
     suspects = [name for name in order if scores[name] >= SUSPECT][:MOST_SUSPECTS]
     others = {}
     for place, name in enumerate(suspects):
-        others[name] = without(known.without([name]), asked.without([name]), target, contract.quality.seed)
+        others[name] = without(known.without([name]), asked.without([name]), target, quality.seed)
         progress.advance(0.6 + 0.4 * place / len(suspects))
     return Leakage(
         metric="roc_auc" if labels.classes else "r2",
@@ -109,7 +114,7 @@ def _solo(name: str, score: float, others: float | None, found: Marker | None, l
 
 
 def _halves(
-    contract: Contract, test: TestSet, training: TrainingSet | None, artifact: ModelArtifact | None
+    quality: Quality, data: Data, test: TestSet, training: TrainingSet | None, artifact: ModelArtifact | None
 ) -> tuple[Table, Table, Target, Labels]:
     """Return the features learned from, the features asked about, and the right answers of both."""
     if test.target is None:
@@ -122,7 +127,7 @@ def _halves(
     if training is not None and training.target is not None:
         known, known_target = _known_rows(training, training.target, artifact, labels)
     else:
-        mixed = np.random.default_rng(contract.quality.seed).permutation(asked.rows)
+        mixed = np.random.default_rng(quality.seed).permutation(asked.rows)
         half = asked.rows // 2
         known, known_target = asked.take(mixed[:half]), asked_target[mixed[:half]]
         asked, asked_target = asked.take(mixed[half:]), asked_target[mixed[half:]]
@@ -137,13 +142,13 @@ def _halves(
         learned=known_target.astype(kind),
         asked=asked_target.astype(kind),
         classes=len(labels.classes),
-        positive=labels.positive(contract.data.positive),
+        positive=labels.positive(data.positive),
     )
     return known.select(names), asked.select(names), target, labels
 
 
-def _known_rows(data: DataSet, target: Column, artifact: ModelArtifact | None, labels: Labels) -> tuple[Table, Floats]:
-    features = data.table if artifact is None else data.full.select(artifact.signature.names)
+def _known_rows(given: DataSet, target: Column, artifact: ModelArtifact | None, labels: Labels) -> tuple[Table, Floats]:
+    features = given.table if artifact is None else given.full.select(artifact.signature.names)
     numbers = labels.numbers(target.scalars())
     rows = np.flatnonzero(np.isfinite(numbers))[:MOST_ROWS]
     return features.take(rows), numbers[rows]

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from sekisho.artifact.artifact import ModelArtifact
 from sekisho.artifact.table import Column, Table
-from sekisho.contract.sections import Contract
+from sekisho.contract.sections import Quality
 from sekisho.gate.probe import Progress, probe
 from sekisho.probes.resources.tables import TestSet, TrainingSet
 from sekisho.probes.statistics.answers import Floats
@@ -81,7 +81,7 @@ class Overlap:
     "quality/overlap", title=Text(en="Look for test rows in the training set", ja="学習データとの重複を検査"), seconds=2
 )
 def overlap(
-    contract: Contract, test: TestSet, training: TrainingSet, artifact: ModelArtifact | None, progress: Progress
+    quality: Quality, test: TestSet, training: TrainingSet, artifact: ModelArtifact | None, progress: Progress
 ) -> Overlap:
     """Compare every row of the test set with the training set."""
     names = _compared(test, training, artifact)
@@ -100,7 +100,7 @@ def overlap(
         asked_hashes, known_hashes = asked_hashes ^ asked_ids, known_hashes ^ known_ids
     else:
         found, set_aside = looks_known, 0
-        near = _near(asked, known, contract.quality.seed)
+        near = _near(asked, known, quality.seed)
     progress.advance(0.9)
     return Overlap(
         test_rows=asked.rows,

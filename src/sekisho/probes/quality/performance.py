@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sekisho.artifact.table import Table
-from sekisho.contract.sections import Contract
+from sekisho.contract.sections import Quality
 from sekisho.errors import NotMeasured, WrongUse
 from sekisho.gate.probe import Progress, probe
 from sekisho.probes.resources.scored import Scored
@@ -100,7 +100,7 @@ class Performance:
 
 
 @probe("quality/performance", title=Text(en="Score the test set", ja="テストデータの性能を測定"), seconds=4)
-def performance(contract: Contract, scored: Scored, training: TrainingSet | None, progress: Progress) -> Performance:
+def performance(quality: Quality, scored: Scored, training: TrainingSet | None, progress: Progress) -> Performance:
     """Measure the metric of the contract with its interval, and compare with a constant and a linear model.
 
     Raises:
@@ -108,7 +108,7 @@ def performance(contract: Contract, scored: Scored, training: TrainingSet | None
 
     """
     answers = scored.answers
-    metric = _metric(contract, answers)
+    metric = _metric(quality, answers)
     if not isfinite(metric.of(answers)):
         raise NotMeasured(
             Text(
@@ -122,15 +122,13 @@ def performance(contract: Contract, scored: Scored, training: TrainingSet | None
         )
     progress.advance(0.2)
 
-    how = Resampling(
-        confidence=contract.quality.confidence, resamples=contract.quality.resamples, seed=contract.quality.seed
-    )
+    how = Resampling(confidence=quality.confidence, resamples=quality.resamples, seed=quality.seed)
     learned, features = _learned_from(scored, training)
     dummy = baselines.constant(answers, answers.truth if learned is None else learned, metric)
     others = [dummy]
     if learned is not None and features is not None:
         table = scored.test.select(features.names)
-        line = baselines.linear(answers, learned, features, table, contract.quality.seed)
+        line = baselines.linear(answers, learned, features, table, quality.seed)
         others += [line] if line is not None else []
     progress.advance(0.5)
 
@@ -158,10 +156,10 @@ def performance(contract: Contract, scored: Scored, training: TrainingSet | None
     )
 
 
-def _metric(contract: Contract, answers: Answers) -> Metric:
+def _metric(quality: Quality, answers: Answers) -> Metric:
     usual = "r2" if answers.task == "regression" else "balanced_accuracy"
     try:
-        metric = find_metric(contract.quality.metric or usual)
+        metric = find_metric(quality.metric or usual)
     except WrongUse as error:
         raise NotMeasured(error.what, error.remedy, where="quality.metric") from error
     fault = fits(metric, answers)

@@ -58,7 +58,11 @@ class Scored:
         assert asked is not None
         self.signature: Signature = asked.signature
         self.labels = Labels.of(self.signature.output, target)
-        self.digest = hashlib.sha256(f"{test.digest} {asked.digest}".encode()).hexdigest() if asked.digest else ""
+        self.digest = (
+            hashlib.sha256(f"{test.digest} {asked.digest} {positive!r} {seed}".encode()).hexdigest()
+            if asked.digest
+            else ""
+        )
         self._test, self._target, self._artifact, self._service = test, target, artifact, service
         self._positive, self._seed = self.labels.positive(positive), seed
         self._lock = threading.Lock()
