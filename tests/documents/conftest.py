@@ -15,6 +15,7 @@ from sekisho.text import Text
 
 MakeReport = Callable[..., Report]
 
+WORDS = Text(en="480 of 500 requests were let in; the limit is 100", ja="500件中480件が通過しました（上限100）")
 CYCLE = (Status.PASS, Status.FAIL, Status.UNKNOWN, Status.WAIVED, Status.NOT_APPLICABLE)
 
 
@@ -32,14 +33,24 @@ def evidence(fact: object, probe: str) -> Evidence[object]:
 
 
 def item(id_: str, status: Status, words: Text, kept: tuple[Evidence[object], ...] = ()) -> Item:
-    findings = (Finding(status=status, text=words), Finding(status=Status.PASS, text=Text(en="also seen", ja="確認済み")))
+    findings = (
+        Finding(status=status, text=words),
+        Finding(status=Status.PASS, text=Text(en="also seen", ja="確認済み")),
+    )
     return Item(
         id=id_,
         title=Text(en=f"Title of {id_}", ja=f"{id_} の見出し"),
         why=Text(en="Without it things go wrong.", ja="これがないと問題が起きます。"),
-        verdict=Verdict(status=status, summary=words, findings=findings, figures={"accepted_per_second": 480.25, "n": 12_345, "strict": True, "note": words.en, "none": None}),
+        verdict=Verdict(
+            status=status,
+            summary=words,
+            findings=findings,
+            figures={"accepted_per_second": 480.25, "n": 12_345, "strict": True, "note": words.en, "none": None},
+        ),
         evidence=tuple(each.id for each in kept),
-        remedy=None if status in {Status.PASS, Status.NOT_APPLICABLE} else Text(en="Set a limit.", ja="上限を設定してください。"),
+        remedy=None
+        if status in {Status.PASS, Status.NOT_APPLICABLE}
+        else Text(en="Set a limit.", ja="上限を設定してください。"),
     )
 
 
@@ -49,7 +60,7 @@ def make_report() -> MakeReport:
 
     def make(
         *,
-        words: Text = Text(en="480 of 500 requests were let in; the limit is 100", ja="500件中480件が通過しました（上限100）"),
+        words: Text = WORDS,
         statuses: tuple[Status, ...] = CYCLE,
         facts: tuple[object, ...] = (),
         contract: Contract | None = None,

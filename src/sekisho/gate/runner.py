@@ -9,6 +9,7 @@ from __future__ import annotations
 import datetime as dt
 import logging
 import queue
+import shlex
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
@@ -30,7 +31,7 @@ from sekisho.gate.report import Item, Report
 from sekisho.gate.selection import in_order, select
 from sekisho.gate.subject import artifact_digest
 from sekisho.gate.task import Task
-from sekisho.gate.verdict import Status, Verdict, holds, unknown, verdict
+from sekisho.gate.verdict import Status, Verdict, cleaned, holds, unknown, verdict
 from sekisho.gate.waivers import declared_not_applicable, waive
 from sekisho.ledger.evidence import EvidenceBook
 from sekisho.text import Text, verbatim
@@ -92,7 +93,7 @@ def run_gate(
             keeper=keeper,
             root=project.root,
             listener=listener,
-            options=f"--service {contract.serving.url}" if contract.serving.url else "",
+            options=f"--service {shlex.quote(contract.serving.url)}" if contract.serving.url else "",
             patience=patience,
         ) as measuring:
             outcomes = {**measuring.run(), **for_checks, **injected}
@@ -178,10 +179,10 @@ def judge(check: Check, outcomes: Mapping[type, Outcome]) -> Verdict:
         elif outcome not in missing:
             missing.append(outcome)
     if missing:
-        return verdict(*(holds(None, absent.reason) for absent in missing), remedy=missing[0].remedy)
+        return cleaned(verdict(*(holds(None, absent.reason) for absent in missing), remedy=missing[0].remedy))
     found, error = _call(partial(check.judge, **arguments))
     if error is None and isinstance(found, Verdict) and _is_sound(found):
-        return found
+        return cleaned(found)
     log.debug("the check %s gave no verdict", check.id, exc_info=error)
     return _no_verdict(check.id, error)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from sekisho.text import Text, join
@@ -107,3 +107,28 @@ def failed(summary: Text, *, remedy: Text | None = None, **figures: Figure) -> V
 def unknown(summary: Text, *, remedy: Text | None = None, **figures: Figure) -> Verdict:
     """Return the verdict of a box that was not measured: it does not let through."""
     return verdict(holds(None, summary), remedy=remedy, **figures)
+
+
+def cleaned(found: Verdict) -> Verdict:
+    """Return a verdict whose words can be printed and encoded anywhere.
+
+    Names that come from data may hold line breaks, terminal escapes or halves of surrogate pairs; each becomes a blank.
+    """
+    return replace(
+        found,
+        summary=_clean(found.summary),
+        findings=tuple(replace(finding, text=_clean(finding.text)) for finding in found.findings),
+        figures={
+            _printable(name): _printable(figure) if isinstance(figure, str) else figure
+            for name, figure in found.figures.items()
+        },
+        remedy=None if found.remedy is None else _clean(found.remedy),
+    )
+
+
+def _clean(text: Text) -> Text:
+    return Text(en=_printable(text.en), ja=_printable(text.ja))
+
+
+def _printable(words: str) -> str:
+    return "".join(each if each.isprintable() else " " for each in words)
