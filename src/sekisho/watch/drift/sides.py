@@ -133,10 +133,10 @@ def _counts(column: Column, nulls: int) -> Mapping[Scalar, int] | None:
     if column.kind == "integer":
         return _whole_counts(present)
     if column.kind == "float" and bool(np.all(np.isfinite(present) & (present == np.rint(present)))):
-        return _whole_counts(present.astype(np.int64))
+        return _whole_counts(present)
     return None
 
 
 def _whole_counts(values: NDArray[np.generic]) -> Mapping[Scalar, int]:
     labels, counts = np.unique(values, return_counts=True)
-    return dict(zip(labels.tolist(), counts.tolist(), strict=True))
+    return {int(label): count for label, count in zip(labels.tolist(), counts.tolist(), strict=True)}

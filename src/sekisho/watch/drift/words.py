@@ -9,13 +9,15 @@ from typing import Final
 from sekisho.artifact.column import Kind, Scalar
 
 LONGEST_LABEL: Final = 40
+_EPOCH: Final = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
+_FIRST: Final = dt.datetime.min.replace(tzinfo=dt.UTC).timestamp()
+_LAST: Final = dt.datetime.max.replace(tzinfo=dt.UTC).timestamp() - 1
 
 
 def value(kind: Kind, number: float) -> str:
     """Return a value of a column: four digits, or day and minute for a moment."""
-    if kind == "datetime" and math.isfinite(number):
-        moment = dt.datetime(1970, 1, 1, tzinfo=dt.UTC) + dt.timedelta(seconds=number)
-        return moment.strftime("%Y-%m-%d %H:%M")
+    if kind == "datetime" and _FIRST <= number <= _LAST:
+        return (_EPOCH + dt.timedelta(seconds=number)).strftime("%Y-%m-%d %H:%M")
     if kind == "integer" and math.isfinite(number):
         return f"{number:.0f}"
     return f"{number:.4g}"
