@@ -20,7 +20,7 @@ from sekisho.errors import MissingExtra
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-WIDTH: Final = 430.0
+WIDTH: Final = 360.0
 """Of a chart, in pixels: wide enough for labels and values, narrow enough for a telephone."""
 ROW: Final = 26.0
 TEXT: Final = 11.0
@@ -235,9 +235,9 @@ def _rows(
     show: Callable[[float], str],
     scale: tuple[float, float],
 ) -> str:
-    left = min(150.0, 12.0 + max(_width(mark.label) for mark in marks))
+    left = min(128.0, 12.0 + max(_width(mark.label) for mark in marks))
     values = [f"{show(mark.value)} {mark.note}".strip() for mark in marks]
-    right = min(130.0, 14.0 + max(_width(value) for value in values))
+    right = min(112.0, 14.0 + max(_width(value) for value in values))
 
     def draw_rows(axes: Axes) -> None:
         draw(axes)
@@ -276,7 +276,7 @@ def _chart(
     height: float,
     scale: tuple[float, float],
     limits: Sequence[Limit] = (),
-    left: float = 44.0,
+    left: float = 36.0,
     right: float = 24.0,
 ) -> str:
     """Return the SVG of what ``draw`` puts on axes of ``height`` pixels with labelled upright ``limits`` above."""
