@@ -12,7 +12,7 @@ from sekisho.artifact.artifact import ModelArtifact
 from sekisho.contract.project import Project
 from sekisho.contract.sections import Monitoring
 from sekisho.gate.probe import Progress, probe
-from sekisho.probes.resources.detector import Asked, OwnDetector, foreign_detector
+from sekisho.probes.resources.detector import Asked, DetectorFailed, OwnDetector, foreign_detector
 from sekisho.probes.resources.detector_child import Question
 from sekisho.probes.resources.tables import TrainingSet
 from sekisho.probes.resources.windows import CHANGES, Windows
@@ -67,6 +67,7 @@ class DriftReplay:
         low, high: The bounds of that share, at 95 %, one-sided each.
         changes: Every change that the columns allow.
         seconds_per_window: How long the detector took.
+        failure: The class of what the project's detector raised, or why it ended; ``None`` when it answered every time.
 
     """
 
@@ -79,6 +80,7 @@ class DriftReplay:
     high: float
     changes: tuple[Noticed, ...]
     seconds_per_window: float
+    failure: str | None
 
 
 @probe(
@@ -89,23 +91,25 @@ class DriftReplay:
 def drift_replay(
     project: Project,
     monitoring: Monitoring,
-    training: TrainingSet,
+    training: TrainingSet | None,
     artifact: ModelArtifact | None,
     progress: Progress,
 ) -> DriftReplay:
-    """Resample the training set into windows, clean and changed, and ask the detector in force about each.
-
-    Raises:
-        NotMeasured: The detector fails.
-
-    """
-    table = training.table if artifact is None else training.table.select(artifact.signature.names)
-    windows = Windows(table, monitoring.window_rows, smallest_effect=monitoring.smallest_effect)
+    """Resample the training set into windows, clean and changed, and ask the detector in force about each."""
     budget = alpha_per_look(monitoring.false_alarms_per_30_days, monitoring.windows_per_day)
+    changes: list[Noticed] = []
+    clean = alarms = 0
+    failure = None
     began = time.monotonic()
-    with _detector(project, training, artifact, windows) as detector:
-        changes = tuple(_power(detector, windows, progress))
-        clean, alarms = _false_alarms(detector, budget, progress)
+    if training is not None:
+        table = training.table if artifact is None else training.table.select(artifact.signature.names)
+        windows = Windows(table, monitoring.window_rows, smallest_effect=monitoring.smallest_effect)
+        try:
+            with _detector(project, training, artifact, windows) as detector:
+                changes += _power(detector, windows, progress)
+                clean, alarms = _false_alarms(detector, budget, progress)
+        except DetectorFailed as error:
+            failure = error.kind
     asked = clean + sum(each.windows for each in changes)
     return DriftReplay(
         detector=monitoring.detector or "sekisho",
@@ -115,8 +119,9 @@ def drift_replay(
         alarms=alarms,
         low=lower_bound(alarms, clean, CONFIDENCE),
         high=upper_bound(alarms, clean, CONFIDENCE),
-        changes=changes,
-        seconds_per_window=round((time.monotonic() - began) / asked, 6),
+        changes=tuple(changes),
+        seconds_per_window=round((time.monotonic() - began) / max(asked, 1), 6),
+        failure=failure,
     )
 
 

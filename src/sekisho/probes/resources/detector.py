@@ -14,12 +14,10 @@ import msgspec
 
 from sekisho.contract.project import Project
 from sekisho.contract.sections import Monitoring
-from sekisho.errors import NotMeasured
 from sekisho.probes.resources.detector_child import Question, Reply, Specification
 from sekisho.probes.resources.process import surroundings
 from sekisho.probes.resources.tables import TrainingSet
 from sekisho.probes.resources.windows import Windows
-from sekisho.text import Text
 from sekisho.watch.drift.correction import alpha_per_look
 from sekisho.watch.drift.detector import DriftDetector
 
@@ -31,10 +29,18 @@ class Asked(Protocol):
         """Return whether it alarms.
 
         Raises:
-            NotMeasured: It failed.
+            DetectorFailed: It raised, or ended.
 
         """
         ...
+
+
+class DetectorFailed(Exception):
+    """The project's own detector raised or ended; ``kind`` names the class of what it raised, or ``exit``."""
+
+    def __init__(self, kind: str) -> None:
+        super().__init__(kind)
+        self.kind = kind
 
 
 class OwnDetector:
@@ -64,35 +70,34 @@ class OwnDetector:
 class ForeignDetector:
     """The project's own detector, in a process of its own that must answer in time."""
 
-    def __init__(self, process: subprocess.Popen[bytes], log: Path) -> None:
+    def __init__(self, process: subprocess.Popen[bytes]) -> None:
         assert process.stdin is not None
         assert process.stdout is not None
         self._to: IO[bytes] = process.stdin
         self._from: IO[bytes] = process.stdout
-        self._log = log
         self._read()
 
     def alarms(self, question: Question) -> bool:
         """Return whether it alarms.
 
         Raises:
-            NotMeasured: It raised or ended.
+            DetectorFailed: It raised, or ended.
 
         """
         try:
             self._to.write(msgspec.json.encode(question) + b"\n")
             self._to.flush()
         except OSError as error:
-            raise _failed("", self._log) from error
+            raise DetectorFailed("exit") from error
         return self._read().alarm
 
     def _read(self) -> Reply:
         line = self._from.readline()
         if not line:
-            raise _failed("", self._log)
+            raise DetectorFailed("exit")
         reply = msgspec.json.decode(line, type=Reply)
         if reply.error is not None:
-            raise _failed(f" ({reply.error})", self._log)
+            raise DetectorFailed(reply.error)
         return reply
 
 
@@ -101,7 +106,7 @@ def foreign_detector(project: Project, training: TrainingSet) -> Iterator[Foreig
     """Run ``monitoring.detector`` in the project's folder inside a ``with`` block.
 
     Raises:
-        NotMeasured: It cannot be imported.
+        DetectorFailed: It cannot be imported.
 
     """
     monitoring = project.contract.monitoring
@@ -130,19 +135,9 @@ def foreign_detector(project: Project, training: TrainingSet) -> Iterator[Foreig
             env=surroundings(),
         )
         try:
-            yield ForeignDetector(process, log)
+            yield ForeignDetector(process)
         finally:
             with contextlib.suppress(OSError):
                 process.communicate(timeout=0.5)
             process.kill()
             process.wait()
-
-
-def _failed(how: str, log: Path) -> NotMeasured:
-    return NotMeasured(
-        Text(en=f"monitoring.detector failed{how}", ja=f"monitoring.detector が失敗しました{how}"),
-        Text(
-            en=f"it is called with two data frames, the reference and a window, in the project's folder; see {log.name} in .sekisho",
-            ja=f"プロジェクトのフォルダーで、基準と現在の2つのデータフレームを渡して呼び出しています。.sekisho/{log.name} を確認してください",
-        ),
-    )

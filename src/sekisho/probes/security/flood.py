@@ -38,7 +38,7 @@ class Flood:
     """What became of the flood.
 
     Attributes:
-        limit: Requests per second and key that were allowed.
+        limit: Requests per second and key that were allowed; ``None`` when the contract states no limit, and nothing was sent.
         burst: Requests allowed at once, which were used up before the count began.
         workers: Processes of the service, as far as they can be told.
         seconds: How long the flood lasted after that.
@@ -53,7 +53,7 @@ class Flood:
 
     """
 
-    limit: float
+    limit: float | None
     burst: int
     workers: int
     seconds: float
@@ -68,6 +68,23 @@ class Flood:
     lag_p99_ms: float
 
 
+_NOTHING: Final = Flood(
+    limit=None,
+    burst=0,
+    workers=0,
+    seconds=0.0,
+    sent=0,
+    accepted=0,
+    limited=0,
+    other={},
+    retry_after=0,
+    accepted_per_second=(),
+    second_sent=None,
+    second_accepted=None,
+    lag_p99_ms=0.0,
+)
+
+
 @probe(
     "security/flood", title=Text(en="Flood from one key", ja="1つのキーから過負荷をかける"), seconds=6, exclusive=True
 )
@@ -75,17 +92,11 @@ def flood(service: Service, security: Security, serving: Serving, progress: Prog
     """Use up the burst, then send three times the limit from one key for some seconds, and a little from another.
 
     Raises:
-        NotMeasured: The contract states no limit, or one that cannot be sent from here.
+        NotMeasured: The contract states a limit that cannot be tried from here.
 
     """
     if security.rate_limit is None:
-        raise NotMeasured(
-            Text(en="security.rate_limit is not stated", ja="security.rate_limit が指定されていません"),
-            Text(
-                en="state security.rate_limit, in requests per second and key",
-                ja="security.rate_limit にキーあたりの毎秒リクエスト数を書いてください",
-            ),
-        )
+        return _NOTHING
     limit = min(security.rate_limit, OWN_LIMIT) if service.own else security.rate_limit
     if limit * TIMES > FASTEST:
         raise NotMeasured(

@@ -1,0 +1,152 @@
+"""security/rate-limiting: one caller gets what the limit allows, no more and no less, and others do not notice."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Final
+
+from sekisho.contract.sections import Contract
+from sekisho.gate.check import check
+from sekisho.gate.testing import example_contract
+from sekisho.gate.verdict import Finding, Verdict, failed, holds, verdict
+from sekisho.probes.security.flood import Flood
+from sekisho.text import Text
+
+TOLERANCE: Final = 0.05
+LAG_MS: Final = 250.0
+"""How late the generator may be before fewer requests than allowed could be its own doing."""
+
+# The box
+
+
+@check(
+    "security/rate-limiting",
+    title=Text(en="API rate limiting", ja="APIのレート制限"),
+    why=Text(
+        en="Without a limit one caller's mistake takes the service from everybody else. A limit that each worker keeps for itself is as many "
+        "times too high as there are workers.",
+        ja="制限がないと、一人の呼び出しミスで全員のサービスが止まります。ワーカーごとに数える制限は、ワーカー数倍まで通してしまいます。",
+    ),
+    remedy=Text(
+        en="state security.rate_limit (requests per second and key), and count in one place that all workers share",
+        ja="security.rate_limit（キーあたり毎秒リクエスト数）を定め、全ワーカーで共有する場所で数えてください",
+    ),
+)
+def rate_limiting(contract: Contract, flood: Flood) -> Verdict:
+    """Ask that of three times the limit about the limit passes, the rest hears 429 and when to return, and other keys go on."""
+    if contract.security.rate_limit is None or flood.limit is None:
+        return failed(Text(en="no rate limit is stated", ja="レート制限が定められていません"))
+    allowed = flood.limit * flood.seconds
+    return verdict(
+        _limited(flood, allowed),
+        *_refusals(flood),
+        *_others(flood),
+        limit=flood.limit,
+        workers=flood.workers,
+        sent=flood.sent,
+        sent_per_second=flood.sent / flood.seconds,
+        accepted=flood.accepted,
+        accepted_per_second=flood.accepted / flood.seconds,
+        allowed=allowed,
+        limited=flood.limited,
+        second_accepted=flood.second_accepted,
+    )
+
+
+def _limited(flood: Flood, allowed: float) -> Finding:
+    slack = max(1.0, TOLERANCE * allowed)
+    seen = Text(
+        en=f"{flood.accepted} of {flood.sent} requests passed in {flood.seconds:g} s, {allowed:g} were allowed "
+        f"({flood.workers} worker{'s' if flood.workers > 1 else ''})",
+        ja=f"{flood.seconds:g} 秒間に {flood.sent} 件中 {flood.accepted} 件が通過、許容は {allowed:g} 件（ワーカー {flood.workers}）",
+    )
+    if flood.accepted > allowed + slack:
+        return holds(False, seen)  # noqa: FBT003
+    if flood.accepted < allowed - slack:
+        return holds(None if flood.lag_p99_ms > LAG_MS else False, seen)
+    return holds(True, seen)  # noqa: FBT003
+
+
+def _refusals(flood: Flood) -> Iterator[Finding]:
+    if flood.other:
+        said = ", ".join(f"{count} × {status if status != '0' else '–'}" for status, count in flood.other.items())
+        yield holds(
+            False,  # noqa: FBT003
+            Text(
+                en=f"neither success nor 429 (–: no answer): {said}", ja=f"成功でも429でもない応答（–: 無応答）: {said}"
+            ),
+        )
+    if flood.limited:
+        missing = flood.limited - flood.retry_after
+        yield holds(
+            not missing,
+            Text(en=f"{missing} refusals lack Retry-After", ja=f"{missing} 件の拒否に Retry-After がありません")
+            if missing
+            else Text(
+                en=f"{flood.limited} were refused with 429 and Retry-After",
+                ja=f"{flood.limited} 件は 429 と Retry-After で拒否",
+            ),
+        )
+
+
+def _others(flood: Flood) -> Iterator[Finding]:
+    if flood.second_sent is None or flood.second_accepted is None:
+        yield holds(
+            None,
+            Text(
+                en="no second key was given, so that it is not known whether others are affected; set the variable of "
+                "security.probe_key_variable with _2 at its end",
+                ja="2つ目のキーがなく、他の利用者への影響を確かめられません。security.probe_key_variable の名前に _2 を付けた環境変数を設定してください",
+            ),
+        )
+        return
+    hurt = flood.second_sent - flood.second_accepted
+    yield holds(
+        not hurt,
+        Text(
+            en=f"another key lost {hurt} of {flood.second_sent} requests",
+            ja=f"別のキーも {flood.second_sent} 件中 {hurt} 件を失いました",
+        )
+        if hurt
+        else Text(en="another key was not affected", ja="別のキーは影響を受けません"),
+    )
+
+
+# How it looks when it passes, and when it fails
+
+_LIMITED: Final = {"rate_limit": 100}
+_FLOOD: Final = Flood(
+    limit=100,
+    burst=100,
+    workers=2,
+    seconds=3,
+    sent=900,
+    accepted=301,
+    limited=599,
+    other={},
+    retry_after=599,
+    accepted_per_second=(101, 100, 100),
+    second_sent=15,
+    second_accepted=15,
+    lag_p99_ms=1.4,
+)
+
+rate_limiting.passes(example_contract(security=_LIMITED), _FLOOD)
+rate_limiting.fails(example_contract(), replace(_FLOOD, limit=None, sent=0, accepted=0, limited=0, retry_after=0))
+rate_limiting.fails(  # no limit in force
+    example_contract(security=_LIMITED),
+    replace(_FLOOD, accepted=900, limited=0, retry_after=0, accepted_per_second=(300, 300, 300)),
+)
+rate_limiting.fails(  # each of two workers counts for itself
+    example_contract(security=_LIMITED),
+    replace(_FLOOD, accepted=600, limited=300, retry_after=300, accepted_per_second=(200, 200, 200)),
+)
+rate_limiting.fails(  # the flood shuts others out
+    example_contract(security=_LIMITED), replace(_FLOOD, second_accepted=2)
+)
+rate_limiting.fails(example_contract(security=_LIMITED), replace(_FLOOD, retry_after=0))
+rate_limiting.fails(
+    example_contract(security=_LIMITED), replace(_FLOOD, limited=500, retry_after=500, other={"503": 99})
+)
+rate_limiting.is_unknown(example_contract(security=_LIMITED), replace(_FLOOD, second_sent=None, second_accepted=None))
