@@ -114,6 +114,19 @@ def epoch_seconds(values: NDArray[np.generic]) -> NDArray[np.float64]:
     return seconds
 
 
+def moments_of(words: Sequence[str | None]) -> NDArray[np.generic] | None:
+    """Return ISO 8601 strings as datetime64[us] in UTC, those without a zone as UTC; ``None`` when one is no moment."""
+    moments = np.full(len(words), np.datetime64("NaT", "us"), dtype="datetime64[us]")
+    for index, word in enumerate(words):
+        if word is None:
+            continue
+        try:
+            moments[index] = _moment(dt.datetime.fromisoformat(word))
+        except ValueError:
+            return None
+    return moments
+
+
 def string_kind(values: NDArray[np.generic], null: NDArray[np.bool_]) -> Kind:
     """Return whether strings are categories or text, by how many of them differ."""
     different = len(set(values[~null].tolist()))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from sekisho.artifact.column import Column
+from sekisho.artifact.column import Column, Scalar
 from sekisho.artifact.formats.interface import Columns, Outputs
 from sekisho.artifact.table import Table
 from sekisho.errors import ModelFailed
@@ -72,6 +72,38 @@ def restore(columns: Columns, signature: Signature) -> Table:
     return Table(columns=tuple(_restored(feature, columns[feature.name]) for feature in signature.features))
 
 
+def column_of_scalars(feature: Feature, cells: list[Scalar]) -> Column:
+    """Return JSON values that fit ``feature`` as its column."""
+    null = np.array([cell is None for cell in cells], dtype=np.bool_)
+    values: NDArray[np.generic]
+    if feature.kind == "float":
+        values = np.array([np.nan if cell is None else cell for cell in cells], dtype=np.float64)
+    elif feature.kind in {"integer", "boolean"}:
+        kind = np.int64 if feature.kind == "integer" else np.bool_
+        values = np.array([0 if cell is None else cell for cell in cells], dtype=kind)
+    elif feature.kind == "datetime":
+        # NumPy knows no zones: RFC 3339 in UTC, as cells are written, without its Z.
+        values = np.array(
+            ["NaT" if cell is None else str(cell).removesuffix("Z") for cell in cells], dtype="datetime64[us]"
+        )
+    else:
+        objects = np.empty(len(cells), dtype=object)
+        objects[:] = cells
+        values = objects
+    return Column(
+        name=feature.name,
+        kind=feature.kind,
+        dtype=feature.dtype,
+        values=values,
+        null=null,
+        categories=_declared(feature),
+    )
+
+
+def _declared(feature: Feature) -> tuple[Scalar, ...] | None:
+    return feature.categories if feature.dtype.startswith("category") else None
+
+
 def _restored(feature: Feature, values: NDArray[np.generic]) -> Column:
     if feature.kind in {"integer", "boolean"}:
         null = np.isnan(values) if values.dtype.kind == "f" else np.zeros(len(values), dtype=np.bool_)
@@ -87,9 +119,13 @@ def _restored(feature: Feature, values: NDArray[np.generic]) -> Column:
     else:
         cells = values
         null = np.fromiter((value is None for value in values.tolist()), dtype=np.bool_, count=len(values))
-    categories = feature.categories if feature.dtype.startswith("category") else None
     return Column(
-        name=feature.name, kind=feature.kind, dtype=feature.dtype, values=cells, null=null, categories=categories
+        name=feature.name,
+        kind=feature.kind,
+        dtype=feature.dtype,
+        values=cells,
+        null=null,
+        categories=_declared(feature),
     )
 
 

@@ -82,10 +82,22 @@ class Format(ABC):
     """Its name, as ``runtime`` of a manifest."""
     file: str
     """The name of its file in an artifact."""
+    libraries: tuple[str, ...] = ()
+    """The distributions whose version must be the one that wrote the file, up to the second number."""
 
     @abstractmethod
     def recognises(self, data: bytes) -> bool:
         """Return whether ``data`` is in this format, told by its content."""
+
+    @abstractmethod
+    def check(self, data: bytes, *, where: str) -> None:
+        """Look at all of ``data`` without rebuilding anything.
+
+        Raises:
+            UntrustedFormat: It could run code.
+            IntegrityError: It is damaged, or beyond the limits.
+
+        """
 
     @abstractmethod
     def keeps(self, model: object) -> bool:

@@ -208,6 +208,10 @@ class OnnxFormat(Format):
         """Return whether ``data`` is a whole ``ModelProto``."""
         return protobuf.is_onnx(data)
 
+    def check(self, data: bytes, *, where: str) -> None:
+        """Refuse what is no ONNX model, or points outside itself."""
+        check(data, where=where)
+
     def keeps(self, model: object) -> bool:
         """Return whether ``model`` is an ``onnx.ModelProto``, or the bytes of one."""
         return (isinstance(model, bytes) and self.recognises(model)) or type(model).__name__ == "ModelProto"

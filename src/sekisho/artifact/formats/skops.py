@@ -33,6 +33,7 @@ class SkopsFormat(Format):
 
     id = "skops"
     file = "model.skops"
+    libraries = ("scikit-learn",)
 
     def recognises(self, data: bytes) -> bool:
         """Return whether ``data`` is a zip with a skops schema in it."""
@@ -40,6 +41,10 @@ class SkopsFormat(Format):
             return data.startswith(b"PK") and _SCHEMA in zipfile.ZipFile(io.BytesIO(data)).namelist()
         except zipfile.BadZipFile:
             return False
+
+    def check(self, data: bytes, *, where: str) -> None:
+        """Refuse what is no skops file, or holds anything but its schema and plain arrays."""
+        _nodes(data, where)
 
     def keeps(self, model: object) -> bool:
         """Return whether ``model`` is an estimator with scikit-learn's methods."""

@@ -106,12 +106,24 @@ def _series(column: Column) -> pd.Series:
         case "integer" | "boolean":
             if column.null.any() and column.dtype in _WITHOUT_NULL:
                 return pd.Series(column.array())
-            series = _cast(pd.Series(column.values), column.dtype)
+            series = pd.Series(column.values)
+            if column.kind == "boolean" or _fits(column):
+                series = _cast(series, column.dtype)
             return series.mask(column.null) if column.null.any() else series
         case "datetime":
             return _moments(column)
         case "category" | "text":
             return _strings(column)
+
+
+def _fits(column: Column) -> bool:
+    """Return whether every number fits the dtype: pandas would wrap it around without a word."""
+    name = column.dtype.lower().removesuffix("[pyarrow]")
+    if name not in _WITHOUT_NULL or not len(column):
+        return True
+    limits = np.iinfo(name)
+    lowest, highest = int(column.values.min()), int(column.values.max())
+    return limits.min <= lowest and highest <= limits.max
 
 
 def _objects(column: Column) -> pd.Series:

@@ -1,0 +1,274 @@
+"""Putting an artifact together: from a fitted model and its reference set to the bytes of every file."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final
+
+import msgspec
+import numpy as np
+
+from sekisho import __version__, shelf
+from sekisho.artifact import golden as goldens
+from sekisho.artifact import lock as locks
+from sekisho.artifact import manifest as manifests
+from sekisho.artifact import parity as parities
+from sekisho.artifact import reference as references
+from sekisho.artifact import strict_json
+from sekisho.artifact.formats.interface import Format, NotConvertible, Outputs, Runtime
+from sekisho.artifact.golden import Golden
+from sekisho.artifact.metadata import Dataset, Metadata, surroundings
+from sekisho.artifact.parity import Attempt, Parity
+from sekisho.artifact.reference import DriftReference
+from sekisho.artifact.signature import Note, Signature, learn_signature
+from sekisho.artifact.table import Table
+from sekisho.artifact.trials import Trial, trials
+from sekisho.errors import CannotPack, MissingExtra, ModelFailed, SekishoError
+from sekisho.text import Text, verbatim
+
+if TYPE_CHECKING:
+    from sekisho.artifact.manifest import Manifest
+    from sekisho.artifact.subject import Subject
+
+SHELF: Final = "sekisho.artifact.formats"
+SIGNATURE: Final = "signature.json"
+METADATA: Final = "metadata.json"
+
+_POOL_ROWS: Final = 20_000
+"""Golden rows are chosen among as many."""
+
+Listener = Callable[[float, Text], None]
+"""Told how much is done, 0 to 1, and what comes next."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Wishes:
+    """What the caller wants of an artifact.
+
+    Attributes:
+        name, version: Its name and version.
+        metadata: What is known of it.
+        notes: What people know of features, by name.
+        trusted_types: Types that skops may hold beyond the curated list.
+        lock: Whether to lock the requirements.
+        listener: Told of progress.
+
+    """
+
+    name: str
+    version: str
+    metadata: Metadata = field(default_factory=Metadata)
+    notes: Mapping[str, Note] = field(default_factory=dict)
+    trusted_types: frozenset[str] = frozenset()
+    lock: bool = True
+    listener: Listener = lambda fraction, text: None  # noqa: ARG005
+
+
+@dataclass(frozen=True, kw_only=True, eq=False, slots=True)
+class Parts:
+    """The contents of an artifact, read.
+
+    Attributes:
+        manifest: Names, sizes and digests of the files.
+        signature, metadata, golden, parity: As in their files.
+        reference: The drift reference; ``None`` if it was packed without a reference set.
+
+    """
+
+    manifest: Manifest
+    signature: Signature
+    metadata: Metadata
+    golden: Golden
+    parity: Parity
+    reference: DriftReference | None
+
+
+def formats() -> dict[str, Format]:
+    """Return every format on the shelf, by id."""
+    return shelf.units(SHELF, Format)  # type: ignore[type-abstract]
+
+
+def assemble(subject: Subject, wishes: Wishes) -> tuple[Parts, dict[str, bytes]]:
+    """Return the parts of an artifact and the bytes of its files, the manifest apart.
+
+    Args:
+        subject: The model and its reference set.
+        wishes: The rest.
+
+    Raises:
+        CannotPack: No format keeps the model, or it cannot answer its own reference set.
+
+    """
+    model, features = subject.model, subject.features
+    unit = _format_of(model)
+    listener = wishes.listener
+    listener(0.0, Text(en="Learning the signature", ja="入力仕様を学習しています"))
+    signature = subject.signature or learn_signature(features or Table(columns=()), subject.output, wishes.notes)
+    listener(0.1, Text(en="Saving the model", ja="モデルを保存しています"))
+    files = {unit.file: unit.write(model, trusted=wishes.trusted_types)}
+    original = unit.read(files[unit.file], signature, trusted=wishes.trusted_types, where=unit.file)
+    golden, parity = Golden(), _without_reference(unit)
+    if features is not None:
+        listener(0.2, Text(en="Asking the model about its reference set", ja="参照データに対する答えを記録しています"))
+        prepared = _prepare(original, signature, features)
+        signature = _with_range(signature, prepared)
+        golden = _golden(prepared)
+        listener(
+            0.5, Text(en="Compiling, and proving the answers equal", ja="コンパイルし、答えの一致を検証しています")
+        )
+        graph, parity = _compiled(unit, model, signature, prepared)
+        if graph is not None:
+            files[formats()["onnx"].file] = graph
+    listener(0.9, Text(en="Locking the requirements", ja="依存ライブラリを固定しています"))
+    metadata = _completed(model, features, wishes)
+    metadata = _locked(model, metadata, files, native=parity.runtime != "onnx", wanted=wishes.lock)
+    reference = None if features is None else DriftReference.of(features)
+    files |= _encoded(signature, metadata, golden, parity, reference)
+    manifest = manifests.manifest_of(
+        files, name=wishes.name, version=wishes.version, runtime=parity.runtime, written_by=__version__
+    )
+    listener(1.0, Text(en="Done", ja="完了"))
+    parts = Parts(
+        manifest=manifest, signature=signature, metadata=metadata, golden=golden, parity=parity, reference=reference
+    )
+    return parts, files
+
+
+def _format_of(model: Any) -> Format:
+    for unit in formats().values():
+        if unit.keeps(model):
+            return unit
+    raise CannotPack(
+        Text(
+            en=f"no format keeps a {type(model).__module__}.{type(model).__name__}",
+            ja=f"{type(model).__module__}.{type(model).__name__} を保存できる形式がありません",
+        ),
+        Text(
+            en="give a fitted scikit-learn estimator or an ONNX model",
+            ja="学習済みの scikit-learn の推定器か ONNX モデルを渡してください",
+        ),
+    )
+
+
+def _prepare(original: Runtime, signature: Signature, features: Table) -> tuple[Trial, ...]:
+    """Return the trials, golden rows first.
+
+    Raises:
+        CannotPack: The model answers no row of its own reference set.
+
+    """
+    pool = features.take(np.sort(np.random.default_rng(0).permutation(features.rows)[:_POOL_ROWS]))
+    try:
+        labels = original.run(pool.arrays()).values
+    except ModelFailed:
+        labels = None
+    prepared = tuple(trials(original, signature, features, goldens.choose(pool, labels, signature)))
+    if not any(trial.real and trial.answers is not None for trial in prepared):
+        raise CannotPack(
+            Text(
+                en="the model cannot answer the rows of its reference set", ja="モデルが参照データの行に答えられません"
+            ),
+            Text(
+                en="give the columns as it was trained on them, with the same names and dtypes",
+                ja="学習時と同じ列名・同じ型で渡してください",
+            ),
+        )
+    return prepared
+
+
+def _with_range(signature: Signature, prepared: tuple[Trial, ...]) -> Signature:
+    if signature.output.task != "regression":
+        return signature
+    answers = np.concatenate([trial.answers.values for trial in prepared if trial.real and trial.answers is not None])
+    low, high = float(answers.min()), float(answers.max())
+    return msgspec.structs.replace(
+        signature, output=msgspec.structs.replace(signature.output, minimum=low, maximum=high)
+    )
+
+
+def _golden(prepared: tuple[Trial, ...]) -> Golden:
+    trial = next(trial for trial in prepared if trial.real and trial.answers is not None)
+    answers: Outputs | None = trial.answers
+    assert answers is not None
+    rows = trial.rows.take(slice(0, goldens.ROWS))
+    probabilities = None if answers.probabilities is None else answers.probabilities[: goldens.ROWS]
+    kept = Outputs(values=answers.values[: goldens.ROWS], probabilities=probabilities)
+    return goldens.golden_of(rows, kept, tolerance=parities.TOLERANCE)
+
+
+def _compiled(
+    unit: Format, model: Any, signature: Signature, prepared: tuple[Trial, ...]
+) -> tuple[bytes | None, Parity]:
+    """Return the graph that is proven to answer as ``model`` does, if there is one, and what was found."""
+    onnx = formats()["onnx"]
+    if unit is onnx:
+        return None, Parity(
+            runtime=onnx.id,
+            proven=False,
+            reason=Text(
+                en="the model came as ONNX: there is no original to compare it with",
+                ja="最初から ONNX のため、比較する元のモデルがありません",
+            ),
+        )
+    attempts: tuple[Attempt, ...] = ()
+    try:
+        graph, attempts = parities.find_equal(
+            unit.compile(model, signature),
+            lambda data: onnx.read(data, signature, trusted=frozenset(), where=onnx.file),
+            prepared,
+            signature,
+        )
+    except MissingExtra as error:
+        return None, Parity(runtime=unit.id, proven=False, reason=error.what)
+    except NotConvertible as error:
+        reason = Text(en=f"it has no ONNX form that is known here: {error}", ja=f"ONNX に変換できません: {error}")
+        return None, Parity(runtime=unit.id, proven=False, reason=reason)
+    if graph is not None:
+        return graph, Parity(runtime=onnx.id, proven=True, attempts=attempts)
+    last = attempts[-1].reason or verbatim("")
+    reason = Text(en=f"no ONNX form answers as it does: {last.en}", ja=f"同じ答えになる ONNX がありません: {last.ja}")
+    return None, Parity(runtime=unit.id, proven=False, attempts=attempts, reason=reason)
+
+
+def _without_reference(unit: Format) -> Parity:
+    reason = Text(
+        en="there is no reference set to prove equal answers on", ja="答えの一致を確かめる参照データがありません"
+    )
+    return Parity(runtime=unit.id, proven=False, reason=reason)
+
+
+def _completed(model: Any, features: Table | None, wishes: Wishes) -> Metadata:
+    """Return the metadata with what this process can see, where nobody has said otherwise."""
+    given = wishes.metadata
+    seen = surroundings(model)
+    if features is not None:
+        seen["data"] = (*given.data, Dataset(name="reference", digest=features.digest, rows=features.rows))
+    missing = {name: value for name, value in seen.items() if name == "data" or not getattr(given, name)}
+    return msgspec.structs.replace(given, **missing)
+
+
+def _locked(model: Any, metadata: Metadata, files: dict[str, bytes], *, native: bool, wanted: bool) -> Metadata:
+    """Add the lock to ``files``, or say in the metadata why there is none."""
+    if not wanted:
+        reason = Text(en="not asked for", ja="指定により作成していません")
+        return msgspec.structs.replace(metadata, lock_missing=reason)
+    try:
+        files[locks.NAME] = locks.write_lock(model, native=native)
+    except SekishoError as error:
+        return msgspec.structs.replace(metadata, lock_missing=error.what)
+    return metadata
+
+
+def _encoded(
+    signature: Signature, metadata: Metadata, golden: Golden, parity: Parity, reference: DriftReference | None
+) -> dict[str, bytes]:
+    files = {
+        SIGNATURE: strict_json.encode(signature),
+        METADATA: strict_json.encode(metadata),
+        goldens.NAME: strict_json.encode(golden),
+        parities.NAME: strict_json.encode(parity),
+    }
+    if reference is not None:
+        files[references.NAME] = reference.encoded()
+    return files

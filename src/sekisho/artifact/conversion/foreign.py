@@ -1,0 +1,95 @@
+"""ONNX models that came from elsewhere: their outputs are given the names that the runtime knows."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from sekisho.errors import CannotPack, MissingExtra
+from sekisho.text import Text
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+def settled(data: bytes) -> tuple[bytes, frozenset[str]]:
+    """Return the model with outputs named ``label``, ``probabilities`` or ``values``, and which of these it has.
+
+    One output of numbers alone is a regressor's when it has one column, else the probabilities of a classifier; of two outputs the first is
+    the label and the second the probabilities, taken out of the map for each row that skl2onnx wraps them in.
+
+    Raises:
+        CannotPack: Its outputs are none of these, or the onnx library finds fault with it.
+        MissingExtra: onnx is not installed.
+
+    """
+    try:
+        import onnx
+    except ImportError:
+        raise MissingExtra("onnx", "pack") from None
+    try:
+        model = onnx.load_from_string(data)
+        onnx.checker.check_model(model)
+    except Exception as error:
+        # onnx raises protobuf's errors and its own, which share no base.
+        raise CannotPack(
+            Text(
+                en="the onnx library finds fault with this model", ja="onnx ライブラリがこのモデルを不正と判定しました"
+            ),
+            Text(en="export the model again", ja="モデルを書き出し直してください"),
+        ) from error
+    outputs = [_without_map(model.graph, output) for output in model.graph.output]
+    names = _names(outputs)
+    taken = {name for node in model.graph.node for name in (*node.input, *node.output)}
+    for node_output, name in zip(outputs, names, strict=True):
+        if node_output.name != name:
+            if name in taken:
+                raise _strange(len(outputs))
+            model.graph.node.append(onnx.helper.make_node("Identity", [node_output.name], [name]))
+            node_output.name = name
+    del model.graph.output[:]
+    model.graph.output.extend(outputs)
+    return bytes(model.SerializeToString(deterministic=True)), frozenset(names)
+
+
+def _without_map(graph: Any, output: Any) -> Any:
+    """Return the tensor that a ZipMap hides behind ``output``, if one does."""
+    import onnx
+
+    for node in graph.node:
+        if node.op_type == "ZipMap" and output.name in node.output:
+            tensor = node.input[0]
+            graph.node.remove(node)
+            return onnx.helper.make_tensor_value_info(tensor, onnx.TensorProto.FLOAT, None)
+    return output
+
+
+def _names(outputs: Sequence[Any]) -> tuple[str, ...]:
+    import onnx
+
+    numbers = [
+        output.type.tensor_type.elem_type in {onnx.TensorProto.FLOAT, onnx.TensorProto.DOUBLE} for output in outputs
+    ]
+    if {output.name for output in outputs} <= {"label", "probabilities", "values"}:
+        return tuple(output.name for output in outputs)
+    if numbers == [True]:
+        dimensions = outputs[0].type.tensor_type.shape.dim
+        is_column = len(dimensions) < 2 or dimensions[1].dim_value == 1
+        return ("values",) if is_column else ("probabilities",)
+    if numbers == [False]:
+        return ("label",)
+    if numbers == [False, True]:
+        return ("label", "probabilities")
+    raise _strange(len(outputs))
+
+
+def _strange(count: int) -> CannotPack:
+    return CannotPack(
+        Text(
+            en=f"the model's {count} outputs are not a label and probabilities, or values",
+            ja=f"モデルの {count} 個の出力が、ラベルと確率、または数値の形になっていません",
+        ),
+        Text(
+            en="export it with outputs named label and probabilities, or values",
+            ja="出力名を label と probabilities、または values にして書き出してください",
+        ),
+    )

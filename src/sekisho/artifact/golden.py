@@ -1,0 +1,116 @@
+"""Golden rows: a few real rows with the answers that the model gave when it was packed."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import msgspec
+import numpy as np
+
+from sekisho.artifact.column import Scalar
+from sekisho.artifact.native import column_of_scalars
+from sekisho.artifact.table import Table
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from sekisho.artifact.formats.interface import Outputs
+    from sekisho.artifact.signature import Signature
+
+ROWS: Final = 64
+NAME: Final = "golden.json"
+
+
+class Golden(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Rows and answers.
+
+    Attributes:
+        rows: Each a mapping from feature to JSON value. Features marked personal are shuffled among the rows, so that no row is a person.
+        values: The answer to each row: a label, or a number.
+        probabilities: The probabilities of each row in the order of the classes, or ``None``.
+        tolerance: How far a number may be off: absolute for probabilities, of the largest answer for a regressor.
+
+    """
+
+    rows: tuple[dict[str, Scalar], ...] = ()
+    values: tuple[Scalar, ...] = ()
+    probabilities: tuple[tuple[float, ...], ...] | None = None
+    tolerance: float = 1e-6
+
+    def table(self, signature: Signature) -> Table:
+        """Return the rows as a table with the kinds of the signature."""
+        return table_of_records(list(self.rows), signature)
+
+
+def choose(table: Table, labels: NDArray[np.generic] | None, signature: Signature) -> Table:
+    """Return up to :data:`ROWS` rows that between them hold every extreme, a null of each nullable feature, and each class.
+
+    Args:
+        table: The features.
+        labels: Shape ``(n,)``, what the model answers to them, where that is known.
+        signature: Says which features are personal.
+
+    """
+    wanted: dict[int, None] = {}
+    if labels is not None and signature.output.task != "regression":
+        for label in signature.output.classes or ():
+            wanted.update(dict.fromkeys(np.flatnonzero(labels == label)[:4].tolist()))
+    for column in table.columns:
+        wanted.update(dict.fromkeys(np.flatnonzero(column.null)[:1].tolist()))
+        if column.kind in {"float", "integer", "datetime"} and not column.null.all():
+            present = np.flatnonzero(~column.null)
+            ends = column.values[present].argsort()[[0, -1]]
+            wanted.update(dict.fromkeys(present[ends].tolist()))
+    rest = np.random.default_rng(0).permutation(table.rows)[:ROWS].tolist()
+    wanted.update(dict.fromkeys(rest))
+    chosen = table.take(sorted(list(wanted)[:ROWS]))
+    return Table(
+        columns=tuple(
+            column.take(np.roll(np.arange(len(column)), index + 1)) if feature.personal else column
+            for index, (column, feature) in enumerate(zip(chosen.columns, signature.features, strict=True))
+        )
+    )
+
+
+def golden_of(rows: Table, answers: Outputs, *, tolerance: float) -> Golden:
+    """Return the golden rows from a table and the answers to it."""
+    probabilities = answers.probabilities
+    return Golden(
+        rows=tuple(rows.records()),
+        values=tuple(answers.values.tolist()),
+        probabilities=None if probabilities is None else tuple(map(tuple, probabilities.tolist())),
+        tolerance=tolerance,
+    )
+
+
+def same_answers(golden: Golden, answers: Outputs) -> tuple[int, ...]:
+    """Return the indexes of the golden rows to which ``answers`` says something else; empty when all agree."""
+    if not golden.rows:
+        return ()
+    rows = len(golden.rows)
+    if len(answers.values) != rows:
+        return tuple(range(rows))
+    if golden.probabilities is None and isinstance(golden.values[0], float) and answers.values.dtype.kind == "f":
+        expected = np.array(golden.values, dtype=np.float64)
+        allowed = golden.tolerance * max(1e-300, float(np.abs(expected).max()))
+        wrong = ~(np.abs(answers.values.astype(np.float64) - expected) <= allowed)
+        return tuple(np.flatnonzero(wrong).tolist())
+    wrong = np.array(
+        [given != expected for given, expected in zip(answers.values.tolist(), golden.values, strict=True)]
+    )
+    if golden.probabilities is not None:
+        if answers.probabilities is None:
+            return tuple(range(rows))
+        differences = np.abs(answers.probabilities - np.array(golden.probabilities))
+        wrong |= ~(differences <= golden.tolerance).all(axis=1)
+    return tuple(np.flatnonzero(wrong).tolist())
+
+
+def table_of_records(records: list[dict[str, Scalar]], signature: Signature) -> Table:
+    """Return rows of JSON values as a table with the kinds and dtypes of ``signature``; they must fit it."""
+    return Table(
+        columns=tuple(
+            column_of_scalars(feature, [record.get(feature.name) for record in records])
+            for feature in signature.features
+        )
+    )

@@ -1,0 +1,168 @@
+"""``sekisho.pack``: an artifact at the end of a training script, in one call."""
+
+from __future__ import annotations
+
+import datetime as dt
+import difflib
+import hashlib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import msgspec
+
+from sekisho.artifact.artifact import ModelArtifact
+from sekisho.artifact.content import content_of
+from sekisho.artifact.formats import onnx, pickle, skops
+from sekisho.artifact.metadata import Dataset, Metadata, metadata_of
+from sekisho.errors import NotFound, UntrustedFormat, WrongUse
+from sekisho.text import Text
+
+if TYPE_CHECKING:
+    from sekisho.artifact.assembly import Listener
+    from sekisho.artifact.signature import Note
+
+_TRAINING: Final = ("command", "seed", "seeds", "data", "date", "seconds")
+
+
+def pack(
+    model: Any,
+    reference: object,
+    target: object = None,
+    *,
+    folder: Path | str,
+    name: str,
+    version: str = "1.0.0",
+    metadata: Metadata | Mapping[str, Any] | None = None,
+    training: Mapping[str, Any] | None = None,
+    notes: Mapping[str, Note] | None = None,
+    trusted_types: tuple[str, ...] = (),
+    lock: bool = True,
+    overwrite: bool = False,
+    listener: Listener | None = None,
+) -> ModelArtifact:
+    """Pack a fitted model and write the artifact.
+
+    Args:
+        model: A fitted estimator, or an ONNX model.
+        reference: The rows that it was trained on, every one of them: the signature, the drift reference and the proof of parity come
+            from here. Anything that :meth:`Table.of <sekisho.artifact.table.Table.of>` takes.
+        target: The name of the answer's column in ``reference``, or the answers themselves.
+        folder: Where the artifact is written.
+        name: The model's name.
+        version: Its version.
+        metadata: What else is known of it.
+        training: How it came about: ``command`` (a list of words), ``seed`` or ``seeds``, ``data`` (the file or files it was trained from),
+            ``date`` (today if not given), ``seconds``.
+        notes: What people know of features, by name.
+        trusted_types: Types that skops may hold beyond the curated list.
+        lock: Whether to lock the requirements.
+        overwrite: Whether another artifact in ``folder`` may be replaced.
+        listener: Told of progress.
+
+    Returns:
+        The artifact, saved.
+
+    Raises:
+        CannotPack: The model cannot be saved safely, or does not fit its reference set.
+        WrongUse: Something else is in ``folder``, or an argument is not what it must be.
+        ArtifactError: The disk is full, or the place cannot be written.
+
+    """
+    artifact = ModelArtifact(
+        model,
+        _with_training(metadata_of(metadata), training),
+        reference=reference,
+        target=target,
+        name=name,
+        version=version,
+        notes=notes,
+        trusted_types=trusted_types,
+        lock=lock,
+        listener=listener,
+    )
+    return artifact.save(folder, overwrite=overwrite)
+
+
+def read_model(path: Path | str, *, trust: bool = False, trusted_types: tuple[str, ...] = ()) -> Any:
+    """Return the model in a file, as :func:`pack` takes it. What it is is told by its content, not by its name.
+
+    Args:
+        path: A skops or ONNX file; a pickle or joblib file only with ``trust``.
+        trust: Whether a pickle may be read, which runs its code. It is logged.
+        trusted_types: Types that a skops file may hold beyond the curated list.
+
+    Raises:
+        NotFound: There is no such file.
+        UntrustedFormat: It is a pickle, and nobody has said that it may be read; or some other format that is not safe.
+        IntegrityError: It is damaged.
+
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise NotFound(
+            Text(en="there is no such file", ja="ファイルがありません"),
+            Text(en="check the path", ja="パスを確認してください"),
+            where=path,
+        )
+    data = path.read_bytes()
+    if onnx.FORMAT.recognises(data):
+        onnx.FORMAT.check(data, where=str(path))
+        return data
+    if skops.FORMAT.recognises(data):
+        return skops.load(data, trusted=frozenset(trusted_types), where=str(path))
+    if trust or content_of(data) in {"pickle", "compressed"}:
+        return pickle.load(path, trust=trust)
+    onnx.FORMAT.check(data, where=str(path))
+    raise UntrustedFormat(
+        Text(en="this is no format that is known here", ja="未対応の形式です"),
+        Text(en="save the model as skops or ONNX", ja="モデルを skops か ONNX で保存してください"),
+        where=path,
+    )
+
+
+def _with_training(metadata: Metadata, training: Mapping[str, Any] | None) -> Metadata:
+    if training is None:
+        return metadata
+    for key in training:
+        if key not in _TRAINING:
+            nearest = difflib.get_close_matches(key, _TRAINING, n=1, cutoff=0.0)[0]
+            raise WrongUse(
+                Text(en=f"training has no {key!r}", ja=f"training に {key!r} という項目はありません"),
+                Text(en=f"did you mean {nearest!r}?", ja=f"{nearest!r} ではありませんか"),
+            )
+    today = dt.datetime.now(dt.UTC).date().isoformat()
+    fields: dict[str, Any] = {
+        "training_date": training.get("date") or metadata.training_date or today,
+        "training_command": tuple(training.get("command") or metadata.training_command),
+        "training_seconds": training.get("seconds", metadata.training_seconds),
+        "seeds": {**metadata.seeds, **_seeds(training)},
+        "data": (*metadata.data, *_files(training.get("data"))),
+    }
+    return metadata_of({**msgspec.structs.asdict(metadata), **fields})
+
+
+def _seeds(training: Mapping[str, Any]) -> dict[str, int]:
+    seeds = dict(training.get("seeds") or {})
+    if training.get("seed") is not None:
+        seeds["seed"] = training["seed"]
+    return seeds
+
+
+def _files(given: Any) -> tuple[Dataset, ...]:
+    """Return the files that a model was trained from, with their digests."""
+    if given is None:
+        return ()
+    paths = [given] if isinstance(given, str | Path) else list(given)
+    found = []
+    for path in map(Path, paths):
+        try:
+            digest = hashlib.sha256(path.read_bytes()).hexdigest()
+        except OSError:
+            raise NotFound(
+                Text(en="the training data cannot be read", ja="学習データを読み込めません"),
+                Text(en="check the path in training", ja="training のパスを確認してください"),
+                where=path,
+            ) from None
+        found.append(Dataset(name="training", digest=digest, file=str(path)))
+    return tuple(found)

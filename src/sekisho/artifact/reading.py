@@ -1,0 +1,206 @@
+"""Reading an artifact: its files as typed parts that agree with each other. The model itself is left alone."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import TYPE_CHECKING, Any, Final
+
+from sekisho import __version__
+from sekisho.artifact import folder as folders
+from sekisho.artifact import golden as goldens
+from sekisho.artifact import lock as locks
+from sekisho.artifact import manifest as manifests
+from sekisho.artifact import parity as parities
+from sekisho.artifact import reference as references
+from sekisho.artifact import strict_json
+from sekisho.artifact.assembly import METADATA, SIGNATURE, Parts, formats
+from sekisho.artifact.content import content_of, refuse_code
+from sekisho.artifact.formats import pickle
+from sekisho.artifact.golden import Golden
+from sekisho.artifact.metadata import Metadata, library_versions, metadata_of
+from sekisho.artifact.native import EstimatorRuntime
+from sekisho.artifact.parity import Parity
+from sekisho.artifact.reference import DriftReference
+from sekisho.artifact.signature import Signature
+from sekisho.artifact.subject import subject_of
+from sekisho.errors import ArtifactError, IntegrityError, NotFound
+from sekisho.text import Text
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from sekisho.artifact.formats.interface import Format, Runtime
+    from sekisho.artifact.manifest import Manifest
+
+_NEEDED: Final = (SIGNATURE, METADATA, goldens.NAME, parities.NAME)
+
+
+def read_parts(folder: Path) -> Parts:
+    """Return the parts of the artifact in ``folder``.
+
+    Raises:
+        NotFound: There is no such folder.
+        IntegrityError: A file is missing, added, changed, cut off, or no plain file; or the contents contradict each other.
+        UntrustedFormat: A file is a pickle, whatever its name.
+
+    """
+    manifest = folders.verify_folder(folder)
+    _check_names(folder, manifest)
+
+    def read(name: str) -> bytes:
+        file = manifest.file(name)
+        assert file is not None
+        return folders.read_file(folder, file)
+
+    def decoded(name: str, kind: type[Any]) -> Any:
+        data = read(name)
+        if content_of(data) != "json":
+            refuse_code(data, where=str(folder / name))
+        return strict_json.decode(data, kind, where=str(folder / name))
+
+    reference = None
+    if manifest.file(references.NAME) is not None:
+        where = str(folder / references.NAME)
+        data = read(references.NAME)
+        refuse_code(data, where=where)
+        reference = DriftReference.decoded(data, where=where)
+    if manifest.file(locks.NAME) is not None:
+        locks.read_lock(read(locks.NAME), where=str(folder / locks.NAME))
+    for unit in formats().values():
+        if manifest.file(unit.file) is not None:
+            _check_format(unit, read(unit.file), str(folder / unit.file))
+    parts = Parts(
+        manifest=manifest,
+        signature=decoded(SIGNATURE, Signature),
+        metadata=decoded(METADATA, Metadata),
+        golden=decoded(goldens.NAME, Golden),
+        parity=decoded(parities.NAME, Parity),
+        reference=reference,
+    )
+    _check_agreement(parts, folder)
+    return parts
+
+
+def read_trusted_pickle(folder: Path) -> tuple[Parts, Runtime]:
+    """Return the parts of a folder that holds a pickle and perhaps ``metadata.json``, and its runtime. Its code is run.
+
+    Raises:
+        NotFound: There is no pickle.
+        ArtifactError: It could not be read.
+
+    """
+    found = sorted(path for path in folder.iterdir() if path.suffix in pickle.ENDINGS)
+    if not found:
+        raise NotFound(
+            Text(en="there is neither a manifest nor a pickle", ja="マニフェストも pickle もありません"),
+            Text(en="make an artifact with sekisho pack", ja="sekisho pack で成果物を作成してください"),
+            where=folder,
+        )
+    model = pickle.load(found[0], trust=True)
+    given: dict[str, Any] = {}
+    notes = folder / METADATA
+    if notes.is_file():
+        given = strict_json.decode(notes.read_bytes(), dict[str, Any], where=str(notes))
+    stated = given.get("feature_names")
+    subject = subject_of(model, names=stated if isinstance(stated, list) else None)
+    assert subject.signature is not None
+    metadata = metadata_of(given)
+    manifest = manifests.Manifest(
+        name=str(given.get("name") or given.get("model_name") or type(model).__name__.lower()),
+        version=str(given.get("version") or given.get("model_version") or "0"),
+        runtime="pickle",
+        files=tuple(
+            manifests.File(
+                name=path.name.lower(), size=path.stat().st_size, sha256=hashlib.sha256(path.read_bytes()).hexdigest()
+            )
+            for path in found[:1]
+        ),
+        written_by=__version__,
+    )
+    reason = Text(en="it is a pickle", ja="pickle です")
+    parts = Parts(
+        manifest=manifest,
+        signature=subject.signature,
+        metadata=metadata,
+        golden=Golden(),
+        parity=Parity(runtime="pickle", proven=False, reason=reason),
+        reference=None,
+    )
+    return parts, EstimatorRuntime(model, subject.signature)
+
+
+def check_libraries(unit: Format, metadata: Metadata) -> None:
+    """Refuse a library whose version is not the one that saved the model, up to the second number.
+
+    Raises:
+        ArtifactError: It is another. An ONNX graph asks for none.
+
+    """
+    for name in unit.libraries:
+        saved, here = metadata.libraries.get(name), library_versions(None).get(name)
+        if saved is not None and here is not None and saved.split(".")[:2] != here.split(".")[:2]:
+            raise ArtifactError(
+                Text(
+                    en=f"it was saved with {name} {saved}, and {here} is installed",
+                    ja=f"{name} {saved} で保存されていますが、ここには {here} が入っています",
+                ),
+                Text(
+                    en="install the libraries of requirements.lock, or pack the model again",
+                    ja="requirements.lock のライブラリを入れるか、パックし直してください",
+                ),
+            )
+
+
+def _check_names(folder: Path, manifest: Manifest) -> None:
+    known = {unit.file for unit in formats().values()} | {*_NEEDED, references.NAME, locks.NAME}
+    for file in manifest.files:
+        if file.name not in known:
+            # Content first: a pickle is called a pickle.
+            refuse_code(folders.read_file(folder, file), where=str(folder / file.name))
+            raise _refused(
+                folder / file.name, Text(en="has no place in an artifact", ja="成果物に含められないファイルです")
+            )
+    for name in _NEEDED:
+        if manifest.file(name) is None:
+            raise _refused(folder / name, Text(en="is missing", ja="ファイルがありません"))
+    serving = formats().get(manifest.runtime)
+    if serving is None or manifest.file(serving.file) is None:
+        raise _refused(
+            folder,
+            Text(en=f"there is no model for {manifest.runtime!r}", ja=f"{manifest.runtime!r} のモデルがありません"),
+        )
+
+
+def _check_format(unit: Format, data: bytes, where: str) -> None:
+    if not unit.recognises(data):
+        refuse_code(data, where=where)
+        raise IntegrityError(
+            Text(en=f"this is not {unit.id}", ja=f"{unit.id} の形式ではありません"),
+            Text(en="pack the model again", ja="モデルをパックし直してください"),
+            where=where,
+        )
+    unit.check(data, where=where)
+
+
+def _check_agreement(parts: Parts, folder: Path) -> None:
+    """Refuse parts that speak of different models."""
+    names = set(parts.signature.names)
+    output = parts.signature.output
+    golden = parts.golden
+    answers = {len(golden.values), len(golden.rows)} | (
+        set() if golden.probabilities is None else {len(golden.probabilities)}
+    )
+    if len(names) < len(parts.signature.features):
+        raise _refused(folder / SIGNATURE, Text(en="two features share a name", ja="特徴量名が重複しています"))
+    if (output.classes is None) != (output.task == "regression"):
+        raise _refused(folder / SIGNATURE, Text(en="task and classes disagree", ja="タスクとクラスが矛盾しています"))
+    if any(set(row) != names for row in golden.rows) or len(answers) > 1:
+        raise _refused(folder / goldens.NAME, Text(en="does not fit the signature", ja="入力仕様と一致しません"))
+    if parts.reference is not None and tuple(each.name for each in parts.reference.columns) != parts.signature.names:
+        raise _refused(folder / references.NAME, Text(en="does not fit the signature", ja="入力仕様と一致しません"))
+    if parts.parity.runtime != parts.manifest.runtime:
+        raise _refused(folder / parities.NAME, Text(en="does not fit the manifest", ja="マニフェストと一致しません"))
+
+
+def _refused(path: Path, what: Text) -> IntegrityError:
+    return IntegrityError(what, Text(en="pack the artifact again", ja="成果物をパックし直してください"), where=path)

@@ -1,0 +1,149 @@
+"""What is to be packed: a model, the reference set as it was trained on it, and what it answers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+
+from sekisho.artifact.column import Column, listed, plain
+from sekisho.artifact.conversion.foreign import settled
+from sekisho.artifact.outputs import output_of, output_of_graph
+from sekisho.artifact.signature import Feature, Output, Signature
+from sekisho.artifact.table import Table
+from sekisho.errors import CannotPack
+from sekisho.text import Text
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+_MOST_BARE_FEATURES: Final = 100_000
+
+
+@dataclass(frozen=True, kw_only=True, eq=False, slots=True)
+class Subject:
+    """A model and what it was trained on.
+
+    Attributes:
+        model: A fitted estimator, or the bytes of an ONNX model.
+        output: What it answers.
+        features: The features of the reference set, in the order of training; ``None`` if there is none.
+        signature: The signature where there is no reference set to learn it from.
+
+    """
+
+    model: Any
+    output: Output
+    features: Table | None = None
+    signature: Signature | None = None
+
+
+def subject_of(
+    model: Any, reference: object = None, target: object = None, *, names: Sequence[str] | None = None
+) -> Subject:
+    """Return the subject.
+
+    Args:
+        model: A fitted estimator, or an ONNX model. Where it knows the names of its features, they are picked by name from the reference set,
+            and other columns are left out.
+        reference: Anything that :meth:`Table.of <sekisho.artifact.table.Table.of>` takes, or ``None``.
+        target: The name of a column of ``reference``, or the answers themselves: a series, an array of shape ``(n,)``, a list.
+        names: The names of the features, in order, where neither model nor reference set knows them.
+
+    Raises:
+        CannotPack: A feature is missing, the counts differ, or the model's answers are of no kind that is known here.
+
+    """
+    own = _own_names(model)
+    table, answers = None, None
+    if reference is not None:
+        table = Table.of(reference, own or names if isinstance(reference, np.ndarray) else None)
+        answers = _answers(table, target)
+        table = table.without([target]) if isinstance(target, str) else table
+        table = _chosen(table, own, getattr(model, "n_features_in_", None))
+    model, output = _with_output(model, answers)
+    if table is not None:
+        return Subject(model=model, output=output, features=table)
+    return Subject(model=model, output=output, signature=_bare(model, own or names, output))
+
+
+def _with_output(model: Any, answers: Column | None) -> tuple[Any, Output]:
+    if isinstance(model, bytes) or type(model).__name__ == "ModelProto":
+        data = model if isinstance(model, bytes) else bytes(model.SerializeToString(deterministic=True))
+        graph, given = settled(data)
+        return graph, output_of_graph(answers, probabilities="probabilities" in given, label="label" in given)
+    return model, output_of(model, answers)
+
+
+def _own_names(model: Any) -> tuple[str, ...] | None:
+    own = getattr(model, "feature_names_in_", None)
+    return None if own is None else tuple(str(name) for name in own)
+
+
+def _chosen(table: Table, own: tuple[str, ...] | None, count: int | None) -> Table:
+    """Return the features in the order of training."""
+    if own is None:
+        if count is not None and count != len(table.columns):
+            raise CannotPack(
+                Text(
+                    en=f"the model takes {count} features, the reference set has {len(table.columns)}",
+                    ja=f"モデルの特徴量は {count} 個ですが、参照データは {len(table.columns)} 列です",
+                ),
+                Text(en="give the very columns that it was trained on", ja="学習に使った列だけを渡してください"),
+            )
+        return table
+    missing = [name for name in own if name not in table.names]
+    if missing:
+        raise CannotPack(
+            Text(
+                en=f"the reference set lacks {', '.join(missing[:5])}",
+                ja=f"参照データに列がありません: {', '.join(missing[:5])}",
+            ),
+            Text(en="give the columns that it was trained on", ja="学習に使った列を渡してください"),
+        )
+    return table.select(own)
+
+
+def _bare(model: Any, names: Sequence[str] | None, output: Output) -> Signature:
+    """Return the signature of a model without a reference set: names, and numbers for all that is known."""
+    if names is None:
+        count = getattr(model, "n_features_in_", None)
+        if not isinstance(count, int | np.integer) or not 0 < count <= _MOST_BARE_FEATURES:
+            raise CannotPack(
+                Text(en="nobody knows the features of this model", ja="このモデルの特徴量が分かりません"),
+                Text(
+                    en="give a reference set, or feature_names in the metadata",
+                    ja="参照データか、メタデータの feature_names を渡してください",
+                ),
+            )
+        names = [f"x{index}" for index in range(count)]
+    features = tuple(Feature(name=name, kind="float", dtype="float64", nullable=False) for name in names)
+    return Signature(features=features, output=output)
+
+
+def _answers(table: Table, target: object) -> Column | None:
+    if target is None:
+        return None
+    column = table.column(target) if isinstance(target, str) else _column(target)
+    if len(column) != table.rows:
+        raise CannotPack(
+            Text(
+                en=f"{len(column)} answers for {table.rows} rows of the reference set",
+                ja=f"参照データは {table.rows} 行ですが、目的変数は {len(column)} 行です",
+            ),
+            Text(en="give one answer a row", ja="行ごとに1つの答えを渡してください"),
+        )
+    return column
+
+
+def _column(target: Any) -> Column:
+    name = getattr(target, "name", None)
+    name = name if isinstance(name, str) and name else "prediction"
+    if isinstance(target, Column):
+        return target
+    if isinstance(target, np.ndarray):
+        return plain(name, np.ravel(target))
+    if hasattr(target, "to_frame"):
+        return Table.of(target.to_frame(name)).columns[0]
+    return listed(name, target)

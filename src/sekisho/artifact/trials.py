@@ -1,0 +1,301 @@
+"""The rows that a compiled model must answer as the original does: real ones, and ones made to find a difference.
+
+Each trial is a table and what the original answers to it. Where the original refuses (a null it was never taught, a category it does not
+know), the compiled model must refuse as well.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+
+from sekisho.artifact.column import Column
+from sekisho.artifact.table import Table
+from sekisho.errors import ModelFailed
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from numpy.typing import NDArray
+
+    from sekisho.artifact.formats.interface import Outputs, Runtime
+    from sekisho.artifact.signature import Feature, Signature
+
+REFERENCE_ROWS: Final = 10_000
+BASE_ROWS: Final = 32
+BOUNDARIES: Final = 256
+HALVINGS: Final = 80
+"""Enough to bring any two finite float64 of one sign next to each other, but for the smallest."""
+_LARGEST_WHOLE: Final = 2**53
+
+
+@dataclass(frozen=True, kw_only=True, eq=False, slots=True)
+class Trial:
+    """Rows of one kind.
+
+    Attributes:
+        kind: ``golden``, ``reference``, ``nulls``, ``unseen``, ``extremes`` or ``boundaries``.
+        rows: The rows.
+        answers: What the original answers; ``None`` where it refuses them.
+        real: Whether the rows are real ones, for which no label may change at all.
+
+    """
+
+    kind: str
+    rows: Table
+    answers: Outputs | None
+    real: bool = False
+
+
+def trials(original: Runtime, signature: Signature, reference: Table, golden: Table) -> Iterator[Trial]:
+    """Yield every trial, the likeliest to fail first.
+
+    Args:
+        original: The model itself, by its own library.
+        signature: Its signature.
+        reference: The features of the reference set.
+        golden: The golden rows.
+
+    """
+    random = np.random.default_rng(0)
+    sample = reference.take(np.sort(random.permutation(reference.rows)[:REFERENCE_ROWS]))
+    base = reference.take(np.sort(random.permutation(reference.rows)[:BASE_ROWS]))
+    for kind, rows in (("golden", golden), ("reference", sample)):
+        yield from _answered(original, kind, rows)
+    for kind, made in (("nulls", _nulls), ("unseen", _unseen), ("extremes", _extremes)):
+        for rows in made(signature, base, reference):
+            answers = _ask(original, rows)
+            yield Trial(kind=kind, rows=rows, answers=answers)
+    pushed = _boundaries(original, signature, reference, random)
+    if pushed is not None:
+        yield Trial(kind="boundaries", rows=pushed, answers=_ask(original, pushed))
+
+
+def _answered(original: Runtime, kind: str, rows: Table) -> Iterator[Trial]:
+    """Yield the trial of real rows; where the original cannot answer rows with nulls, those apart."""
+    answers = _ask(original, rows)
+    if answers is not None:
+        yield Trial(kind=kind, rows=rows, answers=answers, real=True)
+        return
+    holes = np.any([column.null for column in rows.columns], axis=0)
+    for part in (rows.take(~holes), rows.take(holes)):
+        if part.rows:
+            yield Trial(kind=kind, rows=part, answers=_ask(original, part), real=True)
+
+
+def _ask(runtime: Runtime, rows: Table) -> Outputs | None:
+    try:
+        return runtime.run(rows.arrays())
+    except ModelFailed:
+        return None
+
+
+def _with(rows: Table, name: str, change: Callable[[Column], Column]) -> Table:
+    return Table(columns=tuple(change(column) if column.name == name else column for column in rows.columns))
+
+
+def _nulls(signature: Signature, base: Table, reference: Table) -> Iterator[Table]:  # noqa: ARG001
+    for feature in signature.features:
+        if feature.nullable:
+            yield _with(base, feature.name, _emptied)
+
+
+def _emptied(column: Column) -> Column:
+    values = column.values.copy()
+    empty: Any = {"float": np.nan, "integer": 0, "boolean": False, "datetime": np.datetime64("NaT")}.get(column.kind)
+    values[:] = empty
+    return replace(column, values=values, null=np.ones(len(column), dtype=np.bool_))
+
+
+def _unseen(signature: Signature, base: Table, reference: Table) -> Iterator[Table]:  # noqa: ARG001
+    for feature in signature.features:
+        stranger = _stranger(feature)
+        if stranger is None or feature.unseen_category == "reject":
+            continue
+        for value in stranger:
+            yield _with(base, feature.name, partial(_filled, value=value))
+
+
+def _stranger(feature: Feature) -> tuple[object, ...] | None:
+    """Return values of a category that was never seen."""
+    if feature.kind == "text":
+        return ("", "見知らぬ値")
+    if feature.kind != "category" or not feature.categories:
+        return None
+    if any(isinstance(category, str) for category in feature.categories):
+        return ("見知らぬ値", "", f"{feature.categories[0]} ")
+    if any(isinstance(category, bool) for category in feature.categories):
+        return None
+    known = [int(category) for category in feature.categories if category is not None]
+    return (max(known) + 1, min(known) - 1)
+
+
+def _filled(column: Column, value: Any) -> Column:
+    values = column.values.copy()
+    values[:] = value if column.kind != "integer" else int(np.clip(value, -_LARGEST_WHOLE, _LARGEST_WHOLE))
+    return replace(column, values=values, null=np.zeros(len(column), dtype=np.bool_))
+
+
+def _extremes(signature: Signature, base: Table, reference: Table) -> Iterator[Table]:
+    for feature in signature.features:
+        column = reference.column(feature.name)
+        if feature.kind not in {"float", "integer"} or column.null.all():
+            continue
+        present = column.present().astype(np.float64)
+        low, high = float(present.min()), float(present.max())
+        span = (high - low) or max(abs(high), 1.0)
+        beyond = (
+            []
+            if feature.out_of_range == "reject"
+            else [low - span, high + span, low - 10 * span, high + 10 * span, 0.0]
+        )
+        for value in (low, high, *beyond):
+            yield _with(base, feature.name, partial(_filled, value=value))
+
+
+def _boundaries(original: Runtime, signature: Signature, reference: Table, random: np.random.Generator) -> Table | None:
+    """Return rows on both sides of places where the answer changes, as near as the numbers come.
+
+    Each row moves along one numeric feature between its lowest and highest value in the reference set. Where the two ends are answered
+    differently, halving brings two values next to each other that are still answered differently: a threshold of a tree, the decision
+    boundary. Both are taken, and their neighbours in float32.
+    """
+    numeric = [
+        feature.name
+        for feature in signature.features
+        if feature.kind in {"float", "integer"} and len(np.unique(reference.column(feature.name).present())) > 1
+    ]
+    if not numeric:
+        return None
+    each = max(2, BOUNDARIES // len(numeric))
+    holes = np.any([column.null for column in reference.columns], axis=0)
+    whole = np.flatnonzero(~holes) if not holes.all() else np.arange(reference.rows)
+    picked = random.choice(whole, size=each * len(numeric))
+    rows = reference.take(picked)
+    owner = np.repeat(np.arange(len(numeric)), each)
+    walk = _Walk(original=original, rows=rows, names=tuple(numeric), owner=owner)
+    low = np.array([float(reference.column(name).present().min()) for name in numeric])[owner]
+    high = np.array([float(reference.column(name).present().max()) for name in numeric])[owner]
+    found = walk.halve(low, high)
+    if found is None:
+        return None
+    near, far, differ = found
+    if not differ.any():
+        return None
+    closest = signature.output.task == "regression" or signature.output.probabilities
+    return walk.pushed(_both_sides(near, far, closest=closest), differ)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False, slots=True)
+class _Walk:
+    """Rows that each move along one numeric feature.
+
+    Attributes:
+        original: What is asked.
+        rows: ``n`` rows.
+        names: The features along which rows move.
+        owner: Shape ``(n,)``: which of ``names`` each row moves along.
+
+    """
+
+    original: Runtime
+    rows: Table
+    names: tuple[str, ...]
+    owner: NDArray[np.intp]
+
+    def at(self, values: NDArray[np.float64]) -> Table:
+        """Return the rows with the moving feature at ``values``, shape ``(n,)``."""
+        columns = []
+        for column in self.rows.columns:
+            if column.name not in self.names:
+                columns.append(column)
+                continue
+            mine = self.owner == self.names.index(column.name)
+            cells = column.values.copy()
+            cells[mine] = values[mine].astype(cells.dtype)
+            columns.append(replace(column, values=cells, null=column.null & ~mine))
+        return Table(columns=tuple(columns))
+
+    def halve(
+        self, low: NDArray[np.float64], high: NDArray[np.float64]
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.bool_]] | None:
+        """Return values next to each other, answered differently, and for which rows there are such; ``None`` if the original refuses."""
+        whole = np.isin(self.owner, [index for index, name in enumerate(self.names) if self._is_whole(name)])
+        first, last = _ask(self.original, self.at(low)), _ask(self.original, self.at(high))
+        if first is None or last is None:
+            return None
+        same = _sameness(first, last)
+        differ = ~same(last)
+        for _ in range(HALVINGS):
+            middle = low + (high - low) / 2
+            middle = np.where(whole, np.floor(middle), middle)
+            if np.all((middle <= low) | (middle >= high)):
+                break
+            answers = _ask(self.original, self.at(middle))
+            if answers is None:
+                return None
+            stays = same(answers)
+            low, high = np.where(stays, middle, low), np.where(stays, high, middle)
+        return low, high, differ
+
+    def pushed(self, sides: Sequence[NDArray[np.float64]], chosen: NDArray[np.bool_]) -> Table:
+        """Return the ``chosen`` rows at each of ``sides``, one after the other."""
+        tables = [self.at(side).take(chosen) for side in sides]
+        return Table(
+            columns=tuple(
+                replace(
+                    parts[0],
+                    values=np.concatenate([part.values for part in parts]),
+                    null=np.concatenate([part.null for part in parts]),
+                )
+                for parts in zip(*(table.columns for table in tables), strict=True)
+            )
+        )
+
+    def _is_whole(self, name: str) -> bool:
+        return self.rows.column(name).kind == "integer"
+
+
+def _sameness(first: Outputs, last: Outputs) -> Callable[[Outputs], NDArray[np.bool_]]:
+    """Return the function that says which rows are still answered as at the first end.
+
+    Half of the walks look for the change of label (or, where the ends share one, for the middle between their scores); the others for any
+    change of the score.
+    """
+
+    def score(outputs: Outputs) -> NDArray[np.generic]:
+        return outputs.values if outputs.probabilities is None else outputs.probabilities[:, -1]
+
+    start, end = score(first), score(last)
+    by_side = np.arange(len(start)) % 2 == 0
+    by_label = by_side & (np.asarray(first.values != last.values) if start.dtype.kind == "f" else True)
+
+    def same(outputs: Outputs) -> NDArray[np.bool_]:
+        labels = np.asarray(outputs.values == first.values, dtype=np.bool_)
+        scores = score(outputs)
+        if scores.dtype.kind != "f":
+            return labels
+        middle = (start.astype(np.float64) + end.astype(np.float64)) / 2
+        side = (scores.astype(np.float64) > middle) == (start.astype(np.float64) > middle)
+        unchanged: NDArray[np.bool_] = np.where(by_side, side, scores == start)
+        if outputs.probabilities is not None:
+            unchanged = np.where(by_label, labels, unchanged)
+        return unchanged
+
+    return same
+
+
+def _both_sides(near: NDArray[np.float64], far: NDArray[np.float64], *, closest: bool) -> list[NDArray[np.float64]]:
+    """Return values on both sides of every change: the very two, and their neighbours in float32.
+
+    Without ``closest``, two values a ten-thousandth further away: for models whose labels come with no score to tell a close call by.
+    """
+    if not closest:
+        step = np.maximum(np.abs(near), 1.0) * 1e-4
+        return [near - step, far + step]
+    single = near.astype(np.float32)
+    neighbours = [np.nextafter(single, np.float32(end)).astype(np.float64) for end in (-np.inf, np.inf)]
+    return [near, far, single.astype(np.float64), *neighbours]
