@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sekisho.documents.drawing import Limit, Mark, bars, digits, distribution, intervals, percent, percentiles
+from sekisho.documents.drawing import Limit, Mark, bars, digits, distribution, histogram, intervals, percent
 
 HOSTILE = [
     "<script>alert(1)</script>",
@@ -29,8 +29,11 @@ CHARTS = {
     ),
     "bars": bars([Mark(label="a", value=0.5, holds=False)], show=percent, most=1.0),
     "distribution": distribution([math.tanh((n - 50) / 30) for n in range(101)], interval=(-0.8, 0.8)),
-    "percentiles": percentiles(
-        [(50.0, 1.0), (90.0, 2.0), (99.0, 5.0)], limits=[Limit(value=4.0, label="SLO")], unit="ms"
+    "histogram": histogram(
+        [1.0, 2.0, 4.0, 8.0],
+        [5, 3, 1],
+        marks=[Mark(label="p99", value=6.0, low=5.0, high=7.0)],
+        limits=[Limit(value=7.5, label="SLO")],
     ),
 }
 
@@ -127,15 +130,16 @@ def test_digits_never_lose_more_than_half_a_per_cent(figure: float) -> None:
     assert math.isclose(float(digits(figure).replace(",", "")), figure, rel_tol=0.006)
 
 
-def test_percentiles_grow_to_the_right_on_a_scale_of_nines() -> None:
-    places = [
-        float(text.get("x", "nan"))
-        for text in ET.fromstring(CHARTS["percentiles"]).iter("{http://www.w3.org/2000/svg}text")
-        if "".join(text.itertext()) in {"p50", "p90", "p99"}
-    ]
-    gaps = [right - left for left, right in pairwise(places)]
-    assert len(places) == 3
-    assert gaps[1] == pytest.approx(gaps[0] / math.log10(5) * 1.0, rel=0.01)
+def test_a_histogram_lies_on_a_scale_of_powers_of_ten() -> None:
+    """Whatever is ten times as large stands one same step further to the right."""
+    svg = histogram([0.5, 2_000.0], [1], marks=[Mark(label="p50", value=1.0)])
+    places = {
+        "".join(text.itertext()): float(text.get("x", "nan"))
+        for text in ET.fromstring(svg).iter("{http://www.w3.org/2000/svg}text")
+    }
+    ticks = [places[name] for name in ("1", "10", "100", "1000")]
+    steps = [right - left for left, right in pairwise(ticks)]
+    assert steps == pytest.approx([steps[0]] * 3)
 
 
 def test_drawing_is_imported_without_matplotlib() -> None:

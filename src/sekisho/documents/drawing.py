@@ -13,7 +13,7 @@ import unicodedata
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Literal
 
 from sekisho.errors import MissingExtra
 
@@ -132,11 +132,10 @@ def bars(
     def draw(axes: Axes) -> None:
         for place, mark in enumerate(marks):
             axes.barh(place, mark.value, height=0.5, color=_colour(mark.holds), linewidth=0)
-            if mark.low is not None and mark.high is not None:
-                axes.plot([mark.low, mark.high], [place, place], color=INK, linewidth=1.2, solid_capstyle="butt")
 
-    reach = [figure for mark in marks for figure in (mark.value, mark.high) if figure is not None]
-    return _rows(marks, draw, limits=limits, show=show, scale=_scale([0.0, *reach], limits, (0.0, most)))
+    return _rows(
+        marks, draw, limits=limits, show=show, scale=_scale([0.0, *(mark.value for mark in marks)], limits, (0.0, most))
+    )
 
 
 def distribution(
@@ -162,54 +161,52 @@ def distribution(
         axes.fill_between(centres, heights, color=colour, alpha=0.18, linewidth=0)
         axes.plot(centres, heights, color=colour, linewidth=1.4)
         axes.plot(interval, [-0.16, -0.16], color=colour, linewidth=3.0, solid_capstyle="round", alpha=0.45)
-        for end, side, shift in ((interval[0], "right", -7), (interval[1], "left", 7)):
-            axes.annotate(
-                digits(end),
-                (end, -0.16),
-                xytext=(shift, 0),
-                textcoords="offset points",
-                color=INK,
-                ha=side,
-                va="center",
-                fontsize=TEXT,
-            )
+        _beside(axes, digits(interval[0]), (interval[0], -0.16), "right")
+        _beside(axes, digits(interval[1]), (interval[1], -0.16), "left")
         axes.set_ylim(-0.3, 1.1)
         axes.set_yticks([])
 
     return _chart(draw, height=130.0, limits=limits, scale=_scale(list(quantiles), limits, (None, None)))
 
 
-def percentiles(points: Sequence[tuple[float, float]], *, limits: Sequence[Limit] = (), unit: str) -> str:
-    """Return how a figure grows towards its worst cases: percentiles on a scale of nines.
+def histogram(
+    edges: Sequence[float], counts: Sequence[int], *, marks: Sequence[Mark], limits: Sequence[Limit] = ()
+) -> str:
+    """Return how often which size occurred, on a scale of powers of ten, with figures and their intervals below.
 
     Args:
-        points: Percentile (0 to 100, exclusive) and figure, rising.
-        limits: Lying lines.
-        unit: Of the figures.
+        edges: Of the classes, rising and above 0; one more than ``counts``.
+        counts: How many fell into each class.
+        marks: Figures on the same scale.
+        limits: Upright lines.
 
     """
-    places = [(-math.log10(1 - percentile / 100), figure) for percentile, figure in points]
-    ticks = [(50.0, "p50"), (90.0, "p90"), (99.0, "p99"), (99.9, "p99.9"), (99.99, "p99.99")]
+    lane = 0.17
 
     def draw(axes: Axes) -> None:
-        axes.plot(*zip(*places, strict=True), color=GOOD, linewidth=1.8)
-        for limit in limits:
-            axes.axhline(limit.value, color=INK, linewidth=1.0, dashes=(4, 3))
-            axes.text(places[0][0], limit.value, _plain(limit.label), color=INK, ha="left", va="bottom", fontsize=TEXT)
-        for percentile, _ in ticks:
-            known = [figure for place, figure in points if math.isclose(place, percentile)]
-            if known:
-                place = -math.log10(1 - percentile / 100)
-                axes.plot([place], known, marker="o", markersize=6.0, color=GOOD, markeredgewidth=0)
-                axes.text(
-                    place, known[0], f"{digits(known[0])} {unit}", color=INK, ha="right", va="bottom", fontsize=TEXT
+        axes.set_xscale("log")
+        axes.stairs([count / max(1, *counts) for count in counts], edges, fill=True, color=GOOD, alpha=0.3)
+        for place, mark in enumerate(marks, start=1):
+            colour, height = _colour(mark.holds), -lane * place
+            if mark.low is not None and mark.high is not None:
+                axes.plot(
+                    [mark.low, mark.high], [height] * 2, color=colour, linewidth=3.0, solid_capstyle="round", alpha=0.45
                 )
-        shown = [(-math.log10(1 - p / 100), name) for p, name in ticks if p <= points[-1][0]]
-        axes.set_xticks([place for place, _ in shown], [name for _, name in shown])
-        axes.set_ylim(0.0, 1.25 * max([figure for _, figure in points] + [limit.value for limit in limits]))
-        axes.yaxis.set_major_formatter(lambda figure, _: f"{figure:g}")
+            axes.plot([mark.value], [height], marker="o", markersize=6.0, color=colour, markeredgewidth=0)
+            _beside(axes, f"{_plain(mark.label)} {digits(mark.value)}", (mark.high or mark.value, height), "left")
+        axes.set_ylim(-lane * (len(marks) + 0.7), 1.08)
+        axes.set_yticks([])
+        axes.xaxis.set_major_formatter(lambda figure, _: f"{figure:g}")
+        axes.xaxis.set_minor_formatter("")
 
-    return _chart(draw, height=190.0, scale=(places[0][0] - 0.2, places[-1][0] + 0.1))
+    reach = [edges[0], edges[-1], *(limit.value for limit in limits), *(mark.high or mark.value for mark in marks)]
+    return _chart(
+        draw,
+        height=110.0 + ROW * len(marks),
+        limits=limits,
+        scale=(min(reach) / 1.3, max(reach) * 2.2),
+        logarithmic=True,
+    )
 
 
 def digits(figure: float) -> str:
@@ -235,7 +232,7 @@ def _rows(
     show: Callable[[float], str],
     scale: tuple[float, float],
 ) -> str:
-    left = min(128.0, 12.0 + max(_width(mark.label) for mark in marks))
+    left = min(140.0, 12.0 + max(_width(mark.label) for mark in marks))
     values = [f"{show(mark.value)} {mark.note}".strip() for mark in marks]
     right = min(112.0, 14.0 + max(_width(value) for value in values))
 
@@ -265,7 +262,7 @@ def _rows(
             )
         axes.set_ylim(len(marks) - 0.5, -0.5)
         axes.set_yticks([])
-        axes.xaxis.set_major_formatter(lambda figure, _: show(figure).replace(".0 %", " %"))
+        axes.xaxis.set_major_formatter(lambda figure, _: f"{100 * figure:g} %" if show is percent else f"{figure:g}")
 
     return _chart(draw_rows, height=ROW * len(marks), left=left, right=right, limits=limits, scale=scale)
 
@@ -276,8 +273,9 @@ def _chart(
     height: float,
     scale: tuple[float, float],
     limits: Sequence[Limit] = (),
-    left: float = 36.0,
+    left: float = 24.0,
     right: float = 24.0,
+    logarithmic: bool = False,
 ) -> str:
     """Return the SVG of what ``draw`` puts on axes of ``height`` pixels with labelled upright ``limits`` above."""
     try:
@@ -297,11 +295,12 @@ def _chart(
         axes = figure.add_axes((left / WIDTH, below / whole, (WIDTH - left - right) / WIDTH, height / whole))
         axes.set_facecolor("none")
         axes.set_xlim(scale)
-        axes.xaxis.set_major_locator(MaxNLocator(4))
+        if not logarithmic:
+            axes.xaxis.set_major_locator(MaxNLocator(4))
         draw(axes)
         for limit in limits:
             _upright(axes, limit, width=WIDTH - left - right)
-        axes.tick_params(length=0, labelsize=TEXT - 1, labelcolor=MUTED)
+        axes.tick_params(which="both", length=0, labelsize=TEXT - 1, labelcolor=MUTED)
         axes.grid(visible=True, color=FAINT, linewidth=0.7)
         axes.set_axisbelow(True)
         for spine in axes.spines.values():
@@ -311,11 +310,19 @@ def _chart(
     return _of_the_page(drawn.getvalue())
 
 
+def _beside(axes: Axes, words: str, place: tuple[float, float], side: Literal["left", "right"]) -> None:
+    """Write words that begin (``left``) or end (``right``) a little beside a place."""
+    shift = 7 if side == "left" else -7
+    axes.annotate(
+        words, place, xytext=(shift, 0), textcoords="offset points", color=INK, ha=side, va="center", fontsize=TEXT
+    )
+
+
 def _upright(axes: Axes, limit: Limit, *, width: float) -> None:
     """Draw a limit with its label above, centred where there is room."""
     axes.axvline(limit.value, color=INK, linewidth=1.0, dashes=(4, 3))
-    low, high = axes.get_xlim()
-    place, half = width * (limit.value - low) / (high - low), _width(limit.label) / 2
+    place = width * float(axes.transAxes.inverted().transform(axes.transData.transform((limit.value, 0.0)))[0])
+    half = _width(limit.label) / 2
     side = "left" if place < half else "right" if width - place < half else "center"
     shift = {"left": -place, "right": width - place, "center": 0.0}[side]
     axes.annotate(
