@@ -160,7 +160,7 @@ def read_table(path: Path | str, *, datetimes: Sequence[str] = ()) -> Table:
 def _read_csv(path: Path, datetimes: Sequence[str]) -> Table:
     pd = _need("pandas")
     try:
-        frame = pd.read_csv(path, encoding="utf-8-sig", float_precision="round_trip", low_memory=False)
+        frame = pd.read_csv(path, encoding="utf-8-sig", low_memory=False, **_exact_floats(pd))
         for name in datetimes:
             frame[name] = pd.to_datetime(frame[name], format="ISO8601")
     except (
@@ -175,6 +175,12 @@ def _read_csv(path: Path, datetimes: Sequence[str]) -> Table:
     except KeyError as error:
         raise _no_column(str(error.args[0]), tuple(map(str, frame.columns)), where=path) from error
     return Table.of(frame)
+
+
+def _exact_floats(pd: Any) -> dict[str, str]:
+    """Return what makes pandas read every float as it was written; from 3.1 on it does so by itself."""
+    major, minor = (int(part) for part in pd.__version__.split(".")[:2])
+    return {} if (major, minor) >= (3, 1) else {"float_precision": "round_trip"}
 
 
 def _read_parquet(path: Path) -> Table:

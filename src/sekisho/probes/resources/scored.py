@@ -12,8 +12,8 @@ from typing import Final, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from sekisho.artifact.artifact import ModelArtifact
 
+from sekisho.artifact.artifact import ModelArtifact
 from sekisho.artifact.signature import Signature
 from sekisho.artifact.table import Column, Scalar, Table
 from sekisho.contract.project import Project

@@ -1,0 +1,201 @@
+"""Asking for odd rows: through the running service, or the artifact itself behind a fence; and what became of each."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Final, Literal, Protocol
+
+import msgspec
+from sekisho.artifact.artifact import ModelArtifact
+
+from sekisho.artifact.column import Scalar
+from sekisho.artifact.signature import Output, Signature
+from sekisho.errors import InvalidInput, ModelFailed, SekishoError
+from sekisho.predict.fence import Fence, FencedRuntime
+from sekisho.predict.predictor import Predictor
+from sekisho.probes.adapters.interface import Answer, Unreadable
+from sekisho.probes.resources.labels import spelling
+from sekisho.probes.resources.service import Service
+from sekisho.probes.wire.message import Reply, Request
+
+Row = Mapping[str, object]
+Outcome = Literal["answered", "refused", "failed"]
+
+PATIENCE: Final = 5.0
+"""Seconds beyond the deadline of the service after which a request has hung."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Told:
+    """What became of one row.
+
+    Attributes:
+        outcome: ``answered`` with a finite answer of the declared kind, ``refused`` as the caller's fault, or ``failed``.
+        words: The status or the code; of a failure, what was wrong.
+        flagged: Whether the answer remarks on the row.
+
+    """
+
+    outcome: Outcome
+    words: str
+    flagged: bool = False
+
+
+class Asker(Protocol):
+    """Somebody who answers rows."""
+
+    signature: Signature
+    through: str
+
+    def ask(self, rows: Sequence[Row]) -> list[Told]:
+        """Ask for each row by itself."""
+        ...
+
+    def ask_together(self, rows: Sequence[Row]) -> Told | None:
+        """Ask for all rows in one request; ``None`` when there is no way to."""
+        ...
+
+
+class ServiceAsker:
+    """Asks the running service."""
+
+    through = "service"
+
+    def __init__(self, service: Service, *, deadline_ms: int) -> None:
+        self.signature = service.signature
+        self._service = service
+        self._timeout = deadline_ms / 1_000 + PATIENCE
+
+    def ask(self, rows: Sequence[Row]) -> list[Told]:
+        """Ask for each row by itself, four at a time."""
+        adapter = self._service.adapter
+        return [self._told(reply, 1) for reply in self._send([adapter.one(_wire(row)) for row in rows])]
+
+    def ask_together(self, rows: Sequence[Row]) -> Told | None:
+        """Ask for all rows in one request."""
+        request = self._service.adapter.many([_wire(row) for row in rows])
+        if request is None:
+            return None
+        (reply,) = self._send([request])
+        return self._told(reply, len(rows), batch=True)
+
+    def _send(self, requests: Sequence[Request]) -> list[Reply]:
+        return self._service.main.ask(requests, connections=4, timeout=self._timeout)
+
+    def _told(self, reply: Reply, rows: int, *, batch: bool = False) -> Told:
+        if reply.fault is not None:
+            return Told(outcome="failed", words=f"no answer ({reply.fault})")
+        if reply.refused:
+            return Told(outcome="refused", words=f"HTTP {reply.status}")
+        if not reply.ok:
+            return Told(outcome="failed", words=f"HTTP {reply.status}")
+        adapter = self._service.adapter
+        try:
+            answers = adapter.read_many(reply) if batch else [adapter.read_one(reply)]
+        except Unreadable as error:
+            return Told(outcome="failed", words=error.what.en)
+        if len(answers) != rows:
+            return Told(outcome="failed", words=f"{len(answers)} answers to {rows} rows")
+        wrong = next(
+            (fault for fault in (_unsound(answer, self.signature.output) for answer in answers) if fault), None
+        )
+        if wrong is not None:
+            return Told(outcome="failed", words=wrong)
+        return Told(outcome="answered", words=f"HTTP {reply.status}", flagged=any(answer.flags for answer in answers))
+
+
+class ArtifactAsker:
+    """Asks the artifact itself, in a child process that is killed at the deadline."""
+
+    through = "artifact"
+
+    def __init__(self, signature: Signature, runtime: FencedRuntime, *, deadline_ms: int) -> None:
+        self.signature = signature
+        self._predictor = Predictor(signature, None)
+        self._runtime = runtime
+        self._seconds = deadline_ms / 1_000
+
+    def ask(self, rows: Sequence[Row]) -> list[Told]:
+        """Ask for each row by itself."""
+        return [self._ask([row]) for row in rows]
+
+    def ask_together(self, rows: Sequence[Row]) -> Told | None:
+        """Ask for all rows at once; the artifact knows no request without rows."""
+        return self._ask(rows) if rows else None
+
+    def _ask(self, rows: Sequence[Row]) -> Told:
+        try:
+            read = [self._predictor.reader.read(_decoded(row), row=place) for place, row in enumerate(rows)]
+            prepared = self._predictor.prepare(read)
+            if prepared.findings is not None and prepared.findings.refusals:
+                raise next(iter(prepared.findings.refusals.values()))
+            columns = self._predictor.columns(prepared)
+            answers = self._predictor.read(self._runtime.run(columns, seconds=self._seconds), len(rows))
+        except InvalidInput as refusal:
+            return Told(outcome="refused", words=refusal.code)
+        except ModelFailed as failure:
+            return Told(outcome="failed", words=f"{failure.code}: {failure.what.en}")
+        if answers.unsound:
+            return Told(outcome="failed", words="invalid_output")
+        return Told(outcome="answered", words="answered", flagged=prepared.findings is not None)
+
+
+@contextmanager
+def opened(service: Service | None, artifact: ModelArtifact | None, *, deadline_ms: int) -> Iterator[Asker | None]:
+    """Yield who can be asked: the service if it runs, else the artifact; ``None`` when neither is there.
+
+    Raises:
+        SekishoError: The service does not start and there is no artifact, or the artifact does not load.
+
+    """
+    if service is not None:
+        try:
+            _ = service.main
+        except SekishoError:
+            if artifact is None:
+                raise
+        else:
+            yield ServiceAsker(service, deadline_ms=deadline_ms)
+            return
+    if artifact is None or artifact.folder is None:
+        yield None
+        return
+    runtime = FencedRuntime(artifact.folder, Fence())
+    try:
+        runtime.wait_until_ready(Fence().start_seconds)
+        yield ArtifactAsker(artifact.signature, runtime, deadline_ms=deadline_ms)
+    finally:
+        runtime.stop()
+
+
+def _unsound(answer: Answer, output: Output) -> str | None:
+    """Return what is wrong with an answer; ``None`` when it is one that the model declares."""
+    if output.task == "regression":
+        if isinstance(answer.label, bool | str) or answer.label is None or not math.isfinite(answer.label):
+            return "the answer is no finite number"
+        return None
+    if output.classes is not None and spelling(answer.label) not in {spelling(label) for label in output.classes}:
+        return "the answer is no class of the model"
+    stated: list[Scalar] = [answer.probability, *answer.probabilities.values()]
+    if any(isinstance(value, float) and not 0 <= value <= 1 for value in stated):
+        return "a probability is not between 0 and 1"
+    return None
+
+
+def _wire(row: Row) -> dict[str, object]:
+    """Return a row for a request: numbers that JSON does not know as the words that other languages write."""
+    return {name: _word(value) for name, value in row.items()}
+
+
+def _word(value: object) -> object:
+    if isinstance(value, float) and not math.isfinite(value):
+        return msgspec.Raw(b"NaN" if value != value else b"Infinity" if value > 0 else b"-Infinity")
+    return value
+
+
+def _decoded(row: Row) -> dict[str, object]:
+    """Return a row as a lenient decoder would have read it."""
+    return {name: float(bytes(value)) if isinstance(value, msgspec.Raw) else value for name, value in row.items()}
