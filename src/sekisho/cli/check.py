@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 import click
@@ -84,4 +83,4 @@ def command(
     if not as_json:
         click.echo(lead(report))
         click.echo(f"{WHERE}: {page}")
-    sys.exit(0 if report.passed else 1)
+    click.get_current_context().exit(0 if report.passed else 1)

@@ -19,7 +19,7 @@ import click
 from sekisho import __version__
 from sekisho.cli.failures import fault, missing_library, system_failure
 from sekisho.cli.help import HelpContext, speak
-from sekisho.cli.streams import complain, let_go_of_output, reader_is_gone, speak_utf8
+from sekisho.cli.streams import complain, let_go_of_output, reader_is_gone, show_log, speak_utf8
 from sekisho.cli.usage import usage_error
 from sekisho.contract.nearest import nearest
 from sekisho.errors import SekishoError, WrongUse
@@ -101,6 +101,8 @@ def run(arguments: Sequence[str]) -> int:
         if language is not None:
             set_language(language)
             os.environ["SEKISHO_LANG"] = language  # threads and child processes speak it too
+        if debug:
+            show_log()
         with _root().make_context("sekisho", rest) as context:
             context.command.invoke(context)
         sys.stdout.flush()

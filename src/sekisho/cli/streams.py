@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import logging
 import os
 import select
 import sys
@@ -23,6 +24,22 @@ def complain(lines: str) -> None:
     with contextlib.suppress(OSError):
         for line in lines.splitlines():
             click.echo("".join(each if each.isprintable() else each.encode("unicode_escape").decode() for each in line), err=True)
+
+
+class _StandardError(logging.Handler):
+    """Writes records to whatever standard error is at the moment."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write one record, with the traceback that it may carry."""
+        click.echo(self.format(record), err=True)
+
+
+def show_log() -> None:
+    """Write to standard error what Sekisho logs: among it, where the errors came from that were made into verdicts."""
+    log = logging.getLogger("sekisho")
+    log.setLevel(logging.DEBUG)
+    if not any(isinstance(handler, _StandardError) for handler in log.handlers):
+        log.addHandler(_StandardError())
 
 
 def reader_is_gone() -> bool:
