@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
@@ -35,6 +36,7 @@ SHELF: Final = "sekisho.artifact.formats"
 SIGNATURE: Final = "signature.json"
 METADATA: Final = "metadata.json"
 
+_CHECKED_ROWS: Final = 500
 _POOL_ROWS: Final = 20_000
 """Golden rows are chosen among as many."""
 
@@ -111,6 +113,7 @@ def assemble(subject: Subject, wishes: Wishes) -> tuple[Parts, dict[str, bytes]]
     golden, parity = Golden(), _without_reference(unit)
     if features is not None:
         listener(0.2, Text(en="Asking the model about its reference set", ja="参照データに対する答えを記録しています"))
+        _check_restoring(subject, original)
         prepared = _prepare(original, signature, features)
         signature = _with_range(signature, prepared)
         golden = _golden(prepared)
@@ -175,6 +178,40 @@ def _prepare(original: Runtime, signature: Signature, features: Table) -> tuple[
             ),
         )
     return prepared
+
+
+def _check_restoring(subject: Subject, original: Runtime) -> None:
+    """Ask the model about its reference set as it was given, and as it is restored from the signature: saved, read, column by column.
+
+    Raises:
+        CannotPack: The answers differ.
+
+    """
+    features, given, model = subject.features, subject.given, subject.model
+    if given is None or features is None or not hasattr(model, "predict"):
+        return
+    rows = np.sort(np.random.default_rng(0).permutation(features.rows)[:_CHECKED_ROWS])
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            direct = np.ravel(model.predict(given.iloc[rows] if hasattr(given, "iloc") else given[rows]))
+    except Exception:
+        return
+    try:
+        restored = original.run(features.take(rows).arrays()).values
+    except ModelFailed:
+        restored = None
+    if restored is None or not bool(np.all(restored == direct)):
+        raise CannotPack(
+            Text(
+                en="the model answers differently once it is saved and its columns are restored from the signature",
+                ja="保存後に入力仕様から列を復元すると、モデルの答えが変わります",
+            ),
+            Text(
+                en="train on plain columns: numbers, strings, booleans, categories, datetimes",
+                ja="数値・文字列・真偽値・カテゴリ・日時の通常の列で学習してください",
+            ),
+        )
 
 
 def _with_range(signature: Signature, prepared: tuple[Trial, ...]) -> Signature:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Final
 
 from sekisho.artifact import manifest as manifests
-from sekisho.artifact.content import a_pickle, is_pickle
+from sekisho.artifact.content import a_pickle, is_pickle, refuse_code
 from sekisho.artifact.manifest import File, Manifest, read_manifest
 from sekisho.errors import ArtifactError, IntegrityError, NotFound, WrongUse
 from sekisho.text import Text
@@ -92,10 +92,19 @@ def read_folder_manifest(folder: Path) -> Manifest:
 
     Raises:
         NotFound: There is no such folder.
+        WrongUse: It is a file.
         IntegrityError: There is no manifest, or it is damaged.
         UntrustedFormat: There is no manifest, but a pickle.
 
     """
+    if folder.is_file():
+        with _open(folder) as stream:
+            refuse_code(stream.read(), where=str(folder))
+        raise WrongUse(
+            Text(en="an artifact is a folder, this is a file", ja="成果物はフォルダーです。これはファイルです"),
+            Text(en="make an artifact of it with sekisho pack", ja="sekisho pack で成果物にしてください"),
+            where=folder,
+        )
     if not folder.is_dir():
         raise NotFound(
             Text(en="there is no such artifact", ja="成果物がありません"),

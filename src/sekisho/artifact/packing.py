@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import difflib
 import hashlib
 from collections.abc import Mapping
 from pathlib import Path
@@ -15,6 +14,7 @@ from sekisho.artifact.artifact import ModelArtifact
 from sekisho.artifact.content import content_of
 from sekisho.artifact.formats import onnx, pickle, skops
 from sekisho.artifact.metadata import Dataset, Metadata, metadata_of
+from sekisho.contract.nearest import nearest
 from sekisho.errors import NotFound, UntrustedFormat, WrongUse
 from sekisho.text import Text
 
@@ -126,10 +126,10 @@ def _with_training(metadata: Metadata, training: Mapping[str, Any] | None) -> Me
         return metadata
     for key in training:
         if key not in _TRAINING:
-            nearest = difflib.get_close_matches(key, _TRAINING, n=1, cutoff=0.0)[0]
+            close = nearest(key, _TRAINING) or ", ".join(_TRAINING)
             raise WrongUse(
                 Text(en=f"training has no {key!r}", ja=f"training に {key!r} という項目はありません"),
-                Text(en=f"did you mean {nearest!r}?", ja=f"{nearest!r} ではありませんか"),
+                Text(en=f"use {close}", ja=f"{close} を使ってください"),
             )
     today = dt.datetime.now(dt.UTC).date().isoformat()
     fields: dict[str, Any] = {

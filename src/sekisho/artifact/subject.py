@@ -30,6 +30,8 @@ class Subject:
         output: What it answers.
         features: The features of the reference set, in the order of training; ``None`` if there is none.
         signature: The signature where there is no reference set to learn it from.
+        given: The features just as they were given, if that was a data frame of pandas or an array: the model itself can be asked about
+            them.
 
     """
 
@@ -37,6 +39,7 @@ class Subject:
     output: Output
     features: Table | None = None
     signature: Signature | None = None
+    given: Any = None
 
 
 def subject_of(
@@ -64,8 +67,16 @@ def subject_of(
         table = _chosen(table, own, getattr(model, "n_features_in_", None))
     model, output = _with_output(model, answers)
     if table is not None:
-        return Subject(model=model, output=output, features=table)
+        return Subject(model=model, output=output, features=table, given=_as_given(reference, table))
     return Subject(model=model, output=output, signature=_bare(model, own or names, output))
+
+
+def _as_given(reference: Any, features: Table) -> Any:
+    if isinstance(reference, np.ndarray) and reference.ndim == 2 and reference.shape[1] == len(features.columns):
+        return reference
+    if hasattr(reference, "iloc") and list(reference.columns) and set(features.names) <= set(reference.columns):
+        return reference[list(features.names)]
+    return None
 
 
 def _with_output(model: Any, answers: Column | None) -> tuple[Any, Output]:
