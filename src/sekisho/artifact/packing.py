@@ -53,7 +53,7 @@ def pack(
         version: Its version.
         metadata: What else is known of it.
         training: How it came about: ``command`` (a list of words), ``seed`` or ``seeds``, ``data`` (the file or files it was trained from),
-            ``date`` (today if not given), ``seconds``.
+            ``date`` (today if the key is not there), ``seconds``.
         notes: What people know of features, by name.
         trusted_types: Types that skops may hold beyond the curated list.
         lock: Whether to lock the requirements.
@@ -133,7 +133,7 @@ def _with_training(metadata: Metadata, training: Mapping[str, Any] | None) -> Me
             )
     today = dt.datetime.now(dt.UTC).date().isoformat()
     fields: dict[str, Any] = {
-        "training_date": training.get("date") or metadata.training_date or today,
+        "training_date": training.get("date", metadata.training_date or today),
         "training_command": tuple(training.get("command") or metadata.training_command),
         "training_seconds": training.get("seconds", metadata.training_seconds),
         "seeds": {**metadata.seeds, **_seeds(training)},

@@ -1,0 +1,144 @@
+"""``sekisho inspect``: what is in an artifact, without running it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from sekisho.artifact.inspection import Inspection, inspect
+from sekisho.cli.options import json_option, print_json, print_table
+from sekisho.text import Text
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from sekisho.artifact.signature import Feature
+
+HELP = Text(
+    en="""Show what is in ARTIFACT. Every file is checked against the manifest; the model is never run.
+
+    Exit code: 0 all files are what they say, 2 wrong use, 3 they are not.
+
+    \b
+    Example:
+      sekisho inspect artifact
+      sekisho inspect artifact --json""",
+    ja="""ARTIFACT の中身を表示します。全ファイルをマニフェストと照合し、モデルは実行しません。
+
+    終了コード: 0 全ファイルが記録どおり、2 使い方の誤り、3 記録と不一致。
+
+    \b
+    例:
+      sekisho inspect artifact
+      sekisho inspect artifact --json""",
+)
+_YES = Text(en="yes", ja="はい")
+
+
+@click.command("inspect", help=str(HELP))
+@click.argument("artifact", type=click.Path(path_type=Path))
+@json_option
+def command(artifact: Path, as_json: bool) -> None:
+    """Show what is in an artifact."""
+    found = inspect(artifact)
+    if as_json:
+        print_json(found)
+        return
+    print_table((Text(en="Fact", ja="項目"), Text(en="Value", ja="値")), _facts(found))
+    click.echo()
+    print_table(
+        (
+            Text(en="Feature", ja="特徴量"),
+            Text(en="Kind", ja="種類"),
+            Text(en="Dtype", ja="型"),
+            Text(en="Null", ja="欠損"),
+            Text(en="Values", ja="値"),
+            Text(en="Notes", ja="備考"),
+        ),
+        (_feature(feature) for feature in found.signature.features),
+    )
+    click.echo()
+    print_table(
+        (Text(en="File", ja="ファイル"), Text(en="Bytes", ja="バイト"), Text(en="SHA-256", ja="SHA-256")),
+        ((file.name, f"{file.size:,}", file.sha256) for file in found.files),
+    )
+
+
+def _facts(found: Inspection) -> Iterator[tuple[Text, object]]:
+    output, metadata, parity = found.signature.output, found.metadata, found.parity
+    yield Text(en="Model", ja="モデル"), f"{found.name} {found.version}"
+    yield Text(en="Digest", ja="ダイジェスト"), f"sha256:{found.digest}"
+    yield Text(en="Type", ja="モデル種別"), metadata.model_type or "-"
+    yield Text(en="Answers with", ja="推論形式"), _runtime(found)
+    if parity.attempts and parity.proven:
+        proof = parity.attempts[-1]
+        yield Text(en="Proven equal on", ja="一致を確認した行"), _rows(proof.rows)
+        yield Text(en="Largest difference", ja="最大の差"), f"{proof.largest_difference:.2g} (≤ {parity.tolerance:g})"
+    yield Text(en="Task", ja="タスク"), output.task
+    yield (
+        Text(en="Answer", ja="答え"),
+        output.name if output.classes is None else f"{output.name}: {_list(output.classes)}",
+    )
+    yield Text(en="Golden rows", ja="ゴールデン行"), found.golden_rows
+    yield (
+        Text(en="Reference rows", ja="参照データの行数"),
+        "-" if found.reference_rows is None else f"{found.reference_rows:,}",
+    )
+    yield Text(en="Lock", ja="依存の固定"), _lock(found)
+    yield Text(en="Training date", ja="学習日"), metadata.training_date or "-"
+    yield Text(en="Training command", ja="学習コマンド"), " ".join(metadata.training_command) or "-"
+    yield Text(en="Source", ja="ソース"), _source(found)
+    if metadata.missing():
+        yield Text(en="Not stated", ja="未記入"), ", ".join(metadata.missing())
+    if found.untrusted_types:
+        yield Text(en="Types nobody trusts", ja="信頼リストにない型"), ", ".join(found.untrusted_types)
+
+
+def _runtime(found: Inspection) -> str:
+    if found.parity.proven:
+        return f"{found.runtime} ({found.parity.precision})"
+    return found.runtime if found.parity.reason is None else f"{found.runtime}: {found.parity.reason}"
+
+
+def _rows(rows: dict[str, int]) -> str:
+    return ", ".join(f"{kind} {count:,}" for kind, count in rows.items())
+
+
+def _lock(found: Inspection) -> str:
+    if found.lock is None:
+        return "-" if found.metadata.lock_missing is None else f"- ({found.metadata.lock_missing})"
+    return str(Text(en=f"{len(found.lock)} distributions, hashed", ja=f"{len(found.lock)} 個（ハッシュ付き）"))
+
+
+def _source(found: Inspection) -> str:
+    source = found.metadata.source
+    if source is None:
+        return "-"
+    changed = Text(en="with changes", ja="未コミットの変更あり")
+    return f"{source.commit[:12]} ({changed})" if source.dirty else source.commit[:12]
+
+
+def _feature(feature: Feature) -> tuple[object, ...]:
+    if feature.categories is not None:
+        values = _list(feature.categories)
+    elif feature.minimum is not None:
+        values = f"{feature.minimum} … {feature.maximum}"
+    else:
+        values = ""
+    notes = [
+        str(words)
+        for holds, words in (
+            (feature.personal, Text(en="personal", ja="個人情報")),
+            (feature.sensitive, Text(en="sensitive", ja="要配慮")),
+        )
+        if holds
+    ]
+    unit = f" {feature.unit}" if feature.unit else ""
+    return feature.name, feature.kind, feature.dtype, _YES if feature.nullable else "", values + unit, ", ".join(notes)
+
+
+def _list(values: tuple[object, ...], most: int = 8) -> str:
+    shown = ", ".join(str(value) for value in values[:most])
+    return f"{shown}, … ({len(values)})" if len(values) > most else shown
