@@ -21,6 +21,8 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import get_args, get_type_hints
 
+import msgspec
+
 from sekisho.gate.check import Need, needs_of
 from sekisho.text import Text
 
@@ -95,10 +97,17 @@ def probe(
     seconds: float = 1.0,
     exclusive: bool = False,
 ) -> Callable[[Callable[..., object]], Probe]:
-    """Turn a function into the probe ``id``."""
+    """Turn a function into the probe ``id``.
+
+    Raises:
+        TypeError: It does not return a frozen dataclass or struct: a fact that can be changed is none.
+
+    """
 
     def decorate(measure: Callable[..., object]) -> Probe:
         gives = get_type_hints(measure)["return"]
+        if not _is_frozen(gives):
+            raise TypeError(f"{id}: a probe returns a frozen dataclass, not {gives!r}")
         return Probe(id, title, measure, gives, needs_of(measure), seconds, exclusive)
 
     return decorate
@@ -112,3 +121,10 @@ def resource(*, title: Text) -> Callable[[Callable[..., Iterator[object]]], Reso
         return Resource(gives.__name__, title, opens, gives, needs_of(opens))
 
     return decorate
+
+
+def _is_frozen(kind: object) -> bool:
+    if isinstance(kind, type) and issubclass(kind, msgspec.Struct):
+        return kind.__struct_config__.frozen
+    parameters = getattr(kind, "__dataclass_params__", None)
+    return parameters is not None and bool(parameters.frozen)

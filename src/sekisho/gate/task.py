@@ -20,6 +20,8 @@ from typing import Final
 
 from sekisho.gate.probe import Cancelled, Progress
 
+CLOSING: Final = 20.0
+"""Seconds that a resource has to close."""
 GRACE: Final = 3.0
 """Seconds that a cancelled task has to clean up before the child processes of its thread are killed."""
 
@@ -127,7 +129,7 @@ class HeldTask(Task):
 
     Args:
         work: A generator function that yields the resource once and then cleans up.
-        limit: Seconds that opening may take, and closing again.
+        limit: Seconds that opening may take.
         finished: Where the task puts itself when the resource is open, or could not be opened.
 
     """
@@ -144,7 +146,7 @@ class HeldTask(Task):
     def let_go(self) -> bool:
         """Close the resource, by force if need be, and return whether it is closed."""
         self._let_go.set()
-        return self.wait(self._limit) or super().end()
+        return self.wait(CLOSING) or super().end()
 
     def cancel(self) -> None:
         """Ask the work to end; a resource that opens after all is closed at once."""
