@@ -7,15 +7,17 @@ import re
 from collections import Counter
 from collections.abc import Iterator
 
+import msgspec
 import pytest
 
 from sekisho.contract.boxes import BOXES
+from sekisho.contract.project import Project
 from sekisho.contract.sections import Contract
 from sekisho.gate.attestations import Attestations
 from sekisho.gate.check import Check, Example
 from sekisho.gate.graph import Units
 from sekisho.gate.outcome import Present
-from sekisho.gate.probe import Probe
+from sekisho.gate.probe import Probe, Progress
 from sekisho.gate.report_table import STATUS_WORDS
 from sekisho.gate.runner import judge
 from sekisho.gate.testing import example_contract, judge_example
@@ -115,7 +117,14 @@ def test_what_is_measured_is_said_in_both_languages(maker: Probe) -> None:
     assert JAPANESE.search(maker.title.ja)
 
 
-@pytest.mark.parametrize("maker", PROBES)
+@pytest.mark.parametrize("unit", [*CHECKS, *PROBES])
+def test_whatever_is_asked_for_is_given_by_something(unit: Check | Probe) -> None:
+    sections = {type(value) for value in msgspec.structs.asdict(example_contract()).values()}
+    always = {Project, Contract, Attestations, Progress, *sections}
+    assert {need.kind.__name__ for need in unit.needs.values() if need.kind not in {*always, *UNITS.makers}} == set()
+
+
+@pytest.mark.parametrize("maker", [each for each in PROBES if isinstance(each.values[0], Probe)])
 def test_every_probe_serves_a_check(maker: Probe) -> None:
     needed = {need.kind for unit in (*UNITS.checks.values(), *UNITS.makers.values()) for need in unit.needs.values()}
     assert maker.gives in needed

@@ -1,0 +1,1 @@
+"""Shelf: what probes measure with: tables, the artifact, the running service."""
