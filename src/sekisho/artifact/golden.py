@@ -14,7 +14,7 @@ from sekisho.artifact.table import Table
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from sekisho.artifact.formats.interface import Outputs
+    from sekisho.artifact.runtime import Outputs
     from sekisho.artifact.signature import Signature
 
 ROWS: Final = 64

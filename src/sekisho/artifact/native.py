@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from sekisho.artifact.column import Column, Scalar
-from sekisho.artifact.formats.interface import Columns, Outputs
+from sekisho.artifact.runtime import Columns, Outputs
 from sekisho.artifact.table import Table
 from sekisho.errors import ModelFailed
 from sekisho.text import Text

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from sekisho.artifact.formats.interface import Graph, Outputs, Runtime
+    from sekisho.artifact.runtime import Graph, Outputs, Runtime
     from sekisho.artifact.signature import Signature
     from sekisho.artifact.trials import Trial
 

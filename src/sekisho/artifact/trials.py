@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from sekisho.artifact.formats.interface import Outputs, Runtime
+    from sekisho.artifact.runtime import Outputs, Runtime
     from sekisho.artifact.signature import Feature, Signature
 
 REFERENCE_ROWS: Final = 10_000

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from sekisho.artifact.formats.interface import NotConvertible
+from sekisho.artifact.runtime import NotConvertible
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

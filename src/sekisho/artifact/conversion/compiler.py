@@ -10,7 +10,7 @@ from sekisho.artifact import strict_json
 from sekisho.artifact.conversion import estimators, pipeline
 from sekisho.artifact.conversion.block import Block, Lane, Place
 from sekisho.artifact.conversion.graph import GraphBuilder
-from sekisho.artifact.formats.interface import INPUTS_KEY, Graph, NotConvertible
+from sekisho.artifact.runtime import INPUTS_KEY, Graph, NotConvertible
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

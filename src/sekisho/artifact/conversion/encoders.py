@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from sekisho.artifact.conversion.block import Block, dense, side_by_side
-from sekisho.artifact.formats.interface import NULL_TEXT, NotConvertible
+from sekisho.artifact.runtime import NULL_TEXT, NotConvertible
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

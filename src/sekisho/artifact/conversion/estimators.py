@@ -11,7 +11,7 @@ import numpy as np
 from sekisho.artifact.conversion import histogram
 from sekisho.artifact.conversion.block import Block, dense
 from sekisho.artifact.conversion.graph import OPSETS
-from sekisho.artifact.formats.interface import NotConvertible
+from sekisho.artifact.runtime import NotConvertible
 
 if TYPE_CHECKING:
     from sekisho.artifact.conversion.graph import GraphBuilder

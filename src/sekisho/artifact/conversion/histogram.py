@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from sekisho.artifact.formats.interface import NotConvertible
+from sekisho.artifact.runtime import NotConvertible
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -8,7 +8,7 @@ import numpy as np
 
 from sekisho.artifact.conversion import encoders, estimators
 from sekisho.artifact.conversion.block import Block, dense, side_by_side
-from sekisho.artifact.formats.interface import NotConvertible
+from sekisho.artifact.runtime import NotConvertible
 
 if TYPE_CHECKING:
     from collections.abc import Callable

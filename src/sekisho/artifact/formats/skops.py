@@ -112,9 +112,10 @@ def load(data: bytes, *, trusted: frozenset[str] = frozenset(), where: str) -> A
             ),
             where=where,
         )
-    allowed = sorted(name for _, name in _nodes(data, where))
+    allowed = sorted({name for _, name in _nodes(data, where)})
+    library = _skops()
     try:
-        model = _skops().loads(data, trusted=allowed)
+        model = library.loads(data, trusted=allowed)
     except Exception as error:
         # Whatever skops and the classes it rebuilds meet: the file and the libraries here do not fit.
         raise ArtifactError(

@@ -65,7 +65,7 @@ def to_frame(columns: tuple[Column, ...]) -> pd.DataFrame:
     if not columns:
         return pd.DataFrame()
     frame = pd.concat([_series(column) for column in columns], axis=1)
-    frame.columns = pd.Index([column.name for column in columns], dtype=object)
+    frame.columns = pd.Index([column.name for column in columns])
     return frame
 
 
