@@ -118,6 +118,8 @@ def _draw(report: Report) -> None:
                 overflow="ellipsis" if item.status.lets_through else "fold",
             )
             table.add_row(Words(SYMBOLS[item.status], style=f"bold {COLOURS[item.status]}"), item.id, said)
+            if item.status is Status.FAIL and item.remedy is not None:
+                table.add_row("", "", Words(f"→ {_one_line(str(item.remedy))}", style="italic"))
         console.print(table)
     for warning in report.warnings:
         console.print(Words.assemble("\n", ("! ", "bold red"), _one_line(str(warning))))

@@ -10,7 +10,7 @@ from sekisho.text import Text
 
 
 @plot(
-    "performance-score",
+    "performance",
     Performance,
     title=Text(
         en="The score over all resamples, its interval shaded below", ja="再標本化によるスコアの分布（下は信頼区間）"
