@@ -93,3 +93,15 @@ def invalid_output() -> ModelFailed:
             ja="リクエスト ID を添えて、サービスの運用者に連絡してください",
         ),
     )
+
+
+def model_failed(name: str) -> ModelFailed:
+    """Return the error for a model that raised an exception called ``name``."""
+    return ModelFailed(
+        "model_failed",
+        Text(en=f"the model raised {name}", ja=f"モデルが {name} を送出しました"),
+        Text(
+            en="tell the operator of the service, with the request id",
+            ja="リクエスト ID を添えて、サービスの運用者に連絡してください",
+        ),
+    )

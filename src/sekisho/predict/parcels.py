@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 import msgspec
 import numpy as np
 
+from sekisho.artifact.column import Scalar
 from sekisho.artifact.formats.interface import Outputs
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from sekisho.artifact.column import Scalar
     from sekisho.artifact.formats.interface import Columns
 
 

@@ -1,0 +1,143 @@
+"""The FastAPI application: the routes that are not asked often, and the place for a team's own.
+
+The hot routes never come here. Importing FastAPI takes longer than loading a model, so a worker does it beside answering.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import TYPE_CHECKING, Annotated, Any
+
+import msgspec
+from fastapi import FastAPI, Request, Response
+
+from sekisho.errors import InvalidInput
+from sekisho.predict import json_text
+from sekisho.serving import openapi, problems
+from sekisho.serving.logs import timestamp
+from sekisho.serving.page import page
+from sekisho.serving.problems import Problem
+from sekisho.text import LANGUAGES, Language, Text
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from sekisho.artifact.column import Scalar
+    from sekisho.artifact.signature import Feature
+    from sekisho.ledger.predictions import PredictionBook
+    from sekisho.serving.openapi import Facts
+    from sekisho.serving.settings import ServingSettings
+
+
+class _Feedback(msgspec.Struct, forbid_unknown_fields=True):
+    request_id: Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9._:-]{1,128}$")]
+    outcome: float | int | str | bool
+    row: Annotated[int, msgspec.Meta(ge=0, le=2**31 - 1)] = 0
+
+
+def build(facts: Facts, settings: ServingSettings, book: Callable[[], PredictionBook | None]) -> FastAPI:
+    """Return the application.
+
+    Args:
+        facts: What is known of the model.
+        settings: How the service runs.
+        book: Gives the book of predictions, if there is one.
+
+    """
+    application = FastAPI(title=facts.name, version=facts.version, openapi_url=None, docs_url=None, redoc_url=None)
+    described = openapi.document(facts, settings)
+    encoded = msgspec.json.encode(described)
+    info = msgspec.json.encode(_info(facts))
+    pages = {language: page(facts, described, settings, language) for language in LANGUAGES}
+
+    @application.api_route("/openapi.json", methods=["GET", "HEAD"])
+    async def document() -> Response:
+        return Response(encoded, media_type="application/json")
+
+    @application.api_route("/docs", methods=["GET", "HEAD"])
+    async def docs(request: Request) -> Response:
+        asked = request.query_params.get("lang") or request.headers.get("accept-language", "")
+        language: Language = "ja" if asked[:2].lower() == "ja" else "en"
+        fields = {"content-security-policy": "default-src 'none'; style-src 'unsafe-inline'", "x-frame-options": "DENY"}
+        return Response(pages[language], media_type="text/html; charset=utf-8", headers=fields)
+
+    @application.api_route("/model/info", methods=["GET", "HEAD"])
+    async def model_info() -> Response:
+        return Response(info, media_type="application/json")
+
+    @application.post("/feedback")
+    async def feedback(request: Request) -> Response:
+        body = await request.body()
+        try:
+            told = _read_feedback(body, facts)
+        except InvalidInput as error:
+            return _problem(problems.of_input(error), request)
+        kept = book()
+        if kept is None:
+            return _problem(Problem(kind=problems.NO_LEDGER), request)
+        await asyncio.to_thread(kept.add_outcome, told.request_id, told.row, told.outcome, at=timestamp(time.time()))
+        return Response(msgspec.json.encode({"status": "recorded"}), media_type="application/json")
+
+    return application
+
+
+def _read_feedback(body: bytes, facts: Facts) -> _Feedback:
+    value = json_text.parse(body)
+    try:
+        told = msgspec.convert(value, _Feedback)
+    except msgspec.ValidationError:
+        raise InvalidInput(
+            "wrong_type",
+            Text(en="the body is no outcome", ja="本文が結果の形ではありません"),
+            Text(
+                en='send {"request_id": "...", "row": 0, "outcome": ...}',
+                ja='{"request_id": "...", "row": 0, "outcome": ...} を送ってください',
+            ),
+        ) from None
+    if not _is_possible(told.outcome, facts.signature.output.classes):
+        raise InvalidInput(
+            "unknown_class",
+            Text(en="the outcome is not one that the model could predict", ja="モデルが予測し得る値ではありません"),
+            Text(
+                en="send a class of the model, or a number for a regressor",
+                ja="モデルのクラス、回帰なら数値を送ってください",
+            ),
+            field="outcome",
+        )
+    return told
+
+
+def _is_possible(outcome: Scalar, classes: tuple[Scalar, ...] | None) -> bool:
+    if classes is None:
+        return isinstance(outcome, int | float) and not isinstance(outcome, bool)
+    return any(type(outcome) is type(label) and outcome == label for label in classes)
+
+
+def _problem(problem: Problem, request: Request) -> Response:
+    language: Language = "ja" if request.headers.get("accept-language", "")[:2].lower() == "ja" else "en"
+    body = problems.encode(problem, language=language, request_id=request.state.request_id)
+    return Response(body, status_code=problem.status, media_type="application/problem+json")
+
+
+def _info(facts: Facts) -> dict[str, Any]:
+    signature = facts.signature
+    return {
+        "name": facts.name,
+        "version": facts.version,
+        "digest": facts.digest,
+        "runtime": facts.runtime,
+        "model_type": facts.model_type,
+        "task": signature.output.task,
+        "features": [_shown(feature) for feature in signature.features],
+        "output": msgspec.to_builtins(signature.output),
+        "metadata": facts.metadata,
+    }
+
+
+def _shown(feature: Feature) -> dict[str, Any]:
+    members: dict[str, Any] = msgspec.to_builtins(feature)
+    if feature.personal:
+        # What was seen in training is somebody's.
+        members |= dict.fromkeys(("example", "categories", "minimum", "maximum"))
+    return members

@@ -1,0 +1,311 @@
+"""The front of a worker: which requests are taken, where they go, and what is said and counted about them."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import secrets
+from dataclasses import dataclass
+from time import monotonic
+from typing import TYPE_CHECKING, Any, Final
+
+from sekisho.serving import problems
+from sekisho.serving.guards.interface import SCOPES, Caller
+from sekisho.serving.guards.keys import KeyRing, read_secret
+from sekisho.serving.http.exchange import JSON, Admission, Exchange
+from sekisho.serving.http.head import ONCE
+from sekisho.serving.http.responses import Responses
+from sekisho.serving.problems import Problem
+from sekisho.serving.tally import OTHER
+from sekisho.text import Language, Text
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from sekisho.serving.guards.guesses import GuessLimit
+    from sekisho.serving.guards.interface import Scope
+    from sekisho.serving.http.connection import Connection
+    from sekisho.serving.http.head import Head
+    from sekisho.serving.logs import Log
+    from sekisho.serving.settings import ServingSettings
+    from sekisho.serving.tally import Tally
+
+_HARMLESS_ID: Final = re.compile(rb"[A-Za-z0-9._:-]{1,128}")
+_LOOPBACK_NAMES: Final = ("localhost", "127.0.0.1", "[::1]")
+_EVERYTHING: Final = frozenset(SCOPES)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False, slots=True)
+class Place:
+    """Where requests go.
+
+    Attributes:
+        path: The path, as it is counted and logged.
+        methods: The methods that it takes.
+        scope: What a key must be good for; ``None``: any key.
+        media_types: What bodies may be; empty if there is none.
+        go: Answers a request, now or later.
+
+    """
+
+    path: str
+    methods: tuple[str, ...]
+    scope: Scope | None
+    media_types: tuple[str, ...]
+    go: Callable[[Exchange], None]
+
+    @property
+    def allow(self) -> bytes:
+        """The value of ``Allow``."""
+        return ", ".join(self.methods).encode()
+
+
+class Front:
+    """What stands behind the connections of one worker: see :class:`~sekisho.serving.http.exchange.Site`.
+
+    Args:
+        settings: How the service runs.
+        keys: The API keys; ``None`` if everybody on this machine may ask.
+        guesses: Counts wrong keys.
+        tally: Counts requests.
+        log: Takes a line about each.
+
+    """
+
+    def __init__(
+        self, settings: ServingSettings, *, keys: KeyRing | None, guesses: GuessLimit, tally: Tally, log: Log
+    ) -> None:
+        self.limits = settings.limits
+        self.draining = False
+        self.epoch = 0
+        self.connections: set[Connection] = set()
+        self.known_heads: dict[bytes, Admission] = {}
+        self.held = 0
+        self.once = ONCE | {settings.key_header.lower().encode()}
+        self.responses = Responses()
+        self._settings = settings
+        self._keys = keys
+        self._guesses = guesses
+        self._tally = tally
+        self._log = log
+        self._places: dict[bytes, Place] = {}
+        self._key_header = settings.key_header.lower().encode()
+        self._public = frozenset(settings.public_routes)
+        self._hosts = _hosts(settings)
+        self._prefix = f"{secrets.token_hex(5)}-"
+        self._numbers = iter(range(1, 2**63))
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def open(self, places: Iterable[Place]) -> None:
+        """Answer requests to ``places``."""
+        self._places |= {place.path.encode(): place for place in places}
+
+    # What connections ask
+
+    def admit(self, head: Head, peer: str) -> Admission:
+        """Judge a head."""
+        place = self._places.get(head.path)
+        caller: Caller | None = None
+        refusal: Problem | None
+        media_type = ""
+        try:
+            self._check_host(head)
+            place = self._find(place, head)
+            caller = self._identify_caller(place, head, peer)
+            media_type = _media_type(place, head)
+            refusal = None
+        except _Refusal as error:
+            refusal = error.problem
+        return Admission(
+            head=head,
+            route=place,
+            caller=caller or Caller(id=peer, scopes=frozenset()),
+            media_type=media_type,
+            refusal=refusal,
+            takes=self.limits.body_bytes,
+            epoch=self.epoch,
+        )
+
+    def identify(self, head: Head) -> str:
+        """Return the caller's request id if it is harmless, else a new one."""
+        given = head.by_name.get(b"x-request-id")
+        if given is None or _HARMLESS_ID.fullmatch(given) is None:
+            return self.new_id()
+        return given.decode("ascii")
+
+    def new_id(self) -> str:
+        """Return a request id that no other request has."""
+        return f"{self._prefix}{next(self._numbers):x}"
+
+    def begin(self, exchange: Exchange) -> None:
+        """Send a request where it goes."""
+        exchange.admission.route.go(exchange)
+
+    def refuse(self, exchange: Exchange, problem: Problem) -> None:
+        """Answer with a problem."""
+        language: Language = "ja" if exchange.admission.head.japanese else "en"
+        body = problems.encode(problem, language=language, request_id=exchange.request_id)
+        self.answer(
+            exchange,
+            problem.status,
+            body,
+            media_type=problems.MEDIA_TYPE,
+            fields=problem.fields,
+            code=problem.kind.code,
+        )
+
+    def turn_away(self, problem: Problem) -> bytes:
+        """Return the answer to a request that could not even be read."""
+        request_id = self.new_id()
+        self._tally.request(OTHER, problem.status, problem.kind.code)
+        self._log.request(problem.status, OTHER, request_id, "", 0.0, problem.kind.code)
+        return self.responses.render(
+            problem.status,
+            problems.encode(problem, language="en", request_id=request_id),
+            media_type=problems.MEDIA_TYPE,
+            request_id=request_id,
+            close=True,
+            fields=problem.fields,
+        )
+
+    def fault(self, error: BaseException) -> None:
+        """Note an error that is ours: what it was and where, not what it says, which may hold a caller's values."""
+        trace = error.__traceback__
+        while trace is not None and trace.tb_next is not None:
+            trace = trace.tb_next
+        where = "" if trace is None else f"{trace.tb_frame.f_globals.get('__name__')}:{trace.tb_lineno}"
+        self._log.say("error", "internal error", kind=type(error).__name__, where=where)
+
+    # What the routes use
+
+    def answer(
+        self,
+        exchange: Exchange,
+        status: int,
+        body: bytes,
+        *,
+        media_type: bytes = JSON,
+        fields: tuple[tuple[bytes, bytes], ...] = (),
+        code: str | None = None,
+    ) -> None:
+        """Answer, count and log."""
+        if exchange.gone:
+            return
+        admission = exchange.admission
+        route = OTHER if admission.route is None else admission.route.path
+        data = self.responses.render(
+            status,
+            body,
+            media_type=media_type,
+            request_id=exchange.request_id,
+            close=exchange.connection.ends,
+            fields=fields,
+            bodiless=admission.head.method == "HEAD",
+        )
+        self._tally.request(route, status, code)
+        exchange.send(data)
+        seconds = monotonic() - exchange.started
+        self._log.request(status, route, exchange.request_id, admission.caller.id, seconds, code)
+
+    def later(self, exchange: Exchange, work: Any) -> None:
+        """Answer when a coroutine has run; whatever it raises becomes an internal error."""
+
+        async def run() -> None:
+            try:
+                await work
+            except Exception as error:  # a fault in one route is not a fault of the worker
+                self.fault(error)
+                self.refuse(exchange, Problem(kind=problems.INTERNAL))
+
+        task = asyncio.get_running_loop().create_task(run())
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    def refresh_keys(self) -> None:
+        """Read the key file again if it has changed; one that has become useless leaves the keys as they were."""
+        if self._keys is None:
+            return
+        try:
+            if self._keys.refresh():
+                self.epoch = self._keys.epoch
+                self.known_heads.clear()
+                self._log.say("info", "keys read again", ids=list(self._keys.ids))
+        except Exception as error:  # whatever is wrong with the file, the service goes on with the keys it has
+            self._log.say("error", "the key file is of no use; the keys stay as they were", kind=type(error).__name__)
+
+    def _check_host(self, head: Head) -> None:
+        if self._hosts is None:
+            return
+        host = head.by_name.get(b"host", b"localhost").decode("ascii").lower()
+        name = host.rpartition(":")[0] if re.search(r":[0-9]+$", host) else host
+        if name not in self._hosts:
+            raise _Refusal(
+                Problem(
+                    kind=problems.INVALID_HOST,
+                    detail=Text(en="this service has another name", ja="このサービスの名前ではありません"),
+                )
+            )
+
+    def _find(self, place: Place | None, head: Head) -> Place:
+        if place is None and head.path == b"*":
+            raise _Refusal(Problem(kind=problems.METHOD_NOT_ALLOWED, fields=((b"allow", b"GET, HEAD, POST"),)))
+        if place is None:
+            raise _Refusal(Problem(kind=problems.NOT_FOUND))
+        if head.method not in place.methods:
+            raise _Refusal(Problem(kind=problems.METHOD_NOT_ALLOWED, fields=((b"allow", place.allow),)))
+        return place
+
+    def _identify_caller(self, place: Place, head: Head, peer: str) -> Caller:
+        if self._keys is None:
+            return Caller(id=peer, scopes=_EVERYTHING)
+        secret = read_secret(head.by_name, self._key_header)
+        caller = None if secret is None else self._keys.find(secret)
+        if caller is None and place.path in self._public:
+            return Caller(id=peer, scopes=frozenset())
+        challenge = ((b"www-authenticate", b'Bearer realm="sekisho"'),)
+        if secret is None:
+            raise _Refusal(Problem(kind=problems.KEY_MISSING, fields=challenge))
+        if caller is None:
+            now = monotonic()
+            exhausted = self._guesses.is_exhausted(peer, now)
+            self._guesses.wrong(peer, now)
+            raise _Refusal(exhausted or Problem(kind=problems.KEY_UNKNOWN, fields=challenge))
+        if place.path not in self._public and not caller.may(place.scope):
+            raise _Refusal(Problem(kind=problems.SCOPE_MISSING))
+        return caller
+
+
+class _Refusal(Exception):
+    def __init__(self, problem: Problem) -> None:
+        super().__init__(problem)
+        self.problem = problem
+
+
+def _hosts(settings: ServingSettings) -> frozenset[str] | None:
+    """Return the names that are answered to; ``None`` for any."""
+    if settings.allowed_hosts:
+        return frozenset(name.lower() for name in settings.allowed_hosts)
+    if settings.key_file is not None:
+        return None
+    return frozenset((*_LOOPBACK_NAMES, settings.host.lower()))
+
+
+def _media_type(place: Place, head: Head) -> str:
+    """Return the media type of the body, one of those that the place takes."""
+    if not place.media_types:
+        return ""
+    if head.by_name.get(b"content-encoding", b"identity").strip().lower() != b"identity":
+        raise _Refusal(Problem(kind=problems.UNSUPPORTED_ENCODING))
+    given, _, parameters = head.by_name.get(b"content-type", b"").decode("latin-1").partition(";")
+    name = given.strip().lower()
+    charset = parameters.strip().lower().replace(" ", "").replace('"', "")
+    if name not in place.media_types or charset not in {"", "charset=utf-8"}:
+        accepted = ", ".join(place.media_types)
+        raise _Refusal(
+            Problem(
+                kind=problems.UNSUPPORTED_MEDIA_TYPE,
+                expected=Text(en=f"send {accepted} in UTF-8", ja=f"{accepted} を UTF-8 で送ってください"),
+                fields=((b"accept-post", accepted.encode()),),
+            )
+        )
+    return name

@@ -1,0 +1,115 @@
+"""One request and its answer, and what a connection asks of the site behind it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    from sekisho.serving.http.connection import Connection
+    from sekisho.serving.http.head import Head
+    from sekisho.serving.problems import Problem
+    from sekisho.serving.settings import Limits
+
+JSON = b"application/json"
+
+
+@dataclass(frozen=True, kw_only=True, eq=False, slots=True)
+class Admission:
+    """What a site says of a head, before it sees the body.
+
+    Attributes:
+        head: The head that was looked at.
+        route: Where the request goes; ``None`` if there is no such route.
+        caller: Who asks.
+        media_type: What the body is, in lower case without parameters; empty if the route takes none.
+        refusal: Why the request is not taken; ``None`` if it is.
+        takes: Bytes of a body that the route takes.
+        epoch: The state of the keys that the site looked at; another state makes the admission worthless.
+
+    """
+
+    head: Head
+    route: Any
+    caller: Any
+    media_type: str
+    refusal: Problem | None
+    takes: int
+    epoch: int
+
+
+class Exchange:
+    """One request and its answer.
+
+    Attributes:
+        connection: Where it came from.
+        admission: What the site said of its head; ``None`` if there was no head that could be read.
+        body: All of the body.
+        request_id: The caller's own, or a new one.
+        started: When its first byte came, in seconds of the monotonic clock.
+        gone: Whether nobody waits for the answer: the client has it, or has left.
+        answer: The bytes of the answer, while they wait for those of earlier requests.
+
+    """
+
+    __slots__ = ("admission", "answer", "body", "connection", "gone", "request_id", "started")
+
+    def __init__(self, connection: Connection, admission: Admission, request_id: str, started: float) -> None:
+        self.connection = connection
+        self.admission = admission
+        self.request_id = request_id
+        self.started = started
+        self.body = b""
+        self.gone = False
+        self.answer: bytes | None = None
+
+    def send(self, data: bytes) -> None:
+        """Send the bytes of the answer, as soon as those before it on the same connection have gone."""
+        self.connection.answer(self, data)
+
+
+class Site(Protocol):
+    """What stands behind the connections of one worker.
+
+    Attributes:
+        limits: What one connection may take.
+        draining: Whether the service is about to end: no connection stays open after its answer.
+        epoch: The state of the keys.
+        connections: All that are open.
+        known_heads: Heads that were admitted before, by their very bytes: what comes again need not be read again.
+        held: Bytes of bodies that are held by all connections together.
+        once: Header fields that may not stand twice.
+
+    """
+
+    limits: Limits
+    draining: bool
+    epoch: int
+    connections: set[Connection]
+    known_heads: dict[bytes, Admission]
+    held: int
+    once: frozenset[bytes]
+
+    def admit(self, head: Head, peer: str) -> Admission:
+        """Judge a head. What is admitted depends on nothing but the head and the state of the keys."""
+        ...
+
+    def identify(self, head: Head) -> str:
+        """Return the request id: the caller's, if it is harmless, or a new one."""
+        ...
+
+    def begin(self, exchange: Exchange) -> None:
+        """Take a request that is there to its last byte; :meth:`Exchange.send` is called once, now or later."""
+        ...
+
+    def refuse(self, exchange: Exchange, problem: Problem) -> None:
+        """Send a problem as the answer."""
+        ...
+
+    def turn_away(self, problem: Problem) -> bytes:
+        """Return the answer to a request that could not even be read; the connection ends with it."""
+        ...
+
+    def fault(self, error: BaseException) -> None:
+        """Take note of an error that is ours."""
+        ...

@@ -1,0 +1,1 @@
+"""Counting: cells that all workers share, and the text that Prometheus reads."""

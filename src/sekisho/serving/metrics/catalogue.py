@@ -1,0 +1,135 @@
+"""Every metric of a service. Nothing that a caller sends becomes a label: the number of series is known before the first request."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+from sekisho.serving.metrics.cells import Family
+from sekisho.serving.problems import KINDS
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from sekisho.artifact.signature import Signature
+
+LATENCY_BUCKETS: Final = (*(0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0),)
+"""Seconds."""
+PROBABILITY_BUCKETS: Final = tuple(round(0.05 * step, 2) for step in range(1, 21))
+MOST_CLASSES: Final = 100
+"""A model with more classes is counted without regard to the class."""
+STATUSES: Final = ("success", "rejected", "error")
+"""What became of a prediction: answered, refused for what the caller sent, failed for what happened here."""
+FLAGS: Final = ("out_of_range", "unseen_category")
+GAUGES: Final = (
+    "ml_requests_waiting",
+    "ml_worker_ready",
+    "ml_worker_resident_memory_bytes",
+    "ml_connections",
+)
+"""What is true now, and must not outlive a worker."""
+
+
+def families(signature: Signature, routes: Sequence[str], *, version: str, info: dict[str, str]) -> tuple[Family, ...]:
+    """Return every metric.
+
+    Args:
+        signature: What the model takes and gives.
+        routes: The paths that are answered; all others are counted as ``other``.
+        version: The model's version.
+        info: What is known of the model, as labels.
+
+    """
+    codes = sorted({200, *(kind.status for kind in KINDS.values())})
+    return (
+        Family(
+            name="ml_predictions",
+            kind="counter",
+            help="Predictions by model version and what became of them.",
+            labels=("model_version", "status"),
+            values=tuple((version, status) for status in STATUSES),
+        ),
+        Family(
+            name="ml_prediction_latency_seconds",
+            kind="histogram",
+            help="Time from the first byte of a prediction request to its answer.",
+            buckets=LATENCY_BUCKETS,
+        ),
+        _values(signature),
+        Family(
+            name="ml_predictions_by_class",
+            kind="counter",
+            help="Predictions by class.",
+            labels=("class",),
+            values=tuple((label,) for label in class_labels(signature)),
+        ),
+        Family(
+            name="ml_prediction_flags",
+            kind="counter",
+            help="Values that the model does not know, by feature.",
+            labels=("feature", "flag"),
+            values=tuple((name, flag) for name in signature.names for flag in FLAGS),
+        ),
+        Family(
+            name="ml_http_requests",
+            kind="counter",
+            help="Requests by route and HTTP status.",
+            labels=("route", "status"),
+            values=tuple((route, str(code)) for route in (*routes, "other") for code in codes),
+        ),
+        Family(
+            name="ml_problems",
+            kind="counter",
+            help="Requests that were not answered as asked, by the code of the problem.",
+            labels=("code",),
+            values=tuple((code,) for code in sorted(KINDS)),
+        ),
+        Family(name="ml_ledger_written", kind="counter", help="Predictions written to the book of predictions."),
+        Family(
+            name="ml_ledger_dropped", kind="counter", help="Predictions that the book of predictions could not take."
+        ),
+        Family(
+            name="ml_log_lines_dropped", kind="counter", help="Log lines about single requests that were not written."
+        ),
+        Family(name="ml_model_restarts", kind="counter", help="Model processes that were killed or died."),
+        Family(name="ml_worker_starts", kind="counter", help="Worker processes that were started."),
+        Family(name="ml_cpu_seconds", kind="counter", help="Processor time of the workers."),
+        Family(name="ml_requests_waiting", kind="gauge", help="Requests that wait for the model."),
+        Family(name="ml_worker_ready", kind="gauge", help="Workers that are ready."),
+        Family(name="ml_worker_resident_memory_bytes", kind="gauge", help="Resident memory of the workers together."),
+        Family(name="ml_connections", kind="gauge", help="Open connections."),
+        Family(
+            name="ml_model_info",
+            kind="gauge",
+            help="The model that answers.",
+            labels=tuple(info),
+            values=(tuple(info.values()),),
+            merge="max",
+        ),
+    )
+
+
+def class_labels(signature: Signature) -> tuple[str, ...]:
+    """Return the classes as label values; none for a regressor or a model with too many."""
+    classes = signature.output.classes or ()
+    return tuple(map(str, classes)) if len(classes) <= MOST_CLASSES else ()
+
+
+def _values(signature: Signature) -> Family:
+    output = signature.output
+    if output.task != "regression":
+        what = "the second class" if output.task == "binary" else "the class that was predicted"
+        return Family(
+            name="ml_prediction_value",
+            kind="histogram",
+            help=f"Predicted probability of {what}.",
+            buckets=PROBABILITY_BUCKETS,
+        )
+    low, high = output.minimum, output.maximum
+    buckets: tuple[float, ...] = (0.0,)
+    if low is not None and high is not None and low < high:
+        buckets = tuple(float(f"{edge:.6g}") for edge in np.linspace(low, high, 21))
+    return Family(
+        name="ml_prediction_value", kind="histogram", help="Predicted value.", buckets=tuple(dict.fromkeys(buckets))
+    )

@@ -1,0 +1,135 @@
+"""Numbers that every worker of a service counts in its own file, and that any worker can add up.
+
+A cell is eight bytes of a memory-mapped file. Adding to one costs less than a tenth of a microsecond, what is written outlives the worker,
+and a worker that takes the place of a dead one goes on counting where it stopped: sums are exact at any moment.
+
+All workers of a service lay out their cells alike, because the layout follows from the artifact and the routes alone.
+"""
+
+from __future__ import annotations
+
+import mmap
+from bisect import bisect_left
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, Literal
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from numpy.typing import NDArray
+
+SUFFIX: Final = ".cells"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Family:
+    """One metric, with all its label values known beforehand.
+
+    Attributes:
+        name: As Prometheus shows it; a counter without ``_total``.
+        kind: What it is.
+        help: One sentence, in English.
+        labels: The names of its labels.
+        values: The label values of its series.
+        buckets: The upper bounds of a histogram's buckets, ascending, without infinity.
+        merge: How a gauge is made of the workers' cells.
+
+    """
+
+    name: str
+    kind: Literal["counter", "gauge", "histogram"]
+    help: str
+    labels: tuple[str, ...] = ()
+    values: tuple[tuple[str, ...], ...] = ((),)
+    buckets: tuple[float, ...] = ()
+    merge: Literal["sum", "max"] = "sum"
+
+    @property
+    def width(self) -> int:
+        """How many cells one series takes: a histogram one a bucket, one for what is above them, and one for the sum."""
+        return len(self.buckets) + 2 if self.kind == "histogram" else 1
+
+
+class Layout:
+    """Where each series of ``families`` has its cells."""
+
+    def __init__(self, families: Sequence[Family]) -> None:
+        self.families = tuple(families)
+        self._first: dict[str, int] = {}
+        place = 0
+        for family in families:
+            self._first[family.name] = place
+            place += family.width * len(family.values)
+        self.size = place
+
+    def places(self, name: str) -> Mapping[tuple[str, ...], int]:
+        """Return the first cell of every series of one family, by label values."""
+        family = next(family for family in self.families if family.name == name)
+        first = self._first[name]
+        return {values: first + family.width * number for number, values in enumerate(family.values)}
+
+
+class Cells:
+    """The cells of one worker.
+
+    Args:
+        folder: Where the files of all workers lie.
+        worker: The number of this worker; the file of its predecessor is taken over.
+        layout: Where each series is.
+
+    """
+
+    def __init__(self, folder: Path, worker: int, layout: Layout) -> None:
+        path = folder / f"{worker}{SUFFIX}"
+        with path.open("a+b") as file:
+            file.truncate(layout.size * 8)
+            self._map = mmap.mmap(file.fileno(), layout.size * 8)
+        self.values: memoryview[float] = memoryview(self._map).cast("d")
+        self._layout = layout
+
+    def counter(self, name: str) -> Mapping[tuple[str, ...], int]:
+        """Return the cell of every series of a counter or gauge, by label values."""
+        return self._layout.places(name)
+
+    def histogram(self, name: str, values: tuple[str, ...] = ()) -> Histogram:
+        """Return one series of a histogram."""
+        family = next(family for family in self._layout.families if family.name == name)
+        return Histogram(self.values, self._layout.places(name)[values], family.buckets)
+
+    def clear(self, names: Sequence[str]) -> None:
+        """Set all series of gauges to zero: what a predecessor left there is not true any more."""
+        for name in names:
+            for place in self._layout.places(name).values():
+                self.values[place] = 0.0
+
+
+class Histogram:
+    """One series of a histogram in the cells of one worker."""
+
+    __slots__ = ("_bounds", "_cells", "_first", "_sum")
+
+    def __init__(self, cells: memoryview[float], first: int, bounds: tuple[float, ...]) -> None:
+        self._cells = cells
+        self._first = first
+        self._bounds = bounds
+        self._sum = first + len(bounds) + 1
+
+    def observe(self, value: float) -> None:
+        """Count one value."""
+        self._cells[self._first + bisect_left(self._bounds, value)] += 1.0
+        self._cells[self._sum] += value
+
+
+def add_up(folder: Path, layout: Layout) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return the sum and the maximum of every cell over all workers, shape ``(layout.size,)`` each."""
+    size = layout.size * 8
+    found = [np.zeros(layout.size)]
+    for path in sorted(folder.glob(f"*{SUFFIX}")):
+        content = path.read_bytes()
+        if len(content) == size:
+            found.append(np.frombuffer(content, dtype=np.float64))
+    table = np.vstack(found)
+    return table.sum(axis=0), table.max(axis=0)

@@ -1,0 +1,167 @@
+"""Bringing a model to life in a worker: loaded, proven on its golden rows, and watched as long as it serves."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import msgspec
+
+from sekisho.artifact.golden import same_answers
+from sekisho.errors import ArtifactError, ModelFailed
+from sekisho.predict.fence import Fence, FencedRuntime
+from sekisho.predict.predictor import Predictor
+from sekisho.serving.turns import Elsewhere, InProcess
+from sekisho.text import Text
+
+if TYPE_CHECKING:
+    import asyncio
+
+    from sekisho.artifact.artifact import ModelArtifact
+    from sekisho.artifact.formats.interface import Outputs
+    from sekisho.artifact.signature import Signature
+    from sekisho.predict.predictor import Prepared
+    from sekisho.serving.settings import ServingSettings
+    from sekisho.serving.turns import Desk, Runner
+
+ONNX: Final = "onnx"
+"""The only runtime that may run in the serving process: a graph cannot run code of its own."""
+
+
+def with_policies(signature: Signature, settings: ServingSettings) -> Signature:
+    """Return a signature whose features follow the policies of the service, where it states them."""
+    given = {"out_of_range": settings.out_of_range, "unseen_category": settings.unseen_category}
+    stated = {name: policy for name, policy in given.items() if policy is not None}
+    if not stated:
+        return signature
+    features = tuple(msgspec.structs.replace(feature, **stated) for feature in signature.features)
+    return msgspec.structs.replace(signature, features=features)
+
+
+def fence_of(settings: ServingSettings) -> Fence:
+    """Return the limits of a child process that runs the model."""
+    return Fence(memory=settings.model_memory, start_seconds=settings.start_seconds, trust=settings.trust)
+
+
+def prove_fenced(artifact: ModelArtifact, settings: ServingSettings) -> None:
+    """Run the golden rows in a child process with limits on memory and time.
+
+    A graph that allocates without bound or never ends shows it here, before it is let into a serving process.
+
+    Raises:
+        SekishoError: The model cannot be loaded, fails, hangs, or answers otherwise than it did when it was packed.
+
+    """
+    assert artifact.folder is not None
+    runtime = FencedRuntime(artifact.folder, fence_of(settings))
+    try:
+        runtime.start()
+        runtime.wait_until_ready(settings.start_seconds)
+        predictor = Predictor(artifact.signature, None)
+        prepared = _golden(artifact, predictor)
+        if prepared is not None:
+            _compare(artifact, runtime.run(predictor.columns(prepared), seconds=settings.start_seconds))
+    finally:
+        runtime.stop()
+
+
+class Model:
+    """The model of one worker.
+
+    Args:
+        artifact: The artifact.
+        signature: Its signature, with the policies of the service.
+        settings: How the service runs.
+
+    """
+
+    def __init__(self, artifact: ModelArtifact, signature: Signature, settings: ServingSettings) -> None:
+        self._artifact = artifact
+        self._signature = signature
+        self._settings = settings
+        self._predictor: Predictor | None = None
+        self._children: list[FencedRuntime] = []
+
+    @property
+    def is_ours(self) -> bool:
+        """Whether the model runs in this process."""
+        return self._artifact.runtime_name == ONNX
+
+    def load(self) -> None:
+        """Load the model, and prove it on its golden rows. Takes a while; for a thread.
+
+        Raises:
+            SekishoError: It cannot be loaded, or answers otherwise than it did when it was packed.
+
+        """
+        if self.is_ours:
+            self._predictor = Predictor(self._signature, self._artifact.runtime())
+            self.prove()
+            return
+        assert self._artifact.folder is not None
+        self._predictor = Predictor(self._signature, None)
+        fence = fence_of(self._settings)
+        self._children = [FencedRuntime(self._artifact.folder, fence) for _ in range(self._settings.model_processes)]
+        for child in self._children:
+            child.start()
+        for child in self._children:
+            child.wait_until_ready(self._settings.start_seconds)
+        self.prove()
+
+    def prove(self) -> None:
+        """Compare the answers to the golden rows with those that were packed.
+
+        Raises:
+            ArtifactError: They are others.
+            ModelFailed: There are none.
+
+        """
+        predictor = self._predictor
+        assert predictor is not None
+        prepared = _golden(self._artifact, predictor)
+        if prepared is None:
+            return
+        if self.is_ours:
+            _compare(self._artifact, predictor.run(prepared))
+        for child in self._children:
+            columns = predictor.columns(prepared)
+            _compare(self._artifact, child.run(columns, seconds=self._settings.deadline_seconds))
+
+    def runner(self, desk: Desk, loop: asyncio.AbstractEventLoop) -> Runner:
+        """Return what brings jobs to the model."""
+        assert self._predictor is not None
+        if self.is_ours:
+            return InProcess(self._predictor, desk, loop)
+        return Elsewhere(self._predictor, self._children, desk, loop)
+
+    def is_sound(self) -> bool:
+        """Whether the model still answers a golden row as it did; only asked of a model in this process."""
+        if not self.is_ours:
+            return any(child.process_id is not None for child in self._children)
+        try:
+            self.prove()
+        except (ArtifactError, ModelFailed):
+            return False
+        return True
+
+
+def _golden(artifact: ModelArtifact, predictor: Predictor) -> Prepared | None:
+    """Return the golden rows made ready; ``None`` if the artifact was packed without any."""
+    if not artifact.golden.rows:
+        return None
+    return predictor.prepare([predictor.reader.read(dict(row), row=at) for at, row in enumerate(artifact.golden.rows)])
+
+
+def _compare(artifact: ModelArtifact, outputs: Outputs) -> None:
+    differing = same_answers(artifact.golden, outputs)
+    if differing:
+        raise ArtifactError(
+            Text(
+                en=f"the model answers {len(differing)} of {len(artifact.golden.rows)} golden rows otherwise than when it was packed",
+                ja=f"ゴールデン行 {len(artifact.golden.rows)} 件中 {len(differing)} 件で、パック時と答えが異なります",
+            ),
+            Text(
+                en="install the versions in the artifact's requirements.lock, or pack the model again",
+                ja="成果物の requirements.lock にある版を導入するか、モデルをパックし直してください",
+            ),
+            where=artifact.folder,
+        )

@@ -1,0 +1,233 @@
+"""The OpenAPI document (3.1): the model's own features and ranges, an example that works, and every status that can come."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from sekisho.serving.problems import KINDS
+from sekisho.serving.schema import label_schema
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from sekisho.artifact.signature import Signature
+    from sekisho.serving.protocols.interface import Route
+    from sekisho.serving.settings import ServingSettings
+
+ANY_ROUTE: Final = (400, 408, 414, 431, 500, 503)
+"""Statuses that any route may answer: the request as HTTP sees it, and faults of the service."""
+WITH_BODY: Final = (413, 415, 417)
+WITH_KEY: Final = (401, 403, 429)
+PREDICTION: Final = (422, 429, 504)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False, slots=True)
+class Facts:
+    """What the documents say of a model.
+
+    Attributes:
+        name: Its name.
+        version: Its version.
+        digest: The digest of the artifact.
+        runtime: What runs it.
+        model_type: Its class.
+        signature: What goes in and what comes out.
+        metadata: What is known of it, as JSON values.
+        routes: Every prediction route.
+
+    """
+
+    name: str
+    version: str
+    digest: str
+    runtime: str
+    model_type: str
+    signature: Signature
+    metadata: Mapping[str, Any]
+    routes: Sequence[Route]
+
+    def labels(self) -> dict[str, str]:
+        """Return what tells this model from others, as labels of a metric."""
+        return {
+            "name": self.name,
+            "version": self.version,
+            "digest": self.digest,
+            "runtime": self.runtime,
+            "model_type": self.model_type,
+        }
+
+
+def document(facts: Facts, settings: ServingSettings) -> dict[str, Any]:
+    """Return the whole document."""
+    paths: dict[str, Any] = {route.path: {"post": _prediction(route, settings)} for route in facts.routes}
+    for path, summary, shown in _HEALTH:
+        schema = _status_schema(shown) if shown else {"type": "object", "additionalProperties": False}
+        answers = {"200": _json("Yes.", schema), "503": _json("No.", schema)} if shown != ("alive",) else None
+        paths[path] = {"get": _operation(path, summary, answers or {"200": _json("Yes.", schema)}, settings)}
+    metrics = {"200": {"description": "Prometheus text.", "content": {"text/plain": {"schema": {"type": "string"}}}}}
+    paths["/metrics"] = {"get": _operation("/metrics", "Metrics for Prometheus, over all workers", metrics, settings)}
+    info = {"200": _json("What is known of the model.", info_schema())}
+    paths["/model/info"] = {"get": _operation("/model/info", "What is known of the model", info, settings)}
+    paths["/feedback"] = {"post": _feedback(facts.signature, settings)}
+    page = {"200": {"description": "This page.", "content": {"text/html": {"schema": {"type": "string"}}}}}
+    paths["/docs"] = {"get": _operation("/docs", "These routes, for people", page, settings)}
+    itself = {"200": _json("This document.", {"type": "object"})}
+    paths["/openapi.json"] = {"get": _operation("/openapi.json", "These routes, for programs", itself, settings)}
+    described = f"Predictions of {facts.name} {facts.version} ({facts.model_type}), artifact {facts.digest}."
+    return {
+        "openapi": "3.1.0",
+        "info": {"title": facts.name, "version": facts.version, "description": described},
+        "paths": paths,
+        "components": {
+            "schemas": {"Problem": _problem_schema()},
+            "securitySchemes": {
+                "key": {"type": "apiKey", "in": "header", "name": settings.key_header},
+                "bearer": {"type": "http", "scheme": "bearer"},
+            },
+        },
+    }
+
+
+def info_schema() -> dict[str, Any]:
+    """Return what ``/model/info`` answers."""
+    words = ("name", "version", "digest", "runtime", "model_type")
+    return {
+        "type": "object",
+        "properties": {
+            **{word: {"type": "string"} for word in words},
+            "task": {"enum": ["binary", "multiclass", "regression"]},
+            "features": {"type": "array", "items": {"type": "object"}},
+            "output": {"type": "object"},
+            "metadata": {"type": "object"},
+        },
+        "required": [*words, "task", "features", "output", "metadata"],
+        "additionalProperties": False,
+    }
+
+
+def feedback_schema(signature: Signature) -> dict[str, Any]:
+    """Return what ``/feedback`` takes."""
+    outcome = label_schema(signature) | {"description": f"What came true: {signature.output.name}."}
+    return {
+        "type": "object",
+        "properties": {
+            "request_id": {"type": "string", "pattern": "^[A-Za-z0-9._:-]{1,128}$"},
+            "row": {"type": "integer", "minimum": 0, "maximum": 2**31 - 1, "default": 0},
+            "outcome": outcome,
+        },
+        "required": ["request_id", "outcome"],
+        "additionalProperties": False,
+    }
+
+
+_HEALTH: Final = (
+    ("/health", "Whether the service is healthy", ("healthy", "starting", "unsound", "draining", "overloaded")),
+    ("/health/live", "Whether the process is alive", ("alive",)),
+    (
+        "/health/ready",
+        "Whether a prediction would be answered",
+        ("ready", "starting", "unsound", "draining", "overloaded"),
+    ),
+    ("/ping", "The same, as SageMaker asks", ()),
+)
+
+
+def _prediction(route: Route, settings: ServingSettings) -> dict[str, Any]:
+    operation = dict(route.operation())
+    answer = operation.pop("answer")
+    content = {route.answer_type: {"schema": answer}}
+    answers = {"200": {"description": "The predictions.", "content": content, "headers": _headers()}}
+    more = (*WITH_BODY, *PREDICTION)
+    return {**_operation(route.path, operation.pop("summary"), answers, settings, more=more), **operation}
+
+
+def _feedback(signature: Signature, settings: ServingSettings) -> dict[str, Any]:
+    classes = signature.output.classes
+    example = {"request_id": "0123456789-1", "row": 0, "outcome": classes[0] if classes else 1.0}
+    body = {"schema": feedback_schema(signature), "example": example}
+    answer = {"type": "object", "properties": {"status": {"const": "recorded"}}, "required": ["status"]}
+    answers = {"200": _json("It is in the book.", answer)}
+    return {
+        **_operation(
+            "/feedback", "Tell the outcome of an earlier request", answers, settings, more=(*WITH_BODY, 409, 422)
+        ),
+        "requestBody": {"required": True, "content": {"application/json": body}},
+    }
+
+
+def _operation(
+    path: str,
+    summary: str,
+    answers: dict[str, Any],
+    settings: ServingSettings,
+    *,
+    more: tuple[int, ...] = (),
+) -> dict[str, Any]:
+    needs_key = settings.key_file is not None and path not in settings.public_routes
+    codes = sorted({*ANY_ROUTE, *more, *(WITH_KEY if needs_key else ())})
+    problems = {str(code): _problem(code) for code in codes}
+    operation: dict[str, Any] = {
+        "summary": summary,
+        "operationId": path.strip("/").replace("/", "_").replace(".", "_"),
+        "responses": {**problems, **answers},
+    }
+    # A 503 of a health route and one of an overloaded service look different, and both can come.
+    if "503" in answers:
+        operation["responses"]["503"] = {
+            **answers["503"],
+            "content": {**answers["503"]["content"], **_problem(503)["content"]},
+        }
+    if needs_key:
+        operation["security"] = [{"key": []}, {"bearer": []}]
+    return operation
+
+
+def _problem(status: int) -> dict[str, Any]:
+    codes = sorted(kind.code for kind in KINDS.values() if kind.status == status)
+    schema = {"allOf": [{"$ref": "#/components/schemas/Problem"}, {"properties": {"code": {"enum": codes}}}]}
+    answer: dict[str, Any] = {
+        "description": "; ".join(kind.title.en for kind in KINDS.values() if kind.status == status) + ".",
+        "content": {"application/problem+json": {"schema": schema}},
+        "headers": _headers(),
+    }
+    if status in {429, 503}:
+        answer["headers"] = {**_headers(), "Retry-After": {"schema": {"type": "integer", "minimum": 1, "maximum": 60}}}
+    return answer
+
+
+def _json(description: str, schema: dict[str, Any]) -> dict[str, Any]:
+    return {"description": description, "content": {"application/json": {"schema": schema}}, "headers": _headers()}
+
+
+def _headers() -> dict[str, Any]:
+    return {"X-Request-ID": {"schema": {"type": "string"}}}
+
+
+def _status_schema(words: tuple[str, ...]) -> dict[str, Any]:
+    model = {} if words == ("alive",) else {"model_version": {"type": "string"}, "model_type": {"type": "string"}}
+    return {
+        "type": "object",
+        "properties": {"status": {"enum": list(words)}, **model},
+        "required": ["status", *model],
+        "additionalProperties": False,
+    }
+
+
+def _problem_schema() -> dict[str, Any]:
+    return {
+        "type": "object",
+        "description": "RFC 9457.",
+        "properties": {
+            "type": {"type": "string", "format": "uri-reference"},
+            "title": {"type": "string"},
+            "status": {"type": "integer"},
+            "code": {"enum": sorted(KINDS)},
+            "request_id": {"type": "string"},
+            "detail": {"type": "string"},
+            "expected": {"type": "string"},
+            "row": {"type": "integer", "minimum": 0},
+            "field": {"type": "string"},
+        },
+        "required": ["type", "title", "status", "code", "request_id"],
+    }

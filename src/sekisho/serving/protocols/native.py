@@ -1,0 +1,227 @@
+"""Sekisho's own protocol: ``POST /predict`` for one row, ``POST /predict/batch`` for many."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from sekisho.errors import InvalidInput
+from sekisho.predict import json_text
+from sekisho.serving.protocols.interface import Model, Question, Reply, Route, WireProtocol
+from sekisho.serving.schema import answer_schema, class_name, example_row, row_schema
+from sekisho.text import Text
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from sekisho.predict.rows import Row
+
+_ROW_REMEDY = Text(
+    en='send {"features": [...]} or {"features": {...}}',
+    ja='{"features": [...]} または {"features": {...}} を送ってください',
+)
+
+
+class _Single(Route):
+    path = "/predict"
+
+    def __init__(self, model: Model) -> None:
+        self._model = model
+        self._keys = len(model.signature.features) + 1
+        request = msgspec.defstruct("Request", [("features", model.reader.wire_type)], forbid_unknown_fields=True)
+        self._decoder: msgspec.json.Decoder[Any] = msgspec.json.Decoder(request)
+        self._encoder = msgspec.json.Encoder()
+        self._names = tuple(map(class_name, model.signature.output.classes or ()))
+
+    def read(self, body: bytes, media_type: str) -> Question:  # noqa: ARG002
+        try:
+            row = self._model.reader.cells(self._decoder.decode(body).features)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            return self._read_slowly(body)
+        json_text.check_keys(body, at_most=self._keys)
+        return Question(rows=(row,), verbatim=b"[%b]" % body)
+
+    def write(self, reply: Reply) -> bytes:
+        answer: dict[str, Any] = {"prediction": reply.predictions[0]}
+        if reply.confidence is not None and reply.probabilities is not None:
+            answer["probability"] = reply.confidence[0]
+            answer["probabilities"] = dict(zip(self._names, reply.probabilities[0], strict=True))
+        answer["flags"] = [str(flag) for flag in reply.flags.get(0, ())] if reply.flags else []
+        answer["model_version"] = reply.model_version
+        answer["timestamp"] = reply.timestamp
+        answer["request_id"] = reply.request_id
+        return self._encoder.encode(answer)
+
+    def operation(self) -> Mapping[str, Any]:
+        signature = self._model.signature
+        return {
+            "summary": "Predict one row",
+            "requestBody": {
+                "required": True,
+                "content": {
+                    "application/json": {
+                        "schema": _request_schema(self._model),
+                        "example": {"features": example_row(signature)},
+                    }
+                },
+            },
+            "answer": _with_envelope(answer_schema(signature)),
+        }
+
+    def _read_slowly(self, body: bytes) -> Question:
+        return Question(rows=(_read_row(self._model, json_text.parse(body), row=None),), verbatim=b"[%b]" % body)
+
+
+class _Batch(Route):
+    path = "/predict/batch"
+
+    def __init__(self, model: Model) -> None:
+        self._model = model
+        self._keys = len(model.signature.features) + 1
+        request = msgspec.defstruct("Request", [("features", model.reader.wire_type)], forbid_unknown_fields=True)
+        self._decoder: msgspec.json.Decoder[Any] = msgspec.json.Decoder(list[request])  # type: ignore[valid-type]
+        self._encoder = msgspec.json.Encoder()
+        self._names = tuple(map(class_name, model.signature.output.classes or ()))
+
+    def read(self, body: bytes, media_type: str) -> Question:  # noqa: ARG002
+        cells = self._model.reader.cells
+        try:
+            rows = [cells(request.features) for request in self._decoder.decode(body)]
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            return self._read_slowly(body)
+        self._check_count(len(rows))
+        json_text.check_keys(body, at_most=self._keys * len(rows))
+        return Question(rows=rows, verbatim=body)
+
+    def write(self, reply: Reply) -> bytes:
+        answers: list[dict[str, Any]] = [{"prediction": prediction} for prediction in reply.predictions]
+        if reply.confidence is not None and reply.probabilities is not None:
+            for answer, confidence, row in zip(answers, reply.confidence, reply.probabilities, strict=True):
+                answer["probability"] = confidence
+                answer["probabilities"] = dict(zip(self._names, row, strict=True))
+        for place, answer in enumerate(answers):
+            answer["flags"] = [str(flag) for flag in reply.flags.get(place, ())]
+        return self._encoder.encode(
+            {
+                "predictions": answers,
+                "count": len(answers),
+                "model_version": reply.model_version,
+                "timestamp": reply.timestamp,
+                "request_id": reply.request_id,
+            }
+        )
+
+    def operation(self) -> Mapping[str, Any]:
+        signature = self._model.signature
+        answers = {"type": "array", "items": answer_schema(signature)}
+        envelope = {
+            "type": "object",
+            "properties": {"predictions": answers, "count": {"type": "integer", "minimum": 1}},
+            "required": ["predictions", "count"],
+            "additionalProperties": False,
+        }
+        return {
+            "summary": "Predict many rows",
+            "requestBody": {
+                "required": True,
+                "content": {
+                    "application/json": {
+                        "schema": {
+                            "type": "array",
+                            "items": _request_schema(self._model),
+                            "minItems": 1,
+                            "maxItems": self._model.most_rows,
+                        },
+                        "example": [{"features": example_row(signature)}],
+                    }
+                },
+            },
+            "answer": _with_envelope(envelope),
+        }
+
+    def _check_count(self, rows: int) -> None:
+        if not rows:
+            raise InvalidInput(
+                "no_rows",
+                Text(en="the list is empty", ja="リストが空です"),
+                Text(en="send at least one row", ja="1行以上送ってください"),
+            )
+        if rows > self._model.most_rows:
+            raise InvalidInput(
+                "too_many_rows",
+                Text(en="the request has too many rows", ja="行数が多すぎます"),
+                Text(
+                    en=f"send at most {self._model.most_rows:,} rows",
+                    ja=f"{self._model.most_rows:,} 行以内で送ってください",
+                ),
+            )
+
+    def _read_slowly(self, body: bytes) -> Question:
+        value = json_text.parse(body)
+        if not isinstance(value, list):
+            raise InvalidInput(
+                "wrong_type",
+                Text(en="the body is not a list", ja="本文がリストではありません"),
+                Text(
+                    en='send [{"features": ...}, ...]',
+                    ja='[{"features": ...}, ...] を送ってください',
+                ),
+            )
+        self._check_count(len(value))
+        rows = [_read_row(self._model, request, row=place) for place, request in enumerate(value)]
+        return Question(rows=rows, verbatim=body)
+
+
+def _read_row(model: Model, value: object, *, row: int | None) -> Row:
+    if not isinstance(value, dict):
+        raise InvalidInput(
+            "wrong_type", Text(en="a request is not an object", ja="オブジェクトではありません"), _ROW_REMEDY, row=row
+        )
+    if "features" not in value:
+        raise InvalidInput(
+            "missing_field",
+            Text(en='"features" is missing', ja='"features" がありません'),
+            _ROW_REMEDY,
+            row=row,
+            field="features",
+        )
+    for name in value:
+        if name != "features":
+            raise InvalidInput(
+                "unknown_field",
+                Text(en='there is a field besides "features"', ja='"features" 以外の項目があります'),
+                _ROW_REMEDY,
+                row=row,
+                field=name if name.isprintable() and len(name) <= 100 else None,
+            )
+    return model.reader.read(value["features"], row=row or 0)
+
+
+def _request_schema(model: Model) -> dict[str, Any]:
+    return {
+        "type": "object",
+        "properties": {"features": row_schema(model.signature)},
+        "required": ["features"],
+        "additionalProperties": False,
+    }
+
+
+def _with_envelope(schema: dict[str, Any]) -> dict[str, Any]:
+    more = {
+        "model_version": {"type": "string"},
+        "timestamp": {"type": "string", "format": "date-time"},
+        "request_id": {"type": "string"},
+    }
+    return {
+        **schema,
+        "properties": {**schema["properties"], **more},
+        "required": [*schema["required"], *more],
+    }
+
+
+native = WireProtocol(
+    id="native",
+    title=Text(en="Sekisho's own protocol", ja="Sekisho 独自のプロトコル"),
+    routes=lambda model: (_Single(model), _Batch(model)),
+)

@@ -1,0 +1,156 @@
+"""Writing the book of predictions off the path: answers wait in memory for a quarter of a second at most, then one chunk is written.
+
+What is answered and not yet written when a worker is killed is lost: that is the window, :data:`FLUSH_SECONDS`. When the book cannot be
+written, predictions go on, what could not be kept is counted, and the log says so once a minute.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import random
+import threading
+import time
+from collections import deque
+from typing import TYPE_CHECKING, Any, Final
+
+import msgspec
+
+from sekisho.errors import LedgerError
+from sekisho.ledger.predictions import BookModel, Entry, PredictionBook
+from sekisho.predict.cells import Cell
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from sekisho.artifact.column import Scalar
+    from sekisho.artifact.signature import Signature
+    from sekisho.predict.rows import Row
+    from sekisho.predict.scrutiny import Flag
+
+FLUSH_SECONDS: Final = 0.2
+MOST_WAITING: Final = 200_000
+"""Requests that wait to be written; more are dropped and counted."""
+CHUNK: Final = 2_000
+"""Requests in one chunk at most."""
+_SECONDS_BETWEEN_COMPLAINTS: Final = 60.0
+
+
+class Recorder:
+    """Keeps the book of one worker.
+
+    Args:
+        book: The book; several workers may have it open.
+        model: Whose answers they are.
+        signature: Says which features are personal.
+        fraction: The fraction of requests that is kept.
+        redacted: Features that are left out, besides those that are personal.
+        written: Told how many rows were written.
+        dropped: Told how many rows could not be.
+        complain: Told why.
+
+    """
+
+    def __init__(
+        self,
+        book: PredictionBook,
+        model: BookModel,
+        signature: Signature,
+        *,
+        fraction: float,
+        redacted: Sequence[str],
+        written: Callable[[int], None],
+        dropped: Callable[[int], None],
+        complain: Callable[[str], None],
+    ) -> None:
+        self.book = book
+        self._model = model
+        self._fraction = fraction
+        self._written = written
+        self._dropped = dropped
+        self._complain = complain
+        hidden = {feature.name for feature in signature.features if feature.personal} | set(redacted)
+        self._shown = tuple((place, name) for place, name in enumerate(signature.names) if name not in hidden)
+        self._has_moments = any(feature.kind == "datetime" for feature in signature.features)
+        # JSON is taken over as it came, unless something in it must be left out or put into UTC.
+        self._takes_verbatim = not self._has_moments and len(self._shown) == len(signature.features)
+        self._longest_row = sum(len(feature.name) + 48 for feature in signature.features) + 64
+        self._entries: deque[tuple[Any, ...]] = deque()
+        self._complained = 0.0
+        self._lock = threading.Lock()
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._write_all, name="recorder", daemon=True)
+        self._thread.start()
+
+    def keep(
+        self,
+        request_id: str,
+        at: str,
+        seconds: float,
+        rows: Sequence[Row],
+        verbatim: bytes | None,
+        predictions: Sequence[Scalar],
+        confidence: Sequence[float] | None,
+        flags: Mapping[int, Sequence[Flag]],
+    ) -> None:
+        """Take an answer; it will be in the book within :data:`FLUSH_SECONDS`."""
+        if self._fraction < 1.0 and random.random() >= self._fraction:  # noqa: S311 - a sample, no secret
+            return
+        if len(self._entries) >= MOST_WAITING:
+            self._dropped(len(predictions))
+            return
+        self._entries.append((request_id, at, seconds, rows, verbatim, predictions, confidence, flags))
+
+    def flush(self) -> None:
+        """Write everything that waits. Thread-safe."""
+        with self._lock:
+            while self._entries:
+                chunk = [self._entries.popleft() for _ in range(min(CHUNK, len(self._entries)))]
+                rows = sum(len(entry[5]) for entry in chunk)
+                try:
+                    self.book.write(self._model, list(map(self._entry, chunk)))
+                except LedgerError as error:
+                    self._dropped(rows)
+                    self._say(error)
+                else:
+                    self._written(rows)
+
+    def close(self) -> None:
+        """Write what is left, and close the book."""
+        self._ended.set()
+        self._thread.join(10.0)
+        self.book.close()
+
+    def _write_all(self) -> None:
+        while True:
+            last = self._ended.wait(FLUSH_SECONDS)
+            self.flush()
+            if last:
+                return
+
+    def _say(self, error: LedgerError) -> None:
+        now = time.monotonic()
+        if not self._complained or now - self._complained > _SECONDS_BETWEEN_COMPLAINTS:
+            self._complained = now
+            self._complain(error.what.en)
+
+    def _entry(self, kept: tuple[Any, ...]) -> Entry:
+        request_id, at, seconds, rows, verbatim, predictions, confidence, flags = kept
+        wrapped = verbatim is not None and self._takes_verbatim and len(verbatim) <= self._longest_row * len(rows)
+        return Entry(
+            request_id,
+            at,
+            round(seconds * 1e3, 3),
+            wrapped,
+            msgspec.Raw(verbatim) if wrapped else [self._kept(row) for row in rows],
+            predictions,
+            confidence,
+            {row: list(map(str, found)) for row, found in flags.items()},
+        )
+
+    def _kept(self, row: Row) -> Mapping[str, Cell]:
+        cells = {name: row[place] for place, name in self._shown}
+        if self._has_moments:
+            return {
+                name: cell.astimezone(dt.UTC) if isinstance(cell, dt.datetime) else cell for name, cell in cells.items()
+            }
+        return cells

@@ -1,0 +1,176 @@
+"""How a service runs: every setting, its default, and what it may be."""
+
+from __future__ import annotations
+
+import ipaddress
+from pathlib import Path
+from typing import Annotated, Any, Final, Literal
+
+import msgspec
+from msgspec import Meta
+
+from sekisho.errors import WrongUse
+from sekisho.text import Text, verbatim
+
+Policy = Literal["reject", "flag", "accept"]
+Seconds = Annotated[float, Meta(gt=0.0, le=3_600.0)]
+Fraction = Annotated[float, Meta(ge=0.0, le=1.0)]
+
+PUBLIC_ROUTES: Final = ("/health", "/health/live", "/health/ready", "/ping")
+
+
+class Limits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What one connection may take.
+
+    Attributes:
+        head_bytes: Bytes of all header fields of a request together.
+        headers: How many header fields.
+        target_bytes: Bytes of the request target.
+        body_bytes: Bytes of a body.
+        rows: Rows of a request.
+        head_seconds: How long a request's head may take to arrive, from its first byte or the beginning of the connection.
+        body_seconds: How long a body may take to arrive.
+        idle_seconds: How long a connection may be silent between two requests.
+        write_seconds: How long a client may refuse to read an answer.
+        connections: Connections of one worker.
+        pipeline: Requests of one connection that may wait for their answers.
+
+    """
+
+    head_bytes: Annotated[int, Meta(ge=1_024, le=1_048_576)] = 16 * 1024
+    headers: Annotated[int, Meta(ge=8, le=1_000)] = 64
+    target_bytes: Annotated[int, Meta(ge=64, le=65_536)] = 2 * 1024
+    body_bytes: Annotated[int, Meta(ge=1_024, le=2**31)] = 8 * 1024 * 1024
+    rows: Annotated[int, Meta(ge=1, le=10_000_000)] = 10_000
+    head_seconds: Seconds = 10.0
+    body_seconds: Seconds = 30.0
+    idle_seconds: Seconds = 75.0
+    write_seconds: Seconds = 30.0
+    connections: Annotated[int, Meta(ge=1, le=1_000_000)] = 4_096
+    pipeline: Annotated[int, Meta(ge=1, le=10_000)] = 256
+
+
+class ServingSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How a service runs.
+
+    Attributes:
+        host, port: Where it listens; port 0 takes a free one. Without a key file only loopback addresses are possible.
+        workers: Processes that answer.
+        key_file: The file of API keys; ``None`` lets everybody on this machine ask.
+        key_header: The header that carries a key; ``Authorization: Bearer`` works as well.
+        public_routes: Paths that need no key.
+        allowed_hosts: Values of the ``Host`` header that are answered, without port; empty: this machine's loopback names when there
+            is no key file (so that no web page can reach the service by a name that it controls), any name otherwise.
+        rate_limit: Rows per second and caller; ``None``: no limit. Holds over all workers together.
+        burst: Rows that a caller may send at once after a pause; ``None``: those of a tenth of a second, at least one.
+        ledger: The book of predictions; ``None`` keeps none.
+        log_predictions: The fraction of requests that go into the book.
+        redacted: Features that are left out of the book, besides those that the signature calls personal.
+        deadline_ms: How long a request may take, in milliseconds.
+        limits: What one connection may take.
+        queue: Requests of one worker that may wait for the model; more are turned away.
+        model_processes: Child processes of one worker that run the model, when it is not an ONNX graph.
+        model_memory: Bytes of data that such a child may hold; 0: no limit.
+        start_seconds: How long the model may take to load.
+        grace_seconds: How long requests under way may take after the service was told to end.
+        out_of_range, unseen_category: What is done with values that the model does not know, for all features; ``None`` leaves it to
+            the signature.
+        trust: Whether formats that run code on load may be read.
+        access_log_per_second: Lines about single requests, a second and worker, before the log only counts them.
+        companions: Commands that run beside the service and end with it.
+
+    """
+
+    host: Annotated[str, Meta(min_length=1, max_length=253)] = "127.0.0.1"
+    port: Annotated[int, Meta(ge=0, le=65_535)] = 8_000
+    workers: Annotated[int, Meta(ge=1, le=256)] = 1
+    key_file: Path | None = None
+    key_header: Annotated[str, Meta(pattern=r"^[A-Za-z][A-Za-z0-9-]{0,63}$")] = "X-API-Key"
+    public_routes: tuple[str, ...] = PUBLIC_ROUTES
+    allowed_hosts: tuple[str, ...] = ()
+    rate_limit: Annotated[float, Meta(gt=0.0, le=1e9)] | None = None
+    burst: Annotated[int, Meta(ge=1)] | None = None
+    ledger: Path | None = None
+    log_predictions: Fraction = 1.0
+    redacted: tuple[str, ...] = ()
+    deadline_ms: Annotated[int, Meta(ge=1, le=600_000)] = 10_000
+    limits: Limits = msgspec.field(default_factory=Limits)
+    queue: Annotated[int, Meta(ge=1, le=1_000_000)] = 1_024
+    model_processes: Annotated[int, Meta(ge=1, le=64)] = 2
+    model_memory: Annotated[int, Meta(ge=0)] = 4 * 2**30
+    start_seconds: Seconds = 60.0
+    grace_seconds: Seconds = 30.0
+    out_of_range: Policy | None = None
+    unseen_category: Policy | None = None
+    trust: bool = False
+    access_log_per_second: Annotated[int, Meta(ge=0, le=1_000_000)] = 500
+    companions: tuple[tuple[str, ...], ...] = ()
+
+    @property
+    def is_loopback(self) -> bool:
+        """Whether only this machine can reach the service."""
+        if self.host == "localhost":
+            return True
+        try:
+            return ipaddress.ip_address(self.host.strip("[]")).is_loopback
+        except ValueError:
+            return False
+
+    @property
+    def deadline_seconds(self) -> float:
+        """How long a request may take, in seconds."""
+        return self.deadline_ms / 1_000.0
+
+
+def settings_of(**given: Any) -> ServingSettings:
+    """Return the settings that are given by name, all others at their defaults.
+
+    Raises:
+        WrongUse: One is unknown or cannot be what it is, or the service would be open to the network without keys.
+
+    """
+    try:
+        settings = msgspec.convert(given, ServingSettings, dec_hook=_path)
+    except msgspec.ValidationError as error:
+        raise WrongUse(
+            verbatim(str(error)),
+            Text(en="see the settings in sekisho serve --help", ja="sekisho serve --help の設定を確認してください"),
+        ) from None
+    check_exposure(settings)
+    return settings
+
+
+def check_exposure(settings: ServingSettings) -> None:
+    """Refuse a service that anybody on the network could use.
+
+    Raises:
+        WrongUse: The host is not a loopback address and there is no key file.
+
+    """
+    if settings.key_file is None and not settings.is_loopback:
+        raise WrongUse(
+            Text(
+                en=f"without a key file the service listens on loopback only, not on {settings.host}",
+                ja=f"鍵ファイルなしでは {settings.host} で待ち受けできません。ループバックアドレスのみ使えます",
+            ),
+            Text(
+                en="give --key-file FILE, or --host 127.0.0.1",
+                ja="--key-file FILE を指定するか、--host 127.0.0.1 にしてください",
+            ),
+        )
+
+
+def _path(kind: type, value: object) -> Any:
+    if kind is Path and isinstance(value, str | Path):
+        return Path(value)
+    raise NotImplementedError
+
+
+def encode(settings: ServingSettings) -> bytes:
+    """Return settings as JSON, for a worker."""
+    return msgspec.json.encode(settings, enc_hook=str)
+
+
+def decode(data: bytes) -> ServingSettings:
+    """Return the settings that :func:`encode` wrote."""
+    return msgspec.json.decode(data, type=ServingSettings, dec_hook=_path)

@@ -1,0 +1,399 @@
+"""The supervisor: binds the socket, starts the workers, brings dead ones back, and lets everything end in order.
+
+It runs no model and answers no request. A worker that dies is started again, at once the first time and later the more often it dies.
+Workers end by themselves when the supervisor is gone, even by ``kill -9``.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import selectors
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from dataclasses import dataclass, field
+from pathlib import Path
+from time import monotonic
+from typing import TYPE_CHECKING, Any, Final
+
+from sekisho.artifact.artifact import ModelArtifact
+from sekisho.errors import SekishoError, ServiceError
+from sekisho.ledger.predictions import PredictionBook
+from sekisho.serving import logs
+from sekisho.serving.guards.keys import KeyRing
+from sekisho.serving.layout import GO, METRICS_VARIABLE, RunFolder, Word, decode, make_run_folder
+from sekisho.serving.listener import listen, url_of
+from sekisho.serving.model import ONNX, prove_fenced
+from sekisho.serving.settings import ServingSettings, check_exposure, settings_of
+from sekisho.text import Text
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+    from types import FrameType
+
+POLL_SECONDS: Final = 0.1
+FIRST_PAUSE: Final = 0.1
+LONGEST_PAUSE: Final = 5.0
+"""Seconds before a process that died is started again: doubled each time, until it has lived for a while."""
+STEADY_SECONDS: Final = 10.0
+SECONDS_TO_KILL: Final = 5.0
+MOST_FAILED_STARTS: Final = 3
+
+
+def serve(
+    artifact: ModelArtifact | Path | str,
+    settings: ServingSettings | None = None,
+    *,
+    on_ready: Callable[[str], None] | None = None,
+    **more: Any,
+) -> None:
+    """Serve an artifact until somebody ends it: SIGTERM, or Ctrl-C.
+
+    ::
+
+        sekisho.serve("artifact", port=8000, workers=2, ledger="predictions.sqlite")
+
+    Args:
+        artifact: The folder of an artifact, or one that has been loaded or saved.
+        settings: How the service runs; or give its fields by name.
+        on_ready: Told the URL once the service answers predictions.
+        more: The fields of :class:`~sekisho.serving.settings.ServingSettings` by name.
+
+    Raises:
+        WrongUse: A setting cannot be what it is; the service would be open to the network without keys; the keys are of no use.
+        ArtifactError: The artifact or its model cannot be loaded, or answers otherwise than it did when it was packed.
+        ServiceError: The port is taken, or the workers do not live.
+        LedgerError: The book of predictions cannot be opened.
+        KeyboardInterrupt: Ctrl-C; by then everything has ended in order.
+
+    """
+    if settings is None or more:
+        settings = settings_of(**more)
+    check_exposure(settings)
+    folder = artifact.folder if isinstance(artifact, ModelArtifact) else Path(artifact)
+    if folder is None:
+        raise ServiceError(
+            Text(en="this artifact is in no folder yet", ja="この成果物はまだフォルダーに保存されていません"),
+            Text(en="save it first: artifact.save(folder)", ja="先に artifact.save(folder) で保存してください"),
+        )
+    loaded = ModelArtifact.load(folder, trust=settings.trust)
+    if settings.key_file is not None:
+        KeyRing(settings.key_file)
+    if settings.ledger is not None:
+        PredictionBook(settings.ledger).close()
+    listener = listen(settings)
+    with contextlib.closing(listener), _signals() as received:
+        run = make_run_folder(settings)
+        try:
+            Supervisor(loaded, settings, run, listener, received, on_ready).run()
+        finally:
+            run.remove()
+    if received.number == signal.SIGINT:
+        raise KeyboardInterrupt
+
+
+class _Received:
+    """The last signal that said that the service shall end."""
+
+    def __init__(self) -> None:
+        self.number: int | None = None
+
+    def __call__(self, number: int, frame: FrameType | None) -> None:  # noqa: ARG002
+        self.number = number
+
+
+@contextlib.contextmanager
+def _signals() -> Iterator[_Received]:
+    """Take SIGTERM and SIGINT for a while; only the main thread can, and elsewhere nothing is changed."""
+    received = _Received()
+    if threading.current_thread() is not threading.main_thread():
+        yield received
+        return
+    before = {number: signal.signal(number, received) for number in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        yield received
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+@dataclass(kw_only=True, slots=True)
+class _Child:
+    """A process that is brought back when it dies.
+
+    Attributes:
+        start: Starts it.
+        process: The process; ``None`` while it waits to be started.
+        control: The way to a worker; ``None`` for a companion.
+        began: When it was started last.
+        due: When it is to be started again.
+        pause: How long it waits before that.
+        state: What a worker said last.
+        received: Bytes of a word that has not ended.
+
+    """
+
+    start: Callable[[], tuple[subprocess.Popen[bytes], socket.socket | None]]
+    name: str
+    process: subprocess.Popen[bytes] | None = None
+    control: socket.socket | None = None
+    began: float = 0.0
+    due: float = 0.0
+    pause: float = FIRST_PAUSE
+    state: str = "starting"
+    received: bytes = field(default=b"")
+
+
+class Supervisor:
+    """Runs one service.
+
+    Args:
+        artifact: What is served.
+        settings: How.
+        run: The folder that its processes share.
+        listener: The socket that they listen on.
+        received: Says when it shall end.
+        on_ready: Told the URL once the service answers; ``None``: nobody is.
+
+    """
+
+    def __init__(
+        self,
+        artifact: ModelArtifact,
+        settings: ServingSettings,
+        run: RunFolder,
+        listener: socket.socket,
+        received: _Received,
+        on_ready: Callable[[str], None] | None,
+    ) -> None:
+        assert artifact.folder is not None
+        self._artifact = artifact
+        self._folder = artifact.folder.resolve()
+        self._settings = settings
+        self._run = run
+        self._listener = listener
+        self._received = received
+        self._on_ready = on_ready
+        self._selector = selectors.DefaultSelector()
+        self._stray_read, self._stray_write = os.pipe()
+        # A copy, because in the workers standard output leads to the pipe.
+        self._log = os.dup(sys.__stdout__.fileno() if sys.__stdout__ else 1)
+        self._workers = [
+            _Child(start=lambda number=number: self._start_worker(number), name=f"worker {number}")  # type: ignore[misc]
+            for number in range(settings.workers)
+        ]
+        self._companions = [
+            _Child(start=lambda command=command: self._start_companion(command), name=f"companion {number}")  # type: ignore[misc]
+            for number, command in enumerate(settings.companions)
+        ]
+        self._may_load = False
+        self._announced = False
+        self._failed_starts = 0
+
+    def run(self) -> None:
+        """Run until a signal says that it is over.
+
+        Raises:
+            SekishoError: The service cannot start.
+
+        """
+        self._selector.register(self._stray_read, selectors.EVENT_READ, self._take_stray)
+        proving = threading.Thread(target=self._prove, name="prove", daemon=True)
+        self._proof: SekishoError | None = None
+        try:
+            for worker in self._workers:
+                self._begin(worker)
+            proving.start()
+            while self._received.number is None:
+                self._step(proving)
+            self._say("info", "ending", signal=signal.Signals(self._received.number).name)
+        finally:
+            self._end()
+
+    def _step(self, proving: threading.Thread) -> None:
+        for key, _ in self._selector.select(POLL_SECONDS):
+            key.data()
+        if self._proof is not None:
+            raise self._proof
+        if not self._may_load and not proving.is_alive():
+            self._may_load = True
+            for worker in self._workers:
+                self._let_load(worker)
+        now = monotonic()
+        for child in (*self._workers, *self._companions):
+            self._look_after(child, now)
+        self._reap_others()
+
+    def _prove(self) -> None:
+        """Run the golden rows behind a fence, while the workers start."""
+        if self._artifact.runtime_name != ONNX:
+            return  # such a model never leaves its fence
+        try:
+            prove_fenced(self._artifact, self._settings)
+        except SekishoError as error:
+            self._proof = error
+
+    def _look_after(self, child: _Child, now: float) -> None:
+        if child.process is None:
+            if child.due <= now and (child in self._workers or self._announced):
+                self._begin(child)
+            return
+        code = child.process.poll()
+        if code is None:
+            if now - child.began > STEADY_SECONDS:
+                child.pause = FIRST_PAUSE
+            return
+        self._forget(child)
+        child.due = now + child.pause
+        child.pause = min(LONGEST_PAUSE, 2 * child.pause)
+        self._say("error", "process died", process=child.name, exit_code=code)
+        if child in self._workers and not self._announced:
+            self._failed_starts += 1
+            if self._failed_starts >= MOST_FAILED_STARTS:
+                raise ServiceError(
+                    Text(
+                        en=f"the workers die while starting (exit code {code})",
+                        ja=f"ワーカーが起動中に落ちます（終了コード {code}）",
+                    ),
+                    Text(en="look at the log above", ja="上のログを確認してください"),
+                )
+
+    def _begin(self, child: _Child) -> None:
+        child.process, child.control = child.start()
+        child.began = monotonic()
+        child.state = "starting"
+        child.received = b""
+        if child.control is not None:
+            self._selector.register(child.control, selectors.EVENT_READ, lambda: self._listen_to(child))
+            if self._may_load:
+                self._let_load(child)
+
+    def _forget(self, child: _Child) -> None:
+        child.process = None
+        if child.control is not None:
+            with contextlib.suppress(KeyError):
+                self._selector.unregister(child.control)
+            child.control.close()
+            child.control = None
+
+    def _let_load(self, worker: _Child) -> None:
+        if worker.control is not None:
+            with contextlib.suppress(OSError):
+                worker.control.sendall(GO)
+
+    def _listen_to(self, worker: _Child) -> None:
+        assert worker.control is not None
+        try:
+            data = worker.control.recv(65_536)
+        except OSError:
+            data = b""
+        if not data:
+            self._selector.unregister(worker.control)
+            return
+        *lines, worker.received = (worker.received + data).split(b"\n")
+        for line in lines:
+            self._take_word(worker, decode(line))
+
+    def _take_word(self, worker: _Child, word: Word) -> None:
+        worker.state = word.state
+        if word.state == "failed" and word.what is not None and word.remedy is not None:
+            what = Text(en=word.what[0], ja=word.what[1])
+            if not self._announced:
+                raise ServiceError(what, Text(en=word.remedy[0], ja=word.remedy[1]), where=self._folder)
+            self._say("error", "worker cannot serve", process=worker.name, why=what.en)
+        if word.state == "ready" and not self._announced and all(one.state == "ready" for one in self._workers):
+            self._announced = True
+            url = url_of(self._listener, self._settings)
+            self._say(
+                "info",
+                "ready",
+                url=url,
+                model=self._artifact.digest,
+                name=self._artifact.name,
+                version=self._artifact.version,
+                workers=len(self._workers),
+                trust=self._settings.trust,
+            )
+            if self._on_ready is not None:
+                self._on_ready(url)
+
+    def _start_worker(self, number: int) -> tuple[subprocess.Popen[bytes], socket.socket]:
+        ours, theirs = socket.socketpair()
+        descriptors = (self._listener.fileno(), theirs.fileno(), self._log)
+        try:
+            process = subprocess.Popen(
+                [
+                    *(sys.executable, "-P", "-m", "sekisho.serving.worker"),
+                    *(str(self._folder), str(self._run.path), str(number)),
+                    *map(str, descriptors),
+                ],
+                pass_fds=descriptors,
+                stdin=subprocess.DEVNULL,
+                stdout=self._stray_write,
+                stderr=self._stray_write,
+                env=self._environment(),
+            )
+        finally:
+            theirs.close()
+        return process, ours
+
+    def _start_companion(self, command: Sequence[str]) -> tuple[subprocess.Popen[bytes], None]:
+        process = subprocess.Popen(
+            list(command),
+            stdin=subprocess.DEVNULL,
+            stdout=self._stray_write,
+            stderr=self._stray_write,
+            env=self._environment(),
+        )
+        return process, None
+
+    def _environment(self) -> dict[str, str]:
+        return {**os.environ, METRICS_VARIABLE: str(self._run.metrics), "SEKISHO_SUPERVISOR": str(os.getpid())}
+
+    def _take_stray(self) -> None:
+        """Put into the log whatever a process prints that should not: one JSON object a line, whatever it was."""
+        for words in os.read(self._stray_read, 65_536).decode("utf-8", "replace").splitlines():
+            if words.strip():
+                self._say("warning", "stray output", words=words)
+
+    def _say(self, level: logs.Level, event: str, **members: Any) -> None:
+        with contextlib.suppress(OSError, ValueError):
+            os.write(self._log, logs.line(level, event, **members))
+
+    def _reap_others(self) -> None:
+        """As the first process of a container, bury what others have left."""
+        if os.getpid() != 1:
+            return
+        ours = {child.process.pid for child in (*self._workers, *self._companions) if child.process is not None}
+        with contextlib.suppress(ChildProcessError):
+            while (found := os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)) is not None:
+                if found.si_pid in ours:
+                    return
+                os.waitpid(found.si_pid, os.WNOHANG)
+
+    def _end(self) -> None:
+        """End every process: first kindly, after the grace period by force."""
+        self._listener.close()
+        processes = [child.process for child in (*self._workers, *self._companions) if child.process is not None]
+        for process in processes:
+            with contextlib.suppress(ProcessLookupError):
+                process.send_signal(signal.SIGTERM)
+        ends = monotonic() + self._settings.grace_seconds + SECONDS_TO_KILL
+        for process in processes:
+            while process.poll() is None and monotonic() < ends:
+                for key, _ in self._selector.select(POLL_SECONDS / 4):
+                    if key.fd == self._stray_read:
+                        key.data()
+                    else:
+                        self._selector.unregister(key.fileobj)
+            if process.poll() is None:
+                process.kill()
+                process.wait()
+        for child in (*self._workers, *self._companions):
+            self._forget(child)
+        self._selector.close()
+        for descriptor in (self._stray_read, self._stray_write, self._log):
+            os.close(descriptor)
