@@ -49,7 +49,7 @@ def _fitted(column: Column | None, feature: Feature) -> Column:
             field=feature.name,
         )
     categories = feature.categories if feature.dtype.startswith("category") else None
-    return replace(converted, dtype=feature.dtype, categories=categories)
+    return replace(converted, dtype=feature.dtype, categories=categories, codes=None)
 
 
 def _converted(column: Column, feature: Feature) -> Column | None:

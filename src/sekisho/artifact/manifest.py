@@ -44,6 +44,8 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         runtime: The id of the format that answers: ``onnx`` when parity is proven.
         files: Every other file of the folder, sorted by name.
         written_by: The version of Sekisho that wrote it.
+        seal: SHA-256 of the canonical JSON with an empty seal: a byte that changes by accident is seen here too. It is no signature: whoever
+            can write can seal.
 
     """
 
@@ -53,6 +55,12 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     runtime: str
     files: tuple[File, ...]
     written_by: str
+    seal: str = ""
+
+    def sealed(self) -> Manifest:
+        """Return the same manifest with the seal that fits it."""
+        bare = msgspec.structs.replace(self, seal="")
+        return msgspec.structs.replace(bare, seal=hashlib.sha256(bare.encoded()).hexdigest())
 
     @property
     def digest(self) -> str:
@@ -80,7 +88,7 @@ def manifest_of(files: dict[str, bytes], *, name: str, version: str, runtime: st
     entries = tuple(
         File(name=file, size=len(data), sha256=hashlib.sha256(data).hexdigest()) for file, data in sorted(files.items())
     )
-    return Manifest(name=name, version=version, runtime=runtime, files=entries, written_by=written_by)
+    return Manifest(name=name, version=version, runtime=runtime, files=entries, written_by=written_by).sealed()
 
 
 def read_manifest(data: bytes, *, where: str) -> Manifest:
@@ -97,9 +105,12 @@ def read_manifest(data: bytes, *, where: str) -> Manifest:
     if len(data) <= MOST_BYTES:
         _newer(strict_json.decode(data, Head, where=where).format, where)
     manifest = strict_json.decode(data, Manifest, where=where, most_bytes=MOST_BYTES)
-    if manifest.encoded() != data:
+    if manifest.encoded() != data or manifest != manifest.sealed():
         raise IntegrityError(
-            Text(en="the manifest is not in canonical form", ja="マニフェストが正規形ではありません"),
+            Text(
+                en="the manifest is not as it was written: form or seal do not fit",
+                ja="マニフェストが書かれたときのままではありません（形式または封印の不一致）",
+            ),
             Text(en="pack the artifact again", ja="成果物をパックし直してください"),
             where=where,
         )

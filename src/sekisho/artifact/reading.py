@@ -116,7 +116,7 @@ def read_trusted_pickle(folder: Path) -> tuple[Parts, Runtime]:
             for path in found[:1]
         ),
         written_by=__version__,
-    )
+    ).sealed()
     reason = Text(en="it is a pickle", ja="pickle です")
     parts = Parts(
         manifest=manifest,
