@@ -18,10 +18,9 @@ from sekisho.gate.check import Check, Example
 from sekisho.gate.graph import Units
 from sekisho.gate.outcome import Present
 from sekisho.gate.probe import Probe, Progress
-from sekisho.gate.report_table import STATUS_WORDS
 from sekisho.gate.runner import judge
 from sekisho.gate.testing import example_contract, judge_example
-from sekisho.gate.verdict import Status
+from sekisho.gate.verdict import STATUS_WORDS, Status
 from sekisho.text import Text
 
 UNITS = Units.installed()

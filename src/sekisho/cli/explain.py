@@ -8,8 +8,8 @@ from sekisho.cli.options import json_option, print_json
 from sekisho.gate.check import SECTIONS
 from sekisho.gate.explaining import Explanation, explain
 from sekisho.gate.graph import Units
-from sekisho.gate.report_table import STATUS_WORDS, SYMBOLS
 from sekisho.gate.selection import in_order
+from sekisho.gate.verdict import STATUS_WORDS, SYMBOLS
 from sekisho.text import Text
 
 HELP = Text(

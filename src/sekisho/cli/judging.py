@@ -9,8 +9,7 @@ import click
 
 from sekisho.gate.listener import End, Listener
 from sekisho.gate.probe import Probe
-from sekisho.gate.report_table import STATUS_WORDS, SYMBOLS
-from sekisho.gate.verdict import Status
+from sekisho.gate.verdict import STATUS_WORDS, SYMBOLS, Status
 from sekisho.text import Text
 
 if TYPE_CHECKING:

@@ -6,6 +6,7 @@ import math
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
+from html import escape
 from typing import Any, Final, Literal
 
 import msgspec
@@ -14,8 +15,7 @@ from sekisho import __version__
 from sekisho.contract.sections import Contract
 from sekisho.gate.check import SECTIONS
 from sekisho.gate.evidence import Evidence
-from sekisho.gate.report_table import html_table
-from sekisho.gate.verdict import Status, Verdict
+from sekisho.gate.verdict import STATUS_WORDS, SYMBOLS, Status, Verdict
 from sekisho.text import Language, Text, language
 
 LEAST_READY_FIRST: Final = (Status.FAIL, Status.UNKNOWN, Status.WAIVED, Status.NOT_APPLICABLE, Status.PASS)
@@ -146,7 +146,7 @@ class Report:
 
     def _repr_html_(self) -> str:
         """Return what a notebook shows."""
-        return html_table(self)
+        return _html_table(self)
 
     def as_json(self, words: Language | None = None) -> dict[str, Any]:
         """Return the report as JSON values, format 1.
@@ -199,3 +199,20 @@ def _item_json(item: Item, words: Language) -> dict[str, Any]:
 def _json_figure(figure: object) -> object:
     """Return a figure as JSON knows it: NaN and the infinities have no word there and become ``None``."""
     return None if isinstance(figure, float) and not math.isfinite(figure) else figure
+
+
+def _html_table(report: Report) -> str:
+    """Return a table with a row a box, everything that came from outside escaped."""
+    rows = "".join(_row(item) for item in report.items)
+    counts = " · ".join(f"{count} {STATUS_WORDS[status]}" for status, count in report.counts.items() if count)
+    verdict = STATUS_WORDS[Status.PASS if report.passed else Status.FAIL]
+    return (
+        f"<p><strong>{escape(report.model)}: {escape(str(verdict))}</strong> ({escape(counts)})</p>"
+        f'<table><tbody style="text-align: left">{rows}</tbody></table>'
+    )
+
+
+def _row(item: Item) -> str:
+    cells = (SYMBOLS[item.status], str(STATUS_WORDS[item.status]), item.id, str(item.title), str(item.verdict.summary))
+    style = ' style="text-align: left"'
+    return f"<tr>{''.join(f'<td{style}>{escape(cell)}</td>' for cell in cells)}</tr>"

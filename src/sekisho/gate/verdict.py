@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
+from typing import Final
 
 from sekisho.text import Text, join
 
@@ -25,6 +26,25 @@ class Status(StrEnum):
     def lets_through(self) -> bool:
         """Whether the gate opens for a box with this status. ``unknown`` never lets through."""
         return self in {Status.PASS, Status.NOT_APPLICABLE, Status.WAIVED}
+
+
+SYMBOLS: Final = {
+    Status.PASS: "✓",
+    Status.FAIL: "✗",
+    Status.UNKNOWN: "?",
+    Status.NOT_APPLICABLE: "–",
+    Status.WAIVED: "!",
+}
+"""One character a status, so that colour is never the only sign."""
+
+STATUS_WORDS: Final = {
+    Status.PASS: Text(en="pass", ja="合格"),
+    Status.FAIL: Text(en="fail", ja="不合格"),
+    Status.UNKNOWN: Text(en="unknown", ja="未測定"),
+    Status.NOT_APPLICABLE: Text(en="not applicable", ja="対象外"),
+    Status.WAIVED: Text(en="waived", ja="免除"),
+}
+"""What people read for each status."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -8,8 +8,7 @@ from typing import Final
 
 from sekisho.documents.forms.interface import form
 from sekisho.gate.report import Item, Report
-from sekisho.gate.report_table import STATUS_WORDS, SYMBOLS
-from sekisho.gate.verdict import Status
+from sekisho.gate.verdict import STATUS_WORDS, SYMBOLS, Status
 from sekisho.text import Text
 
 _MARKUP: Final = re.compile(r"([\\`*_\[\]|~$]|(?<=:)/|(?<=www)\.)")

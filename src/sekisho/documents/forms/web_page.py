@@ -24,8 +24,7 @@ from sekisho.contract.sections import Contract
 from sekisho.documents.forms.interface import form
 from sekisho.documents.plots.interface import Plot
 from sekisho.gate.report import Item, Report, SectionSummary
-from sekisho.gate.report_table import STATUS_WORDS, SYMBOLS
-from sekisho.gate.verdict import Figure, Status
+from sekisho.gate.verdict import STATUS_WORDS, SYMBOLS, Figure, Status
 from sekisho.text import LANGUAGES, Text, language, use_language, verbatim
 
 log = logging.getLogger(__name__)

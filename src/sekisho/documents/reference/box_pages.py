@@ -8,8 +8,8 @@ from sekisho.documents.reference.markdown import head, page_name, table
 from sekisho.gate.check import SECTIONS
 from sekisho.gate.explaining import Explanation, explain
 from sekisho.gate.graph import Units
-from sekisho.gate.report_table import STATUS_WORDS
 from sekisho.gate.selection import in_order
+from sekisho.gate.verdict import STATUS_WORDS
 from sekisho.text import LANGUAGES, Language, Text
 
 if TYPE_CHECKING:
