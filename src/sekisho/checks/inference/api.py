@@ -129,11 +129,10 @@ def _parity(parity: ServedParity) -> Iterator[Finding]:
     for form in bad:
         yield holds(False, _difference(form))  # noqa: FBT003
     if parity.forms and not bad:
-        names = " = ".join(dict.fromkeys([parity.forms[0].against, "single", *(form.name for form in parity.forms)]))
+        names = " = ".join(dict.fromkeys([parity.forms[0].against, *(form.name for form in parity.forms)]))
         rows = max(form.rows for form in parity.forms)
-        enough = rows >= min(ROWS, parity.available)
         yield holds(
-            enough,
+            rows >= min(ROWS, parity.available),
             Text(en=f"{names} on {rows:,} rows", ja=f"{names}（{rows:,} 行で一致）"),
         )
 

@@ -95,7 +95,7 @@ def errors(contract: Contract, table: FaultTable) -> Verdict:  # noqa: ARG001
     leaking = [fault for fault in faults if fault.exposed]
     return verdict(
         _none(crashed, Text(en="answered with 5xx or not at all", ja="5xx または無応答")),
-        _none(accepted, Text(en="accepted as if they were right", ja="正しいリクエストとして受理")),
+        _none(accepted, Text(en="accepted as if right", ja="正しいリクエストとして受理")),
         _no_leaks(leaking),
         _bodies(table.strict, refused),
         *_rows(faults),
@@ -114,13 +114,13 @@ def _none(found: Sequence[Fault], what: Text) -> Finding:
         return holds(
             False,  # noqa: FBT003
             Text(
-                en=f"{len(found)} wrong requests were {what.en}: {named.en}",
+                en=f"{len(found)} kinds of wrong request are {what.en}: {named.en}",
                 ja=f"誤ったリクエスト {len(found)} 種が{what.ja}: {named.ja}",
             ),
         )
     return holds(
         True,  # noqa: FBT003
-        Text(en=f"no wrong request was {what.en}", ja=f"誤ったリクエストで{what.ja}となったものはありません"),
+        Text(en=f"no wrong request is {what.en}", ja=f"誤ったリクエストで{what.ja}となったものはありません"),
     )
 
 
@@ -170,14 +170,14 @@ def _bodies(strict: bool, refused: Sequence[Fault]) -> Finding:
         return holds(
             False,  # noqa: FBT003
             Text(
-                en=f"{len(wrong)} refusals lack {wanted.en}: {_named(wrong).en}",
+                en=f"{len(wrong)} kinds of refusal lack {wanted.en}: {_named(wrong).en}",
                 ja=f"{len(wrong)} 種の拒否応答に{wanted.ja}がありません: {_named(wrong).ja}",
             ),
         )
     return holds(
         True,  # noqa: FBT003
         Text(
-            en=f"each of {len(refused)} refusals has {wanted.en}",
+            en=f"all {len(refused)} kinds of refusal have {wanted.en}",
             ja=f"{len(refused)} 種の拒否応答すべてに{wanted.ja}があります",
         ),
     )

@@ -96,7 +96,7 @@ def _counts(scrape: Scrape) -> Finding:
     return holds(
         exact,
         Text(
-            en=f"{scrape.counter} rose by {scrape.counted_good} for {scrape.good} predictions ({scrape.workers} workers)",
+            en=f"{scrape.counter} rose by {scrape.counted_good} for {scrape.good} predictions (workers: {scrape.workers})",
             ja=f"予測 {scrape.good} 件に対し {scrape.counter} の増加は {scrape.counted_good}（ワーカー {scrape.workers}）",
         ),
     )

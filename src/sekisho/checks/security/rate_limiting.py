@@ -58,7 +58,7 @@ def _limited(flood: Flood, allowed: float) -> Finding:
     slack = max(1.0, TOLERANCE * allowed)
     seen = Text(
         en=f"{flood.accepted} of {flood.sent} requests passed in {flood.seconds:g} s, {allowed:g} were allowed "
-        f"({flood.workers} worker{'s' if flood.workers > 1 else ''})",
+        f"(workers: {flood.workers})",
         ja=f"{flood.seconds:g} 秒間に {flood.sent} 件中 {flood.accepted} 件が通過、許容は {allowed:g} 件（ワーカー {flood.workers}）",
     )
     if flood.accepted > allowed + slack:

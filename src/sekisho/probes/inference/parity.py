@@ -127,9 +127,10 @@ def _ways(
         yield _Way(name="names shuffled", order=few, requests=[adapter.one(row) for row in shuffled])
     if adapter.both:
         yield _Way(name="by position", order=few, requests=[adapter.one(rows[index], positional=True) for index in few])
-    for size in sorted({1, 7, 100, count}):
-        if size <= min(count, serving.maximum_rows):
-            order = random.permutation(count)[: max(FEWER // size, 1) * size].tolist()
+    most = min(count, serving.maximum_rows)
+    for size in sorted({1, 7, min(100, most), most}):
+        if size <= most:
+            order = random.permutation(count)[: FEWER // size * size if size < 100 else count].tolist()
             yield from _in_batches(f"batch of {size}", adapter.many, rows, order, size)
     yield from _in_batches("invocations", adapter.invocation, rows, list(range(count)), min(100, serving.maximum_rows))
 

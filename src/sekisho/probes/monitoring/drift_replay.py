@@ -131,7 +131,8 @@ def _detector(
 ) -> Iterator[Asked]:
     monitoring = project.contract.monitoring
     if monitoring.detector is None:
-        yield OwnDetector(training.table if artifact is None else artifact, windows, monitoring)
+        kept = None if artifact is None else artifact.reference
+        yield OwnDetector(training.table if kept is None else kept, windows, monitoring)
         return
     with foreign_detector(project, training) as detector:
         yield detector

@@ -38,7 +38,7 @@ def reference(files: ModelFiles, artifact: ModelArtifact | None, training: Train
     path = files.root / NAME
     found = path.is_file()
     made = None
-    if artifact is not None and training is not None:
+    if artifact is not None and artifact.reference is not None and training is not None:
         made = DriftReference.of(training.table.select(artifact.signature.names)).digest == artifact.reference.digest
     return ReferenceOrigin(
         in_artifact=found,

@@ -17,7 +17,7 @@ _SIGNS: Final[Mapping[str, re.Pattern[str]]] = {
         r"|\b[A-Za-z]:\\\\?\w+"
     ),
     "exception": re.compile(
-        r"\b(?:[A-Z]\w*)?(?:Error|Exception|Warning)\b(?=[:(\"' ])"
+        r"\b(?:[A-Z]\w*)?(?:Error|Exception|Warning)\b(?=[:(\"' \]])"
         r"|could not convert string to float|Input X contains|Input contains (?:NaN|infinity)"
         r"|X has \d+ features|Expected 2D array|Feature names|feature_names|invalid literal for|object of type '\w+'"
         r"|object has no attribute|unsupported operand|not supported between instances|list index out of range"

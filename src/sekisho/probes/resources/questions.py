@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Final
 
 from sekisho.artifact.artifact import ModelArtifact
-
 from sekisho.artifact.signature import Feature, Output, Signature, Task, learn_signature
 from sekisho.artifact.table import Column, Scalar, Table
 from sekisho.errors import NotMeasured
@@ -47,7 +46,7 @@ def questions(artifact: ModelArtifact | None, test: TestSet | None, training: Tr
         table = data.table.select(signature.names)
     else:
         assert artifact is not None
-        table = Table.of(list(artifact.golden.rows), names=signature.names)
+        table = artifact.golden.table(signature)
     rows = table.records()
     usual = [index for index, row in enumerate(rows) if is_usual(signature, row)]
     if not usual:

@@ -42,8 +42,8 @@ class Flood:
         burst: Requests allowed at once, which were used up before the count began.
         workers: Processes of the service, as far as they can be told.
         seconds: How long the flood lasted after that.
-        sent: Requests sent in that time.
-        accepted: How many were answered with success.
+        sent: Requests that were due in that time.
+        accepted: How many were answered with success in that time.
         limited: How many were refused with 429.
         other: Other statuses, and how many.
         retry_after: How many of the refusals say when to come back.
@@ -153,7 +153,9 @@ def _summary(
     ok = (load.status >= 200) & (load.status < 300)
     rest = load.status[~ok & (load.status != TOO_MANY)]
     statuses, counts = np.unique(rest, return_counts=True)
-    per_second = np.bincount(load.due[ok].astype(np.int64), minlength=int(seconds))
+    # by the moment of the answer: a service that falls behind also answers later, when more is allowed
+    answered = load.due[ok] + load.latency[ok]
+    per_second = np.bincount(answered[answered < seconds].astype(np.int64), minlength=int(seconds))
     second = beside[0].status if beside else None
     return Flood(
         limit=limit,
@@ -161,7 +163,7 @@ def _summary(
         workers=workers,
         seconds=seconds,
         sent=len(load.status),
-        accepted=int(ok.sum()),
+        accepted=int(per_second.sum()),
         limited=int((load.status == TOO_MANY).sum()),
         other={str(code): int(count) for code, count in zip(statuses, counts, strict=True)},
         retry_after=retry_after,
