@@ -39,9 +39,12 @@ class Column:
             restores it. Two are finer than pandas': ``object[nan]`` is an object column whose nulls are NaN (in ``object`` they
             are ``None``), ``category[ordered]`` is an ordered categorical.
         values: Shape ``(n,)``. float: float64, null is NaN. integer: int64. boolean: bool. category, text: object, of
-            ``str``, ``int`` or ``bool``; null is ``None``. datetime: datetime64[us] in UTC, null is NaT.
+            ``str``, ``int`` or ``bool``; null is ``None``. datetime: datetime64[us] in UTC, null is NaT. Never written to: they may be
+            the memory of the table that they came from.
         null: Shape ``(n,)``, bool: where a value is missing. Integer and boolean cells hold 0 and False there.
         categories: The categories that a categorical dtype declares, in its order, seen or not; ``None`` for any other dtype.
+        codes: Shape ``(n,)``, integers: the place of each cell in ``categories``, -1 for null, where the source keeps them; millions of
+            labels are counted by them at once.
 
     """
 
@@ -51,6 +54,7 @@ class Column:
     values: NDArray[np.generic]
     null: NDArray[np.bool_]
     categories: tuple[Scalar, ...] | None = None
+    codes: NDArray[np.integer[Any]] | None = None
 
     def __len__(self) -> int:
         return len(self.null)
@@ -58,7 +62,8 @@ class Column:
     def take(self, indexes: NDArray[np.generic] | Sequence[int] | slice) -> Column:
         """Return the rows at ``indexes`` (integers or a mask of bool), in that order."""
         chosen = indexes if isinstance(indexes, slice) else np.asarray(indexes)
-        return replace(self, values=self.values[chosen], null=self.null[chosen])
+        codes = None if self.codes is None else self.codes[chosen]
+        return replace(self, values=self.values[chosen], null=self.null[chosen], codes=codes)
 
     def present(self) -> NDArray[np.generic]:
         """Return the values that are not null, shape ``(m,)``."""
@@ -146,7 +151,7 @@ def strings(
 
 def floats(name: str, dtype: str, values: NDArray[np.generic], null: NDArray[np.bool_] | None = None) -> Column:
     """Return the column of real numbers; NaN is null."""
-    numbers = values.astype(np.float64)
+    numbers = values.astype(np.float64, order="C", copy=null is not None)
     if null is not None:
         numbers[null] = np.nan
     return Column(name=name, kind="float", dtype=dtype, values=numbers, null=np.isnan(numbers))

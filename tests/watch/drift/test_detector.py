@@ -353,6 +353,15 @@ def test_pictures_show_shares_of_both_sides(detector: DriftDetector, make_table:
         assert bins == len(picture.reference) == len(picture.current)
 
 
+@pytest.mark.parametrize("rows", [1_000, 200_000])
+def test_a_reference_stays_what_it_was_when_the_table_is_changed(rows: int) -> None:
+    random = np.random.default_rng(27)
+    before = {"x": random.normal(size=rows)}
+    detector = DriftDetector(before)
+    before["x"] += 5
+    assert not detector.detect_drift({"x": random.normal(size=1_000)}, ALPHA).detected
+
+
 def test_large_tables_are_judged_as_small_ones_are(make_table: Any) -> None:
     """Beyond 100,000 values columns are counted instead of sorted, and threads share them."""
     before, now = make_table(400_000, seed=25), make_table(300_000, seed=26)

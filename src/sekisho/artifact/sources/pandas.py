@@ -45,7 +45,8 @@ def of_series(name: str, series: pd.Series) -> Column:
     if types.is_bool_dtype(dtype):
         return booleans(name, str(dtype), series.fillna(False).to_numpy(dtype=np.bool_), null)  # noqa: FBT003
     if types.is_integer_dtype(dtype):
-        return integers(name, str(dtype), series.fillna(0).to_numpy(), null)
+        whole = series.fillna(0) if null.any() else series
+        return integers(name, str(dtype), whole.to_numpy(), null)
     if types.is_float_dtype(dtype):
         return floats(name, str(dtype), series.to_numpy(dtype=np.float64, na_value=np.nan))
     if types.is_datetime64_any_dtype(dtype):
@@ -77,10 +78,17 @@ def _categories(name: str, series: pd.Series, null: NDArray[np.bool_]) -> Column
     if declared.kind in {"float", "datetime"}:
         raise unsupported(name, f"categories of dtype {series.cat.categories.dtype}")
     labels = np.array([*declared.scalars(), None], dtype=object)  # the code of a null is -1
-    codes = series.cat.codes.to_numpy().astype(np.int64)
+    codes = series.cat.codes.to_numpy()
     dtype = "category[ordered]" if series.cat.ordered else "category"
-    column = strings(name, dtype, labels[codes], null, kind="category")
-    return replace(column, categories=tuple(declared.scalars()))
+    return Column(
+        name=name,
+        kind="category",
+        dtype=dtype,
+        values=labels[codes],
+        null=null,
+        categories=tuple(declared.scalars()),
+        codes=codes,
+    )
 
 
 def _values(index: pd.Index) -> pd.Series:

@@ -30,6 +30,8 @@ from sekisho.watch.drift.sides import Numbers
 FINE: Final = 1 << 16
 SAMPLED: Final = 4_096
 """Evenly spaced values of each sample that set the range of the bins."""
+BLOCK: Final = 1 << 17
+"""Values that are counted at once: what fits the processor's cache."""
 ROUNDING: Final = 1e-12
 
 
@@ -71,14 +73,18 @@ class _Counted:
     """One sample: its values, the bin of each, the rows of each bin, and the rows before each bin (one more than there are bins)."""
 
     values: Floats
-    bins: NDArray[np.intp]
+    bins: NDArray[np.uint16]
     rows: Counts
     before: Counts
 
     @classmethod
     def of(cls, values: Floats, grid: _Grid) -> _Counted:
-        bins = grid.bin_of(values)
-        rows = np.bincount(bins, minlength=grid.bins)
+        bins = np.empty(len(values), dtype=np.uint16)
+        rows = np.zeros(grid.bins, dtype=np.int64)
+        for start in range(0, len(values), BLOCK):
+            block = grid.bin_of(values[start : start + BLOCK])
+            bins[start : start + BLOCK] = block
+            rows += np.bincount(block, minlength=grid.bins)
         return cls(values=values, bins=bins, rows=rows, before=np.concatenate([[0], np.cumsum(rows)]))
 
     @property
@@ -114,8 +120,7 @@ def _grid(reference: Numbers, current: Numbers) -> _Grid | None:
     sides = (reference, current)
     sample = np.sort(np.concatenate([side.values[:: max(1, len(side.values) // SAMPLED)] for side in sides]))
     shown = low, high = value_range(sample)
-    least = float(min(side.values.min() for side in sides))
-    most = float(max(side.values.max() for side in sides))
+    least, most = min(side.extremes[0] for side in sides), max(side.extremes[1] for side in sides)
     if 0 <= most - least < FINE and all(side.whole or _is_whole(sample, side.values) for side in sides):
         return _Grid(low=least, width=1.0, bins=int(most - least) + 1, single=True, shown=shown)
     width = (high - low) / FINE

@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, TypeVar
+
+import numpy as np
 
 from sekisho import shelf
 from sekisho.artifact.column import Kind
@@ -174,6 +176,8 @@ def _reference_columns(reference: object) -> tuple[_ReferenceColumn, ...]:
         assert side is not None, "a column is always of its own kind"
         if isinstance(side, Numbers) and len(side.values) < LARGE:
             side = side.sorted()
+        elif isinstance(side, Numbers) and np.may_share_memory(side.values, column.values):
+            side = replace(side, values=side.values.copy())  # whatever becomes of the caller's table
         return _ReferenceColumn(name=column.name, kind=column.kind, side=side)
 
     return tuple(_each(prepare, table.names, cells=table.rows * len(table.names)))

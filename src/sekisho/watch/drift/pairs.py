@@ -102,7 +102,7 @@ def pairs_of(kind: Kind, reference: Side, current: Side) -> tuple[Pair, ...]:
 def _numbers(kind: Kind, reference: Numbers, current: Numbers) -> NumberPair:
     n, m = len(reference.values), len(current.values)
     counted = by_counting(reference, current) if n + m >= LARGE else None
-    minimum, maximum = reference.extremes()
+    minimum, maximum = reference.extremes
     return NumberPair(
         kind=kind,
         n=n,

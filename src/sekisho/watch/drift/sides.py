@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import datetime as dt
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +16,7 @@ from sekisho.artifact.column import Column, Kind, Scalar, epoch_seconds
 from sekisho.artifact.reference import ColumnReference
 
 
-@dataclass(frozen=True, kw_only=True, eq=False, slots=True)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Numbers:
     """A column of numbers, or of moments as seconds since 1970 in UTC.
 
@@ -39,8 +41,9 @@ class Numbers:
             return self
         return replace(self, values=np.sort(self.values), ordered=True)
 
+    @cached_property
     def extremes(self) -> tuple[float, float]:
-        """Return the smallest and the largest value; there must be one."""
+        """The smallest and the largest value; there must be one."""
         if self.ordered:
             return float(self.values[0]), float(self.values[-1])
         return float(self.values.min()), float(self.values.max())
@@ -124,6 +127,8 @@ def _moments(present: NDArray[np.generic]) -> NDArray[np.float64] | None:
 def _counts(column: Column, nulls: int) -> Mapping[Scalar, int] | None:
     if nulls == len(column):
         return {}
+    if column.codes is not None and column.categories is not None:
+        return _coded_counts(column.codes, column.categories)
     present = column.values if nulls == 0 else column.present()
     if column.kind in {"category", "text"}:
         return Counter(present.tolist())
@@ -135,6 +140,12 @@ def _counts(column: Column, nulls: int) -> Mapping[Scalar, int] | None:
     if column.kind == "float" and bool(np.all(np.isfinite(present) & (present == np.rint(present)))):
         return _whole_counts(present)
     return None
+
+
+def _coded_counts(codes: NDArray[np.integer[Any]], categories: Sequence[Scalar]) -> Mapping[Scalar, int]:
+    """Count labels by their codes; the code of a null is -1, and it is counted first and left out."""
+    rows = np.bincount(codes + np.int64(1), minlength=len(categories) + 1)[1:]
+    return {label: count for label, count in zip(categories, rows.tolist(), strict=True) if count}
 
 
 def _whole_counts(values: NDArray[np.generic]) -> Mapping[Scalar, int]:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 
+from sekisho.watch.drift.counting import BLOCK
 from sekisho.watch.drift.pairs import LabelPair, NumberPair, Pair
 from sekisho.watch.drift.sides import Numbers, Side
 from sekisho.watch.drift.words import label
@@ -61,11 +64,9 @@ def summary_of(side: Side) -> Summary:
         return Summary(rows=side.rows, nulls=side.nulls, distinct=len(side.counts))
     if not len(side.values):
         return Summary(rows=side.rows, nulls=side.nulls)
-    minimum, maximum = side.extremes()
+    minimum, maximum = side.extremes
     finite = side.values if np.isfinite(minimum) and np.isfinite(maximum) else side.values[np.isfinite(side.values)]
-    with np.errstate(over="ignore", invalid="ignore"):
-        mean = float(finite.mean()) if len(finite) else None
-        deviation = float(finite.std()) if len(finite) else None
+    mean, deviation = _moments(finite) if len(finite) else (None, None)
     return Summary(
         rows=side.rows,
         nulls=side.nulls,
@@ -74,6 +75,14 @@ def summary_of(side: Side) -> Summary:
         minimum=minimum,
         maximum=maximum,
     )
+
+
+def _moments(values: NDArray[np.float64]) -> tuple[float, float]:
+    """Return mean and standard deviation, block by block, so that millions of values need no copy."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        mean = float(values.mean())
+        blocks = (values[start : start + BLOCK] - mean for start in range(0, len(values), BLOCK))
+        return mean, math.sqrt(sum(float(np.dot(block, block)) for block in blocks) / len(values))
 
 
 def picture_of(pairs: Sequence[Pair]) -> Picture | None:
