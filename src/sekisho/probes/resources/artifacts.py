@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sekisho.artifact.artifact import ModelArtifact
-
 from sekisho.contract.project import Project
 from sekisho.errors import NotMeasured
 from sekisho.gate.probe import resource

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from typing import Final, Literal, Protocol
 
 import msgspec
-from sekisho.artifact.artifact import ModelArtifact
 
+from sekisho.artifact.artifact import ModelArtifact
 from sekisho.artifact.column import Scalar
 from sekisho.artifact.signature import Output, Signature
 from sekisho.errors import InvalidInput, ModelFailed, SekishoError

@@ -12,8 +12,6 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Protocol
 
-from sekisho.serving.guards.keys import new_key
-
 from sekisho.contract.sections import Contract
 from sekisho.errors import NotMeasured
 from sekisho.probes.adapters.interface import Adapter, Row
@@ -21,6 +19,7 @@ from sekisho.probes.resources.instance import Instance, Keys
 from sekisho.probes.resources.process import Child, free_port, surroundings
 from sekisho.probes.wire.client import exchange
 from sekisho.probes.wire.message import Request
+from sekisho.serving.guards.keys import new_key
 from sekisho.text import Text
 
 NOT_FOUND = 404

@@ -13,9 +13,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import msgspec
-from sekisho.artifact.artifact import ModelArtifact
 
 from sekisho import __version__, shelf
+from sekisho.artifact.artifact import ModelArtifact
 from sekisho.artifact.signature import Signature
 from sekisho.artifact.table import Scalar, Table
 from sekisho.contract.project import Project
