@@ -146,8 +146,8 @@ KEY_WORDS: Final[Mapping[str, Text]] = {
         ja="保護属性をこの割合を超えて説明できる特徴量は、代理変数として報告します。",
     ),
     "serving.command": Text(
-        en="The command that starts your own service, word by word; {port} stands for the port.",
-        ja="自前のサービスを起動するコマンド。1語ずつ書きます。{port} はポート番号に置き換わります。",
+        en="The command that starts your own service, word by word; {port}, {host} and {workers} are filled in.",
+        ja="自前のサービスを起動するコマンド。1語ずつ書きます。{port}、{host}、{workers} は置き換わります。",
     ),
     "serving.url": Text(
         en="The address of a service that is running already.", ja="すでに動いているサービスのアドレス。"
@@ -227,11 +227,12 @@ KEY_WORDS: Final[Mapping[str, Text]] = {
     ),
     "security.public_routes": Text(en="Routes that need no key.", ja="キーなしで使えるパス。"),
     "security.rate_limit": Text(
-        en="Requests a second that one key may send.", ja="1つのキーが1秒に送れるリクエスト数。"
+        en="Predictions a second that one key may ask for; each row of a batch is one.",
+        ja="1つのキーが1秒に求められる予測の数。バッチは行数で数えます。",
     ),
     "security.burst": Text(
-        en="Requests that one key may send at once; else one second's worth.",
-        ja="1つのキーが一度に送れるリクエスト数。指定しなければ1秒分。",
+        en="Predictions that one key may ask for at once; else those of a tenth of a second.",
+        ja="1つのキーが一度に求められる予測の数。指定しなければ 0.1 秒分。",
     ),
     "security.out_of_range": Text(
         en="What happens to a number outside the range learned from the reference set.",
