@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 from sekisho.serving import problems
 from sekisho.serving.guards.interface import SCOPES, Caller
 from sekisho.serving.guards.keys import KeyRing, read_secret
-from sekisho.serving.http.exchange import JSON, Admission, Exchange
+from sekisho.serving.http.exchange import JSON, Admission, Channel, Exchange
 from sekisho.serving.http.head import ONCE
 from sekisho.serving.http.responses import Responses
 from sekisho.serving.problems import Problem
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 
     from sekisho.serving.guards.guesses import GuessLimit
     from sekisho.serving.guards.interface import Scope
-    from sekisho.serving.http.connection import Connection
     from sekisho.serving.http.head import Head
     from sekisho.serving.logs import Log
     from sekisho.serving.settings import ServingSettings
@@ -78,7 +77,7 @@ class Front:
         self.limits = settings.limits
         self.draining = False
         self.epoch = 0
-        self.connections: set[Connection] = set()
+        self.connections: set[Channel] = set()
         self.known_heads: dict[bytes, Admission] = {}
         self.held = 0
         self.once = ONCE | {settings.key_header.lower().encode()}
@@ -285,7 +284,7 @@ def _hosts(settings: ServingSettings) -> frozenset[str] | None:
     """Return the names that are answered to; ``None`` for any."""
     if settings.allowed_hosts:
         return frozenset(name.lower() for name in settings.allowed_hosts)
-    if settings.key_file is not None:
+    if settings.key_file is not None or settings.open:
         return None
     return frozenset((*_LOOPBACK_NAMES, settings.host.lower()))
 

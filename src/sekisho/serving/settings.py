@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import ipaddress
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
@@ -54,15 +55,17 @@ class ServingSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     """How a service runs.
 
     Attributes:
-        host, port: Where it listens; port 0 takes a free one. Without a key file only loopback addresses are possible.
+        host, port: Where it listens; port 0 takes a free one. Without a key file only loopback addresses are possible, unless it is ``open``.
         workers: Processes that answer.
         key_file: The file of API keys; ``None`` lets everybody on this machine ask.
+        open: Whether everybody who reaches the port may ask, because somebody else has seen who they are: a gateway, a platform.
         key_header: The header that carries a key; ``Authorization: Bearer`` works as well.
         public_routes: Paths that need no key.
         allowed_hosts: Values of the ``Host`` header that are answered, without port; empty: this machine's loopback names when there
             is no key file (so that no web page can reach the service by a name that it controls), any name otherwise.
-        rate_limit: Rows per second and caller; ``None``: no limit. Holds over all workers together.
-        burst: Rows that a caller may send at once after a pause; ``None``: those of a tenth of a second, at least one.
+        rate_limit: Requests per second and caller; ``None``: no limit. Holds over all workers together; every ten rows of a batch cost as
+            much as one more request.
+        burst: Requests that a caller may send at once after a pause; ``None``: those of one second.
         ledger: The book of predictions; ``None`` keeps none.
         log_predictions: The fraction of requests that go into the book.
         redacted: Features that are left out of the book, besides those that the signature calls personal.
@@ -85,6 +88,7 @@ class ServingSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     port: Annotated[int, Meta(ge=0, le=65_535)] = 8_000
     workers: Annotated[int, Meta(ge=1, le=256)] = 1
     key_file: Path | None = None
+    open: bool = False
     key_header: Annotated[str, Meta(pattern=r"^[A-Za-z][A-Za-z0-9-]{0,63}$")] = "X-API-Key"
     public_routes: tuple[str, ...] = PUBLIC_ROUTES
     allowed_hosts: tuple[str, ...] = ()
@@ -129,13 +133,21 @@ def settings_of(**given: Any) -> ServingSettings:
         WrongUse: One is unknown or cannot be what it is, or the service would be open to the network without keys.
 
     """
-    try:
-        settings = msgspec.convert(given, ServingSettings, dec_hook=_path)
-    except msgspec.ValidationError as error:
-        raise WrongUse(
-            verbatim(str(error)),
-            Text(en="see the settings in sekisho serve --help", ja="sekisho serve --help の設定を確認してください"),
-        ) from None
+    fields = {field.name: field.type for field in msgspec.structs.fields(ServingSettings)}
+    read: dict[str, Any] = {}
+    for name, value in given.items():
+        if name not in fields:
+            close = difflib.get_close_matches(name, fields, n=1)
+            raise _unfit(
+                Text(en=f"there is no setting {name}", ja=f"{name} という設定はありません"), close[0] if close else ""
+            )
+        try:
+            read[name] = msgspec.convert(value, fields[name], dec_hook=_path)
+        except msgspec.ValidationError as error:
+            raise _unfit(
+                Text(en=f"the setting {name} cannot be this", ja=f"設定 {name} にこの値は使えません"), str(error)
+            ) from None
+    settings = ServingSettings(**read)
     check_exposure(settings)
     return settings
 
@@ -147,17 +159,22 @@ def check_exposure(settings: ServingSettings) -> None:
         WrongUse: The host is not a loopback address and there is no key file.
 
     """
-    if settings.key_file is None and not settings.is_loopback:
+    if settings.key_file is None and not settings.is_loopback and not settings.open:
         raise WrongUse(
             Text(
                 en=f"without a key file the service listens on loopback only, not on {settings.host}",
                 ja=f"鍵ファイルなしでは {settings.host} で待ち受けできません。ループバックアドレスのみ使えます",
             ),
             Text(
-                en="give --key-file FILE, or --host 127.0.0.1",
-                ja="--key-file FILE を指定するか、--host 127.0.0.1 にしてください",
+                en="give --key-file FILE; or --open, if callers are authenticated before they get here",
+                ja="--key-file FILE を指定するか、手前で呼び出し元を認証している場合は --open を付けてください",
             ),
         )
+
+
+def _unfit(what: Text, hint: str) -> WrongUse:
+    see = Text(en="see sekisho serve --help", ja="sekisho serve --help を確認してください")
+    return WrongUse(what, verbatim(hint) if hint else see)
 
 
 def _path(kind: type, value: object) -> Any:

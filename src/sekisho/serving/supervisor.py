@@ -316,6 +316,7 @@ class Supervisor:
                 version=self._artifact.version,
                 workers=len(self._workers),
                 trust=self._settings.trust,
+                open=self._settings.open,
             )
             if self._on_ready is not None:
                 self._on_ready(url)
@@ -344,8 +345,8 @@ class Supervisor:
         process = subprocess.Popen(
             list(command),
             stdin=subprocess.DEVNULL,
-            stdout=self._stray_write,
-            stderr=self._stray_write,
+            stdout=self._log,
+            stderr=self._log,
             env=self._environment(),
         )
         return process, None

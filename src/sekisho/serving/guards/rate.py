@@ -1,8 +1,9 @@
-"""A limit on rows per second and caller that holds over all workers together.
+"""A limit on requests per second and caller that holds over all workers together.
 
 The generic cell rate algorithm (ITU-T I.371) keeps one number a caller: the moment at which all that was taken would be paid for. It lies in
 a table that the workers share, under a lock of the file. A request passes while that moment is less than the burst ahead of now; what it
-costs is known only after its body was read, and is added then, so that one caller's large batches are paid for by waiting.
+costs is known only after its body was read, and is added then: every ten rows of a batch cost as much as one more request, which is about
+what they cost to compute, so that large batches are paid for by waiting.
 
 The table has a fixed size. A caller's place is found by a keyed hash (nobody can choose to collide) and free again as soon as all is paid; if
 a million callers want places at once, some share one.
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
     from sekisho.serving.guards.interface import Caller
 
 PLACES: Final = 65_536
+ROWS_PER_REQUEST: Final = 10
+"""Rows of a batch that cost as much as one request."""
 _TRIES: Final = 8
 _KEY_BYTES: Final = 32
 
@@ -48,15 +51,15 @@ class RateLimit:
 
     Args:
         path: The table that :func:`make_table` made.
-        per_second: Rows per second and caller.
-        burst: Rows at once after a pause; ``None``: those of a tenth of a second, at least one.
+        per_second: Requests per second and caller.
+        burst: Requests at once after a pause; ``None``: those of one second, at least one.
         shared: Whether other processes use the table.
 
     """
 
     def __init__(self, path: Path, *, per_second: float, burst: int | None, shared: bool) -> None:
         self.per_second = per_second
-        self.burst = burst or max(1, ceil(per_second / 10))
+        self.burst = burst or max(1, ceil(per_second))
         self._interval = 1.0 / per_second
         # A request passes while less than this is owed: "burst" requests at once, and not one more.
         self._tolerance = (self.burst - 1) * self._interval
@@ -69,7 +72,7 @@ class RateLimit:
         self._marks: dict[str, int] = {}
 
     def check(self, caller: Caller, now: float) -> Problem | None:
-        """Take one row's worth, or say when to come back."""
+        """Take one request, or say when to come back."""
         if self._lock is not None:
             fcntl.lockf(self._lock, fcntl.LOCK_EX)
         try:
@@ -85,14 +88,15 @@ class RateLimit:
         return self._refusal(owed - self._tolerance)
 
     def charge(self, caller: Caller, rows: int, now: float) -> None:
-        """Add what a request with more than one row costs."""
-        if rows <= 1:
+        """Add what a request with many rows costs besides itself."""
+        more = rows // ROWS_PER_REQUEST
+        if not more:
             return
         if self._lock is not None:
             fcntl.lockf(self._lock, fcntl.LOCK_EX)
         try:
             place = self._place(caller.id, now)
-            self._paid[place] = max(self._paid[place], now) + (rows - 1) * self._interval
+            self._paid[place] = max(self._paid[place], now) + more * self._interval
         finally:
             if self._lock is not None:
                 fcntl.lockf(self._lock, fcntl.LOCK_UN)
@@ -123,6 +127,6 @@ class RateLimit:
         # Spread, so that those who were turned away together do not come back together.
         wait = min(60, ceil(seconds + random.random() * min(2.0, seconds)))  # noqa: S311 - no secret
         detail = Text(
-            en=f"the limit is {self.per_second:g} rows per second", ja=f"上限は毎秒 {self.per_second:g} 行です"
+            en=f"the limit is {self.per_second:g} requests per second", ja=f"上限は毎秒 {self.per_second:g} 件です"
         )
         return Problem(kind=problems.RATE_LIMITED, detail=detail, fields=problems.retry_after(wait))

@@ -25,7 +25,7 @@ from sekisho.serving.problems import Problem
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from sekisho.serving.http.exchange import Site
+    from sekisho.serving.http.exchange import Channel, Site
 
 SMALL_BODY: Final = 64 * 1024
 """Bytes; a smaller body of a refused request is read to its end, and the connection stays open."""
@@ -430,7 +430,7 @@ class Connection(asyncio.Protocol):
             self.until = monotonic() + self._site.limits.idle_seconds
 
 
-def sweep(connections: Iterable[Connection], now: float) -> None:
+def sweep(connections: Iterable[Channel], now: float) -> None:
     """End the connections that have stayed as they are for too long.
 
     Args:

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
-    from sekisho.serving.http.connection import Connection
     from sekisho.serving.http.head import Head
     from sekisho.serving.problems import Problem
     from sekisho.serving.settings import Limits
@@ -38,6 +37,38 @@ class Admission:
     epoch: int
 
 
+class Channel(Protocol):
+    """What an answer goes back on: a connection.
+
+    Attributes:
+        until: Until when it may stay as it is, in seconds of the monotonic clock.
+
+    """
+
+    until: float
+
+    @property
+    def ends(self) -> bool:
+        """Whether the connection ends after the answers that are due."""
+        ...
+
+    def answer(self, exchange: Exchange, data: bytes) -> None:
+        """Send the answer to ``exchange`` as soon as those before it have gone."""
+        ...
+
+    def end(self) -> None:
+        """End the connection as soon as the answers that are due have gone."""
+        ...
+
+    def abort(self) -> None:
+        """End the connection at once."""
+        ...
+
+    def expire(self) -> None:
+        """End the connection because its time is over."""
+        ...
+
+
 class Exchange:
     """One request and its answer.
 
@@ -54,7 +85,7 @@ class Exchange:
 
     __slots__ = ("admission", "answer", "body", "connection", "gone", "request_id", "started")
 
-    def __init__(self, connection: Connection, admission: Admission, request_id: str, started: float) -> None:
+    def __init__(self, connection: Channel, admission: Admission, request_id: str, started: float) -> None:
         self.connection = connection
         self.admission = admission
         self.request_id = request_id
@@ -85,7 +116,7 @@ class Site(Protocol):
     limits: Limits
     draining: bool
     epoch: int
-    connections: set[Connection]
+    connections: set[Channel]
     known_heads: dict[bytes, Admission]
     held: int
     once: frozenset[bytes]

@@ -1,0 +1,166 @@
+"""``sekisho serve``: the inference service."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+import msgspec
+
+from sekisho.artifact.artifact import ModelArtifact
+from sekisho.contract.loader import load_project
+from sekisho.contract.sections import Monitoring
+from sekisho.serving.contracted import contracted
+from sekisho.serving.guards.interface import SCOPES, Scope
+from sekisho.serving.guards.keys import new_key
+from sekisho.serving.settings import ServingSettings, settings_of
+from sekisho.serving.supervisor import serve
+from sekisho.text import Text
+
+HELP = Text(
+    en="""Serve the artifact in the folder ARTIFACT over HTTP.
+
+    Without ARTIFACT, the artifact and the settings are those of the contract (sekisho.toml) in this folder or in -C; options given here
+    come first. Without a key file only this machine can ask. The log goes to standard output, one JSON object a line.
+
+    \b
+    Routes: /predict /predict/batch /invocations /feedback /model/info
+            /health /health/live /health/ready /ping /metrics /docs /openapi.json
+
+    \b
+    Example:
+      sekisho serve artifact
+      sekisho serve --new-key my-app >> keys
+      sekisho serve artifact --host 0.0.0.0 --key-file keys --workers 4 --ledger predictions.sqlite
+
+    Exit codes: 0 ended as told (SIGTERM), 130 (Ctrl-C), 2 wrong use, 3 could not run.
+    """,
+    ja="""フォルダー ARTIFACT の成果物を HTTP で提供します。
+
+    ARTIFACT を省略すると、このフォルダー (または -C) の契約 (sekisho.toml) にある成果物と設定を使います。ここで指定したオプションが
+    優先されます。鍵ファイルがなければ、このマシンからしか利用できません。ログは標準出力に1行1つの JSON で出ます。
+
+    \b
+    ルート: /predict /predict/batch /invocations /feedback /model/info
+            /health /health/live /health/ready /ping /metrics /docs /openapi.json
+
+    \b
+    例:
+      sekisho serve artifact
+      sekisho serve --new-key my-app >> keys
+      sekisho serve artifact --host 0.0.0.0 --key-file keys --workers 4 --ledger predictions.sqlite
+
+    終了コード: 0 指示どおり終了 (SIGTERM)、130 (Ctrl-C)、2 使い方の誤り、3 実行できず。
+    """,
+)
+PROJECT = Text(
+    en="The folder that holds sekisho.toml, or the file itself; used when there is no ARTIFACT",
+    ja="sekisho.toml のあるフォルダー、またはそのファイル。ARTIFACT を省略したときに使う",
+)
+HOST = Text(en="Address to listen on [default: 127.0.0.1]", ja="待ち受けるアドレス [既定値: 127.0.0.1]")
+PORT = Text(
+    en="Port to listen on, 0 for a free one [default: 8000]", ja="待ち受けるポート。0 なら空きポート [既定値: 8000]"
+)
+WORKERS = Text(en="Processes that answer [default: 1]", ja="応答するプロセスの数 [既定値: 1]")
+KEY_FILE = Text(en="File of API keys, read again when it changes", ja="API キーのファイル。変更すると読み直す")
+OPEN = Text(
+    en="Let everybody who reaches the port ask: callers are authenticated before they get here",
+    ja="ポートに届く全員に応答する。呼び出し元の認証を手前で済ませている場合に使う",
+)
+LEDGER = Text(en="SQLite file to write predictions to", ja="予測を記録する SQLite ファイル")
+RATE = Text(
+    en="Requests per second and key, over all workers; ten rows of a batch count as one more",
+    ja="キーごとの毎秒リクエスト数 (全ワーカー合計)。バッチは10行ごとに1件と数える",
+)
+BURST = Text(en="Requests that one key may send at once", ja="1つのキーが一度に送れるリクエスト数")
+DEADLINE = Text(en="How long a request may take, in milliseconds", ja="1リクエストの制限時間 (ミリ秒)")
+TRUST = Text(
+    en="Read formats that can run code on load (pickle). Only for files that you made yourself",
+    ja="読み込み時にコードが動き得る形式 (pickle) も読む。自分で作ったファイルに限ること",
+)
+NO_WATCH = Text(en="Do not watch the predictions for drift", ja="予測のドリフトを監視しない")
+NEW_KEY = Text(
+    en="Make an API key called ID: its line for the key file goes to standard output, the key itself to standard error; then end",
+    ja="ID という名前の API キーを作る。鍵ファイル用の行を標準出力に、キー本体を標準エラーに出して終了する",
+)
+SCOPE = Text(
+    en="What the new key may do; may be given several times [default: predict]",
+    ja="新しいキーに許すこと。複数指定可 [既定値: predict]",
+)
+KEEP = Text(
+    en="Keep this key; it is shown once and stored nowhere:",
+    ja="このキーは今だけ表示され、どこにも保存されません。控えてください:",
+)
+SERVING = Text(en="Serving at {}  (Ctrl-C ends)", ja="{} で提供中です (Ctrl-C で終了)")
+
+
+@click.command(help=str(HELP))
+@click.argument("artifact", type=click.Path(path_type=Path), required=False)
+@click.option("-C", "--project", type=click.Path(path_type=Path), metavar="DIR", help=str(PROJECT))
+@click.option("--host", metavar="ADDRESS", help=str(HOST))
+@click.option("--port", type=click.IntRange(0, 65_535), help=str(PORT))
+@click.option("--workers", type=click.IntRange(1, 256), help=str(WORKERS))
+@click.option("--key-file", type=click.Path(path_type=Path), metavar="FILE", help=str(KEY_FILE))
+@click.option("--open", is_flag=True, default=None, help=str(OPEN))
+@click.option("--ledger", type=click.Path(path_type=Path), metavar="FILE", help=str(LEDGER))
+@click.option("--rate-limit", type=click.FloatRange(min=0, min_open=True), metavar="N", help=str(RATE))
+@click.option("--burst", type=click.IntRange(min=1), metavar="N", help=str(BURST))
+@click.option("--deadline-ms", type=click.IntRange(1, 600_000), metavar="N", help=str(DEADLINE))
+@click.option("--trust", is_flag=True, default=None, help=str(TRUST))
+@click.option("--no-watch", is_flag=True, help=str(NO_WATCH))
+@click.option("--new-key", "key_id", metavar="ID", help=str(NEW_KEY))
+@click.option("--scope", "scopes", type=click.Choice(SCOPES), multiple=True, help=str(SCOPE))
+def command(
+    artifact: Path | None,
+    project: Path | None,
+    *,
+    no_watch: bool,
+    key_id: str | None,
+    scopes: tuple[Scope, ...],
+    **given: Any,
+) -> None:
+    """Serve an artifact, or make a key."""
+    if key_id is not None:
+        print_key(key_id, scopes or ("predict",))
+        return
+    stated: dict[str, Any] = {}
+    monitoring = Monitoring()
+    if artifact is None:
+        opened = load_project(project or Path())
+        artifact = opened.path(opened.contract.model.artifact)
+        stated, monitoring = contracted(opened), opened.contract.monitoring
+    settings = settings_of(**stated | {name: value for name, value in given.items() if value is not None})
+    loaded = ModelArtifact.load(artifact, trust=settings.trust)
+    if not no_watch:
+        settings = msgspec.structs.replace(settings, companions=watchers(loaded, settings, monitoring))
+    serve(loaded, settings, on_ready=announce)
+
+
+def print_key(key_id: str, scopes: tuple[Scope, ...]) -> None:
+    """Make a key; its line goes to standard output, so that it can be appended to a key file."""
+    secret, line = new_key(key_id, scopes)
+    click.echo(line)
+    click.echo(f"{KEEP} {secret}", err=True)
+
+
+def watchers(artifact: ModelArtifact, settings: ServingSettings, monitoring: Monitoring) -> tuple[tuple[str, ...], ...]:
+    """Return the command that watches the predictions for drift; none without a book, or without rows to compare with."""
+    if settings.ledger is None or artifact.reference is None or artifact.folder is None:
+        return ()
+    hidden = {feature.name for feature in artifact.signature.features if feature.personal} | set(settings.redacted)
+    command = (
+        *(sys.executable, "-P", "-m", "sekisho.watch.live"),
+        *("--ledger", str(settings.ledger), "--artifact", str(artifact.folder)),
+        *("--window-rows", str(monitoring.window_rows), "--smallest-effect", str(monitoring.smallest_effect)),
+        *("--false-alarms-per-30-days", str(monitoring.false_alarms_per_30_days)),
+        *(word for name in sorted(hidden) for word in ("--ignore", name)),
+    )
+    return (command,)
+
+
+def announce(url: str) -> None:
+    """Tell a person at a terminal where the service is."""
+    if sys.stderr.isatty():
+        click.echo(str(SERVING).format(url), err=True)
