@@ -14,9 +14,9 @@ import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
-from typing import Any, Final
+from importlib import resources
+from typing import TYPE_CHECKING, Any, Final
 
-import jinja2
 from markupsafe import Markup
 
 from sekisho import __version__, shelf
@@ -26,6 +26,9 @@ from sekisho.documents.plots.interface import Plot
 from sekisho.gate.report import Item, Report, SectionSummary
 from sekisho.gate.verdict import STATUS_WORDS, SYMBOLS, Figure, Status
 from sekisho.text import LANGUAGES, Text, language, use_language, verbatim
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
 
 log = logging.getLogger(__name__)
 
@@ -134,7 +137,9 @@ def _plots() -> dict[type, tuple[Plot, ...]]:
 
 
 @cache
-def _templates() -> jinja2.Environment:
+def _templates() -> Environment:
+    import jinja2
+
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("sekisho.documents"),
         autoescape=True,
@@ -152,8 +157,7 @@ def _templates() -> jinja2.Environment:
 
 
 def _part(name: str) -> str:
-    source, _, _ = jinja2.PackageLoader("sekisho.documents").get_source(jinja2.Environment(), name)  # noqa: S701
-    return source.strip()
+    return resources.files("sekisho.documents").joinpath("templates", name).read_text(encoding="utf-8").strip()
 
 
 def _figure(value: Figure) -> Text:
