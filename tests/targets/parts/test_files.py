@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from sekisho.errors import TargetError, WrongUse
+from sekisho.errors import WrongUse
 from sekisho.targets.interface import GeneratedFile
 from sekisho.targets.parts.files import RECORD_NAME, output_folder, write_files
 
@@ -85,7 +85,7 @@ def test_a_failure_leaves_everything_as_it_was(tmp_path: Path) -> None:
     before = {path: (tmp_path / path).read_bytes() for path in listing(tmp_path)}
     missing = GeneratedFile(path="z", content=tmp_path / "below")
     (tmp_path / "below").mkdir()
-    with pytest.raises(TargetError, match="cannot be written"):
+    with pytest.raises(OSError):  # noqa: PT011 - whatever the system says
         write_files(tmp_path, "docker", "d2", [GeneratedFile(path="a.txt", content=b"newer"), missing], force=False)
     assert {path: (tmp_path / path).read_bytes() for path in listing(tmp_path)} == before
 
@@ -97,7 +97,7 @@ def test_no_room_leaves_everything_as_it_was(tmp_path: Path) -> None:
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (4_096, hard))
     try:
-        with pytest.raises(TargetError, match="cannot be written"):
+        with pytest.raises(OSError):  # noqa: PT011 - whatever the system says
             write_files(tmp_path, "docker", "d2", [GeneratedFile(path="a.txt", content=b"newer"), large], force=False)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))

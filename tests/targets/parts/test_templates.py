@@ -13,7 +13,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sekisho.targets.parts import templates
-from sekisho.targets.parts.templates import Comment, dockerfile_string, json_value, one_line, python_literal, shell_word
+from sekisho.targets.parts.templates import (
+    Comment,
+    dockerfile_string,
+    json_value,
+    one_line,
+    python_literal,
+    shell_words,
+)
 
 HOSTILE = "\"'$(id)`id`${HOME}\n{{7*7}}{% raw %}<script>alert(1)</script>%0a\\ #"
 text = st.text(st.characters(exclude_categories=["Cs"]))
@@ -43,7 +50,7 @@ def test_a_missing_name_is_an_error(template: str) -> None:
 
 @pytest.mark.usefixtures("from_text")
 def test_every_value_is_written_as_its_format_has_it() -> None:
-    assert templates.fill("value.sh.j2", value=HOSTILE) == shell_word(HOSTILE)
+    assert templates.fill("value.sh.j2", value=HOSTILE) == shell_words(HOSTILE)
     assert templates.fill("value.dockerfile.j2", value=HOSTILE) == f"LABEL a={dockerfile_string(HOSTILE)}\n"
     assert templates.fill("value.py.j2", value=HOSTILE) == python_literal(HOSTILE)
 
@@ -62,7 +69,7 @@ def test_json_is_read_back_and_closes_no_tag(value: object) -> None:
 
 def test_a_shell_reads_its_word_back() -> None:
     answer = subprocess.run(
-        ["sh", "-c", f"printf %s {shell_word(HOSTILE)}"], capture_output=True, check=True, text=True
+        ["sh", "-c", f"printf %s {shell_words(HOSTILE)}"], capture_output=True, check=True, text=True
     )
     assert answer.stdout == HOSTILE
 

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from sekisho.errors import TargetError, WrongUse
+from sekisho.errors import WrongUse
 from sekisho.files import write_atomically
 from sekisho.text import Text
 
@@ -106,26 +106,21 @@ def write_files(folder: Path, kind: str, artifact: str, files: Sequence[Generate
 
     Raises:
         WrongUse: Files were edited by hand, or were there before; nothing was written.
-        TargetError: The folder or the record cannot be read or written; nothing is half-written.
+        OSError: The folder cannot be read or written; nothing is half-written.
 
     """
-    try:
-        record = _read_record(folder / RECORD_NAME)
-        wanted = {file.path: _digest(file.content) for file in files}
-        present = {path: _present(folder, path) for path in wanted}
-        stale = _stale(folder, record, kind, wanted)
-        if not force:
-            _refuse_edits(
-                folder, [path for path, digest in present.items() if _is_foreign(record, path, digest, wanted)]
-            )
-        changed = [file for file in files if present[file.path] != wanted[file.path]]
-        _publish(folder, changed)
-        for path in stale:
-            (folder / path).unlink(missing_ok=True)
-        kinds = record.kinds | {kind: Written(artifact=artifact, files=wanted)}
-        write_atomically(folder / RECORD_NAME, _encoded(Record(kinds=dict(sorted(kinds.items())))))
-    except OSError as error:
-        raise _unwritable(folder, error) from error
+    record = _read_record(folder / RECORD_NAME)
+    wanted = {file.path: _digest(file.content) for file in files}
+    present = {path: _present(folder, path) for path in wanted}
+    stale = _stale(folder, record, kind, wanted)
+    if not force:
+        _refuse_edits(folder, [path for path, digest in present.items() if _is_foreign(record, path, digest, wanted)])
+    changed = [file for file in files if present[file.path] != wanted[file.path]]
+    _publish(folder, changed)
+    for path in stale:
+        (folder / path).unlink(missing_ok=True)
+    kinds = record.kinds | {kind: Written(artifact=artifact, files=wanted)}
+    write_atomically(folder / RECORD_NAME, _encoded(Record(kinds=dict(sorted(kinds.items())))))
     return Outcome(
         created=tuple(file.path for file in changed if present[file.path] is None),
         updated=tuple(file.path for file in changed if present[file.path] is not None),
@@ -170,7 +165,7 @@ def _publish(folder: Path, files: Sequence[GeneratedFile]) -> None:
     try:
         for file in files:
             target = _inside(folder, file.path)
-            target.parent.mkdir(parents=True, exist_ok=True)
+            _make_folder(target.parent)
             handle, name = tempfile.mkstemp(dir=target.parent, prefix=".sekisho-")
             ready.append((Path(name), target))
             with os.fdopen(handle, "wb") as stream:
@@ -186,6 +181,14 @@ def _publish(folder: Path, files: Sequence[GeneratedFile]) -> None:
     finally:
         for temporary, _ in ready:
             temporary.unlink(missing_ok=True)
+
+
+def _make_folder(folder: Path) -> None:
+    """Make a folder that others may read, whatever the umask: containers run as somebody else."""
+    missing = [path for path in (folder, *folder.parents) if not path.exists()]
+    folder.mkdir(parents=True, exist_ok=True)
+    for path in missing:
+        path.chmod(0o755)
 
 
 def _inside(folder: Path, path: str) -> Path:
@@ -232,12 +235,3 @@ def _read_record(path: Path) -> Record:
 
 def _encoded(record: Record) -> bytes:
     return msgspec.json.format(msgspec.json.encode(record), indent=2) + b"\n"
-
-
-def _unwritable(folder: Path, error: OSError) -> TargetError:
-    reason = error.strerror or type(error).__name__
-    return TargetError(
-        Text(en=f"cannot be written: {reason}", ja=f"書き込めません: {reason}"),
-        Text(en="check its permissions and the free space", ja="権限と空き容量を確認してください"),
-        where=error.filename or folder,
-    )

@@ -32,9 +32,17 @@ def dockerfile_string(value: object) -> str:
     return f'"{escaped}"'
 
 
-def shell_word(value: object) -> str:
-    """Return ``value`` as one word of a POSIX shell."""
-    return shlex.quote(str(value).replace("\x00", ""))
+def dockerfile_value(value: object) -> str:
+    """Return ``value`` as an instruction's argument: a list in exec form, which nothing expands; a number as it is."""
+    if isinstance(value, list | tuple):
+        return json.dumps([one_line(each) for each in value], ensure_ascii=False)
+    return str(value) if isinstance(value, int) else dockerfile_string(value)
+
+
+def shell_words(value: object) -> str:
+    """Return ``value`` as one word of a POSIX shell, or a list as several."""
+    words = value if isinstance(value, list | tuple) else [value]
+    return " ".join(shlex.quote(str(word).replace("\x00", "")) for word in words)
 
 
 def python_literal(value: object) -> str:
@@ -49,8 +57,8 @@ def json_value(value: object) -> str:
 
 
 FORMATS: Final[Mapping[str, Callable[[object], str]]] = {
-    "dockerfile": dockerfile_string,
-    "sh": shell_word,
+    "dockerfile": dockerfile_value,
+    "sh": shell_words,
     "py": python_literal,
 }
 """How a value is written, by the last part of the template's name before ``.j2``."""

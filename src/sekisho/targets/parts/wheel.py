@@ -11,6 +11,7 @@ import hashlib
 import io
 import zipfile
 from dataclasses import dataclass
+from functools import cache
 from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -46,6 +47,7 @@ class Wheel:
         return hashlib.sha256(self.content).hexdigest()
 
 
+@cache
 def running_wheel() -> Wheel:
     """Return a wheel of the package that is running, whether it is installed or run from its source.
 

@@ -13,7 +13,7 @@ from typing import Final
 
 Yaml = Mapping[str, "Yaml"] | Sequence["Yaml"] | str | int | float | bool | None
 
-_PLAIN: Final = re.compile(r"[A-Za-z_/][A-Za-z0-9_./-]*")
+_PLAIN: Final = re.compile(r"[A-Za-z_/][A-Za-z0-9_./-]*|[0-9]+(?:ms|[smhdg])")
 _WORDS: Final = frozenset({"true", "false", "yes", "no", "on", "off", "y", "n", "null"})
 _ESCAPES: Final = {"\\": "\\\\", '"': '\\"', "\n": "\\n", "\r": "\\r", "\t": "\\t"}
 _UNPRINTABLE: Final = re.compile('[\\\\"\x00-\x1f\x7f-\xa0\u2028\u2029\ud800-\udfff\ufeff\ufffe\uffff]')
@@ -30,9 +30,11 @@ def to_yaml(value: Yaml) -> str:
 
 
 def quoted(text: str) -> str:
-    """Return ``text`` as a YAML scalar: plain where that is safe, else in double quotes."""
+    """Return ``text`` as a YAML scalar: plain where that is safe, else in the quotes that need fewer escapes."""
     if _PLAIN.fullmatch(text) and text.lower() not in _WORDS:
         return text
+    if '"' in text and "'" not in text and text.isascii() and text.isprintable():
+        return f"'{text}'"
     return '"' + _UNPRINTABLE.sub(_escape, text) + '"'
 
 

@@ -99,7 +99,8 @@ def one_line_errors() -> Iterator[None]:
                 ja=f"AWS に接続できません: {type(error).__name__}",
             ),
             Text(
-                en="check the network, the region and --endpoint-url", ja="ネットワーク、リージョン、--endpoint-url を確認してください"
+                en="check the network, the region and --endpoint-url",
+                ja="ネットワーク、リージョン、--endpoint-url を確認してください",
             ),
         ) from error
 
@@ -123,7 +124,10 @@ def _answered(error: Any) -> SekishoError:
     if code == "NoSuchBucket":
         return WrongUse(
             Text(en="the S3 bucket does not exist", ja="S3 バケットが存在しません"),
-            Text(en="create it, or name another with --bucket", ja="作成するか、--bucket で別のバケットを指定してください"),
+            Text(
+                en="create it, or name another with --bucket",
+                ja="作成するか、--bucket で別のバケットを指定してください",
+            ),
         )
     words = error.response.get("Error", {}).get("Message", "")
     return TargetError(
@@ -135,7 +139,9 @@ def _answered(error: Any) -> SekishoError:
 def _waited(error: Any) -> TargetError:
     reason = (error.last_response or {}).get("FailureReason") or str(error.kwargs.get("reason", ""))
     return TargetError(
-        Text(en=f"the endpoint did not come into service: {reason}", ja=f"エンドポイントが稼働状態になりません: {reason}"),
+        Text(
+            en=f"the endpoint did not come into service: {reason}", ja=f"エンドポイントが稼働状態になりません: {reason}"
+        ),
         Text(
             en="read its log group /aws/sagemaker/Endpoints in CloudWatch",
             ja="CloudWatch のロググループ /aws/sagemaker/Endpoints を確認してください",
@@ -148,5 +154,3 @@ def _library(name: str) -> Any:
         return importlib.import_module(name)
     except ModuleNotFoundError as error:
         raise MissingExtra("boto3", "sagemaker") from error
-
-

@@ -51,7 +51,12 @@ def deploy(plan: Plan, listener: Listener) -> None:
         _upload(plan, endpoint, amazon, listener)
         sagemaker = amazon.client("sagemaker")
         listener(Text(en=f"model {endpoint.model}", ja=f"モデル {endpoint.model}"))
-        _make(sagemaker.describe_model, {"ModelName": endpoint.model}, sagemaker.create_model, requests.model_request(endpoint))
+        _make(
+            sagemaker.describe_model,
+            {"ModelName": endpoint.model},
+            sagemaker.create_model,
+            requests.model_request(endpoint),
+        )
         listener(Text(en=f"configuration {endpoint.configuration}", ja=f"設定 {endpoint.configuration}"))
         _make(
             sagemaker.describe_endpoint_config,
@@ -140,7 +145,9 @@ def _compare(client: Any, endpoint: Endpoint, digest: str) -> None:
         )
 
 
-def _make(describe: Callable[..., Any], name: dict[str, str], create: Callable[..., Any], request: requests.Request) -> None:
+def _make(
+    describe: Callable[..., Any], name: dict[str, str], create: Callable[..., Any], request: requests.Request
+) -> None:
     if _found(describe, name) is None:
         create(**request)
 
@@ -184,11 +191,7 @@ def _move(sagemaker: Any, endpoint: Endpoint, listener: Listener) -> None:
 
 def _ask(plan: Plan, endpoint: Endpoint, amazon: Amazon, listener: Listener) -> None:
     asked = questions(plan.artifact, most=MOST_QUESTIONS)
-    listener(
-        Text(
-            en=f"comparing {len(asked)} golden answers", ja=f"検証用データの既知の正解 {len(asked)} 件と照合"
-        )
-    )
+    listener(Text(en=f"comparing {len(asked)} golden answers", ja=f"検証用データの既知の正解 {len(asked)} 件と照合"))
     client = amazon.client("sagemaker-runtime")
     for question in asked:
         answer = client.invoke_endpoint(

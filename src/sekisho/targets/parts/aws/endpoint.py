@@ -48,12 +48,17 @@ SETTINGS: Final = (
     ),
     Setting(
         name="image",
-        help=Text(en="The image in Amazon ECR, with a tag or digest", ja="Amazon ECR 上のイメージ（タグまたはダイジェスト付き）"),
+        help=Text(
+            en="The image in Amazon ECR, with a tag or digest",
+            ja="Amazon ECR 上のイメージ（タグまたはダイジェスト付き）",
+        ),
         required=True,
     ),
     Setting(
         name="endpoint",
-        help=Text(en="The name of the endpoint; the model's name if not given", ja="エンドポイント名。省略時はモデル名"),
+        help=Text(
+            en="The name of the endpoint; the model's name if not given", ja="エンドポイント名。省略時はモデル名"
+        ),
     ),
     Setting(
         name="instance-type",
@@ -73,7 +78,9 @@ SETTINGS: Final = (
     ),
     Setting(
         name="region",
-        help=Text(en="The AWS region; that of the image if not given", ja="AWS リージョン。省略時はイメージのリージョン"),
+        help=Text(
+            en="The AWS region; that of the image if not given", ja="AWS リージョン。省略時はイメージのリージョン"
+        ),
     ),
 )
 

@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from sekisho.targets.parts.contents import artifact_files
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 

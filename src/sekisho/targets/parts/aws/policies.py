@@ -43,7 +43,10 @@ def execution_policy(endpoint: Endpoint) -> Policy:
 
 def deployer_policy(endpoint: Endpoint) -> Policy:
     """Return what ``sekisho deploy sagemaker`` may do, and nothing that another endpoint needs."""
-    own = [_arn(endpoint, "sagemaker", f"{kind}/{endpoint.name.lower()}*") for kind in ("model", "endpoint-config", "endpoint")]
+    own = [
+        _arn(endpoint, "sagemaker", f"{kind}/{endpoint.name.lower()}*")
+        for kind in ("model", "endpoint-config", "endpoint")
+    ]
     return _policy(
         _allow("WritePackage", ["s3:PutObject", "s3:GetObject", "s3:AbortMultipartUpload"], _packages(endpoint)),
         _allow(
@@ -58,12 +61,21 @@ def deployer_policy(endpoint: Endpoint) -> Policy:
         ),
         _allow(
             "Watch",
-            ["cloudwatch:PutMetricAlarm", "cloudwatch:DeleteAlarms", "cloudwatch:DescribeAlarms", "cloudwatch:TagResource"],
+            [
+                "cloudwatch:PutMetricAlarm",
+                "cloudwatch:DeleteAlarms",
+                "cloudwatch:DescribeAlarms",
+                "cloudwatch:TagResource",
+            ],
             _arn(endpoint, "cloudwatch", f"alarm:{endpoint.name}-*"),
         ),
         _allow("HandOverRole", ["iam:PassRole"], endpoint.role)
         | {"Condition": {"StringEquals": {"iam:PassedToService": "sagemaker.amazonaws.com"}}},
-        *([_allow("Encrypt", ["kms:GenerateDataKey", "kms:Decrypt", "kms:CreateGrant"], endpoint.kms_key)] if endpoint.kms_key else []),
+        *(
+            [_allow("Encrypt", ["kms:GenerateDataKey", "kms:Decrypt", "kms:CreateGrant"], endpoint.kms_key)]
+            if endpoint.kms_key
+            else []
+        ),
     )
 
 

@@ -28,7 +28,10 @@ def steps(endpoint: Endpoint) -> tuple[Step, ...]:
         Step(service="s3", operation="PutObject", parameters=package_request(endpoint)),
         Step(service="sagemaker", operation="CreateModel", parameters=model_request(endpoint)),
         Step(service="sagemaker", operation="CreateEndpointConfig", parameters=configuration_request(endpoint)),
-        *(Step(service="cloudwatch", operation="PutMetricAlarm", parameters=alarm) for alarm in alarm_requests(endpoint)),
+        *(
+            Step(service="cloudwatch", operation="PutMetricAlarm", parameters=alarm)
+            for alarm in alarm_requests(endpoint)
+        ),
         Step(service="sagemaker", operation="CreateEndpoint", parameters=creation_request(endpoint)),
     )
 
@@ -117,7 +120,9 @@ def alarm_requests(endpoint: Endpoint) -> tuple[Request, ...]:
     microseconds = math.ceil(endpoint.latency_p99_ms * 1_000)
     return (
         errors,
-        _alarm(endpoint, endpoint.latency_alarm, "ModelLatency", ExtendedStatistic="p99", Threshold=float(microseconds)),
+        _alarm(
+            endpoint, endpoint.latency_alarm, "ModelLatency", ExtendedStatistic="p99", Threshold=float(microseconds)
+        ),
     )
 
 

@@ -25,3 +25,9 @@ def duration(seconds: float) -> str:
         if whole and whole % size == 0:
             return f"{whole // size}{unit}"
     return f"{whole}s"
+
+
+def selector(metric: str, **labels: str) -> str:
+    """Return a selector of one metric's series by exact labels."""
+    inner = ",".join(f"{name}={string(value)}" for name, value in labels.items())
+    return f"{metric}{{{inner}}}"

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final, Literal
 
-from sekisho.targets.parts.monitoring.promql import duration, literally, string
+from sekisho.targets.parts.monitoring.promql import duration, literally
 from sekisho.targets.parts.yaml import Yaml
 from sekisho.text import Text
 
@@ -118,9 +118,3 @@ def _expanded(annotation: str, labels: Mapping[str, str]) -> str:
     for name, value in labels.items():
         annotation = annotation.replace("{{ $labels." + name + " }}", value)
     return annotation.replace('{{ "{{" }}', "{{")
-
-
-def selector(metric: str, **labels: str) -> str:
-    """Return a selector of one metric's series by exact labels."""
-    inner = ",".join(f"{name}={string(value)}" for name, value in labels.items())
-    return f"{metric}{{{inner}}}"

@@ -1,0 +1,149 @@
+"""The container image: the artifact, its locked dependencies, and the Sekisho that serves it. Nothing else.
+
+Built in two stages, so that what installs does not ship. The same image answers Amazon SageMaker, which starts a container
+with the single word ``serve``, asks it on port 8080 and puts the model into ``/opt/ml/model``.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Final
+
+from sekisho.errors import TargetError, WrongUse
+from sekisho.targets.interface import GeneratedFile, Setting
+from sekisho.targets.parts.contents import artifact_files
+from sekisho.targets.parts.header import header
+from sekisho.targets.parts.naming import image_name
+from sekisho.targets.parts.templates import Comment, fill
+from sekisho.targets.parts.wheel import running_wheel
+from sekisho.text import Text
+
+if TYPE_CHECKING:
+    from sekisho.targets.interface import Plan
+
+FOLDER: Final = "docker"
+PORT: Final = 8080
+"""The port inside the container: the one that SageMaker asks."""
+KEYS_PATH: Final = "/run/secrets/api_keys"
+STATE_PATH: Final = "/var/lib/sekisho"
+LEDGER_PATH: Final = f"{STATE_PATH}/predictions.sqlite"
+ARTIFACT_PATH: Final = "/opt/artifact"
+
+HEALTH_COMMAND: Final = (
+    "python3",
+    "-c",
+    (
+        "import os, urllib.request as http;"
+        f" port = os.environ.get('SAGEMAKER_BIND_TO_PORT', '{PORT}');"
+        " http.urlopen(f'http://127.0.0.1:{port}/health/ready', timeout=4).close()"
+    ),
+)
+"""Whether the service is ready, without a tool that the image would not need otherwise."""
+
+BASE_IMAGE: Final = Setting(
+    name="base-image",
+    help=Text(
+        en="The image to build on; pin it with @sha256:… for builds that never change",
+        ja="土台とするイメージ。@sha256:… で固定すると、常に同じものからビルドできます",
+    ),
+)
+
+_REFERENCE: Final = re.compile(r"[a-z0-9][A-Za-z0-9._/:-]{0,250}(?:@sha256:[0-9a-f]{64})?")
+_PYTHON: Final = re.compile(r"3\.(\d{1,3})\b")
+
+
+def image_files(plan: Plan) -> tuple[GeneratedFile, ...]:
+    """Return the build context: it holds only what goes into the image, so nothing of the project can slip in.
+
+    Raises:
+        TargetError: The artifact is not saved, or has no lock.
+
+    """
+    wheel = running_wheel()
+    top = header(plan, "docker")
+    written = {
+        "Dockerfile": _dockerfile(plan, wheel.name),
+        ".dockerignore": f"{top.text}\n\n*\n!artifact\n!serve\n!sekisho.lock\n!{wheel.name}\n",
+        "sekisho.lock": f"{top.text}\n\n./{wheel.name} --hash=sha256:{wheel.digest}\n",
+    }
+    return (
+        *(GeneratedFile(path=f"{FOLDER}/{name}", content=text.encode()) for name, text in written.items()),
+        GeneratedFile(path=f"{FOLDER}/serve", content=_entry(plan).encode(), mode=0o755),
+        GeneratedFile(path=f"{FOLDER}/{wheel.name}", content=wheel.content),
+        *(GeneratedFile(path=f"{FOLDER}/artifact/{path.name}", content=path) for path in artifact_files(plan.artifact)),
+    )
+
+
+_ENTRY: Final = Text(
+    en="""\
+Amazon SageMaker starts the container with this word: it serves the model that was put into /opt/ml/model, else that of the image.
+SageMaker itself lets only callers in that AWS has authenticated, so there are no keys here.""",
+    ja="""\
+Amazon SageMaker はコンテナをこの名前で起動します。/opt/ml/model に置かれたモデルを、なければイメージ内のモデルを提供します。
+呼び出し元の認証は SageMaker（AWS）が行うため、ここでは鍵を使いません。""",
+)
+
+
+def serve_command(plan: Plan) -> tuple[str, ...]:
+    """Return what the container runs when it is told nothing else."""
+    keys = plan.project.contract.security.authentication == "api-key"
+    guarded = ("--key-file", KEYS_PATH) if keys else ("--open",)
+    return ("sekisho", "serve", ARTIFACT_PATH, "--port", str(PORT), *_serving(plan), *guarded)
+
+
+def _serving(plan: Plan) -> tuple[str, ...]:
+    """Return the settings of the service, however it is started."""
+    return ("--host", "0.0.0.0", "--ledger", LEDGER_PATH)  # noqa: S104 - inside the container
+
+
+def _entry(plan: Plan) -> str:
+    return fill(
+        "serve.sh.j2", header=header(plan, "docker"), how=Comment(_ENTRY), arguments=(*_serving(plan), "--open")
+    )
+
+
+def _dockerfile(plan: Plan, wheel: str) -> str:
+    artifact = plan.artifact
+    if artifact.lock is None:
+        raise TargetError(
+            Text(
+                en="the artifact has no requirements.lock, so nobody knows what to install",
+                ja="成果物に requirements.lock がなく、インストールすべきものがわかりません",
+            ),
+            artifact.metadata.lock_missing
+            or Text(
+                en="pack it again with the package index in reach",
+                ja="パッケージインデックスに接続できる環境で、パックし直してください",
+            ),
+            where=artifact.folder,
+        )
+    return fill(
+        "image.dockerfile.j2",
+        header=header(plan, "docker"),
+        how=Comment(f"docker build --tag {image_name(plan)} {FOLDER}"),
+        base_image=_base_image(plan),
+        wheel=wheel,
+        name=artifact.name,
+        version=artifact.version,
+        description=artifact.metadata.description or "",
+        digest=artifact.digest,
+        health=HEALTH_COMMAND,
+        command=serve_command(plan),
+    )
+
+
+def _base_image(plan: Plan) -> str:
+    """Return the image to build on: that of the Python that packed the artifact, whose lock fits no other."""
+    asked = plan.settings.get(BASE_IMAGE.name)
+    if asked is None:
+        packed = _PYTHON.match(plan.artifact.metadata.python or "")
+        return f"python:3.{packed[1] if packed else 11}-slim"
+    if not _REFERENCE.fullmatch(asked):
+        raise WrongUse(
+            Text(
+                en=f"--{BASE_IMAGE.name} is not the name of an image",
+                ja=f"--{BASE_IMAGE.name} がイメージ名ではありません",
+            ),
+            Text(en="give it the form of python:3.11-slim", ja="python:3.11-slim のような形で指定してください"),
+        )
+    return asked
