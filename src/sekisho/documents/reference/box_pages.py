@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Final
 
 from sekisho.documents.reference.markdown import head, page_name, table
@@ -33,9 +34,10 @@ NOT_MEASURED: Final = Text(
     ja="この項目を測る手段はまだありません。判定は「未測定」になります。",
 )
 SECONDS: Final = Text(en="about {:g} s", ja="約 {:g} 秒")
-ALONE: Final = Text(en="alone, so that nothing disturbs it", ja="他の測定と重ねず単独で実行")
+ALONE: Final = Text(en="about {:g} s, alone so that nothing disturbs it", ja="約 {:g} 秒、他の測定と重ねず単独で実行")
 REMEDY: Final = Text(en="What to do when it fails", ja="不合格のときの対処")
 EXAMPLES: Final = Text(en="How it looks", ja="判定の例")
+FULL_STOPS: Final[dict[Language, str]] = {"en": ".", "ja": "。"}
 AGAIN: Final = Text(en="Prove it", ja="判定する")
 
 
@@ -79,15 +81,15 @@ def _page(box: Explanation, language: Language) -> str:
 
 def _measured(box: Explanation, language: Language) -> Iterator[str]:
     for probe in box.probes:
-        cost = SECONDS.of(language).format(probe.seconds)
-        notes = f"{cost}, {ALONE.of(language)}" if probe.exclusive else cost
-        yield f"- {probe.title.of(language)} (`{probe.id}`; {notes})"
+        cost = (ALONE if probe.exclusive else SECONDS).of(language).format(probe.seconds)
+        yield f"- {probe.title.of(language)} (`{probe.id}`; {cost})"
     if not box.probes:
         yield NOT_MEASURED.of(language)
 
 
 def _sentence(words: Text, language: Language) -> str:
+    """Return words that stand alone as a paragraph: with a capital, unless they begin with a name, and a full stop."""
     said = words.of(language)
-    ending = "." if language == "en" else "。"
-    capital = said[:1].upper() + said[1:]
-    return capital if capital.endswith((ending, "?", "？")) else capital + ending
+    if language == "en" and re.match(r"[a-z]+[ ,]", said):
+        said = said[0].upper() + said[1:]
+    return said if said.endswith((".", "?", "。", "？")) else f"{said}{FULL_STOPS[language]}"
