@@ -227,12 +227,12 @@ KEY_WORDS: Final[Mapping[str, Text]] = {
     ),
     "security.public_routes": Text(en="Routes that need no key.", ja="キーなしで使えるパス。"),
     "security.rate_limit": Text(
-        en="Predictions a second that one key may ask for; each row of a batch is one.",
-        ja="1つのキーが1秒に求められる予測の数。バッチは行数で数えます。",
+        en="Requests a second that one key may send; ten rows of a batch count as one more.",
+        ja="1つのキーが1秒に送れるリクエスト数。バッチは10行ごとに1件加算します。",
     ),
     "security.burst": Text(
-        en="Predictions that one key may ask for at once; else those of a tenth of a second.",
-        ja="1つのキーが一度に求められる予測の数。指定しなければ 0.1 秒分。",
+        en="Requests that one key may send at once; else those of a tenth of a second.",
+        ja="1つのキーが一度に送れるリクエスト数。指定しなければ 0.1 秒分。",
     ),
     "security.out_of_range": Text(
         en="What happens to a number outside the range learned from the reference set.",
