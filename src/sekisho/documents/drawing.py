@@ -193,20 +193,24 @@ def histogram(
                     [mark.low, mark.high], [height] * 2, color=colour, linewidth=3.0, solid_capstyle="round", alpha=0.45
                 )
             axes.plot([mark.value], [height], marker="o", markersize=6.0, color=colour, markeredgewidth=0)
-            _beside(axes, f"{_plain(mark.label)} {digits(mark.value)}", (mark.high or mark.value, height), "left")
+            words, low, high = (
+                f"{_plain(mark.label)} {digits(mark.value)}",
+                mark.low or mark.value,
+                mark.high or mark.value,
+            )
+            if low > middle:
+                _beside(axes, words, (low, height), "right")
+            else:
+                _beside(axes, words, (high, height), "left")
         axes.set_ylim(-lane * (len(marks) + 0.7), 1.08)
         axes.set_yticks([])
         axes.xaxis.set_major_formatter(lambda figure, _: f"{figure:g}")
         axes.xaxis.set_minor_formatter("")
 
     reach = [edges[0], edges[-1], *(limit.value for limit in limits), *(mark.high or mark.value for mark in marks)]
-    return _chart(
-        draw,
-        height=110.0 + ROW * len(marks),
-        limits=limits,
-        scale=(min(reach) / 1.3, max(reach) * 2.2),
-        logarithmic=True,
-    )
+    scale = min(reach) / 1.3, max(reach) * 1.6
+    middle = math.sqrt(scale[0] * scale[1])
+    return _chart(draw, height=110.0 + ROW * len(marks), limits=limits, scale=scale, logarithmic=True)
 
 
 def digits(figure: float) -> str:
