@@ -231,8 +231,8 @@ KEY_WORDS: Final[Mapping[str, Text]] = {
         ja="1つのキーが1秒に送れるリクエスト数。バッチは10行ごとに1件加算します。",
     ),
     "security.burst": Text(
-        en="Requests that one key may send at once; else those of a tenth of a second.",
-        ja="1つのキーが一度に送れるリクエスト数。指定しなければ 0.1 秒分。",
+        en="Requests that one key may send at once; else those of one second.",
+        ja="1つのキーが一度に送れるリクエスト数。指定しなければ1秒分。",
     ),
     "security.out_of_range": Text(
         en="What happens to a number outside the range learned from the reference set.",
