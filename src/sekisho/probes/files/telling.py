@@ -146,15 +146,15 @@ def _archive(data: bytes, folder: Path | None, depth: int) -> Look | None:  # no
         return Look(content="compressed pickle", runs_code=True)
     if data.startswith((b"\x04\x22\x4d\x18", b"\x28\xb5\x2f\xfd")):
         return Look(content="compressed file", runs_code=True, notes=("cannot-look-inside",))
-    expanded = _expanded(data)
-    if expanded is None:
+    content = expanded(data)
+    if content is None:
         return None
-    inner = tell(expanded, depth=depth + 1) if depth < DEEPEST else Look(content="compressed file", runs_code=True)
-    content = "compressed pickle" if inner.content == "pickle" else f"compressed {inner.content}"
-    return replace(inner, content=content, whole=None)
+    inner = tell(content, depth=depth + 1) if depth < DEEPEST else Look(content="compressed file", runs_code=True)
+    kind = "compressed pickle" if inner.content == "pickle" else f"compressed {inner.content}"
+    return replace(inner, content=kind, whole=None)
 
 
-def _expanded(data: bytes) -> bytes | None:
+def expanded(data: bytes) -> bytes | None:
     """Return the content of a compressed file, as far as it goes; ``None`` when it is none."""
     if data.startswith(b"\x1f\x8b"):
         return _inflate(data, 31)
@@ -221,11 +221,11 @@ def _members(kind: str, members: Iterator[tuple[str, bytes]], depth: int) -> Loo
 
 
 def _entries(archive: zipfile.ZipFile) -> Iterator[tuple[str, bytes]]:
-    expanded = 0
+    total = 0
     for entry in archive.infolist()[:MOST_MEMBERS]:
         with archive.open(entry) as member:
-            content = member.read(MOST_EXPANDED - expanded)
-        expanded += len(content)
+            content = member.read(MOST_EXPANDED - total)
+        total += len(content)
         yield entry.filename, content
 
 
