@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
@@ -80,6 +81,16 @@ def test_the_json_form_is_that_of_the_design(make_report: MakeReport) -> None:
     assert data["counts"] == {"fail": 8, "unknown": 8, "waived": 8, "not-applicable": 8, "pass": 8}
     assert data["items"][0]["summary"].startswith("480 of 500")
     assert report.as_json("ja")["items"][0]["summary"].startswith("500件")
+
+
+def test_the_sentence_counts_and_names_a_choice(make_report: MakeReport) -> None:
+    said = make_report().sentence
+    assert said.en == "24 of 40 boxes let this model through; 8 failed, 8 could not be judged."
+    assert said.ja == "40 項目中 24 項目が通過。不合格 8 項目、未測定 8 項目。"
+    passed = make_report(statuses=(Status.PASS,))
+    assert passed.sentence.en == "All 40 judged boxes let this model through."
+    one = replace(passed, items=passed.items[:1], complete=False)
+    assert one.sentence.en == "The one judged box lets this model through (a choice of the boxes)."
 
 
 def test_a_section_is_as_ready_as_its_least_ready_box(make_report: MakeReport) -> None:

@@ -11,7 +11,7 @@ from html.parser import HTMLParser
 import pytest
 
 from sekisho.contract.boxes import BOXES
-from sekisho.documents.forms.web_page import lead, web_page
+from sekisho.documents.forms.web_page import web_page
 from sekisho.gate.report import Report
 from sekisho.gate.verdict import Status
 from sekisho.text import Text, use_language, verbatim
@@ -128,9 +128,3 @@ def test_the_page_opens_in_the_language_in_use_and_holds_both(make_report: MakeR
 def test_what_reads_the_same_in_both_languages_stands_there_once(make_report: MakeReport) -> None:
     html = html_of(make_report(words=verbatim("the-only-words"), statuses=(Status.PASS,)))
     assert "<p>the-only-words</p>" in html
-
-
-def test_the_lead_counts_and_names_a_choice(make_report: MakeReport) -> None:
-    assert lead(make_report()).en == "24 of 40 boxes let this model through; 8 failed, 8 could not be judged."
-    assert "All 40 judged boxes" in lead(make_report(statuses=(Status.PASS,))).en
-    assert "a choice" in lead(make_report(statuses=(Status.PASS,), complete=False)).en

@@ -8,7 +8,6 @@ import click
 
 from sekisho.cli.judging import print_report, shown_progress
 from sekisho.cli.options import json_option, print_json, project_option
-from sekisho.documents.forms.web_page import lead
 from sekisho.documents.report import PAGE, write_all, write_html
 from sekisho.gate.graph import Units
 from sekisho.gate.opening import open_project
@@ -81,6 +80,6 @@ def command(
         print_report(report)
     page = write_html(report, opened.state / PAGE) if folder is None else write_all(report, folder)["html"]
     if not as_json:
-        click.echo(lead(report))
+        click.echo(report.sentence)
         click.echo(f"{WHERE}: {page}")
     click.get_current_context().exit(0 if report.passed else 1)

@@ -132,6 +132,23 @@ class Report:
             SectionSummary(id=name, title=SECTIONS[name], items=items) for name, items in groups.items() if items
         )
 
+    @property
+    def sentence(self) -> Text:
+        """The verdict in one sentence, with the figures behind it."""
+        judged, through = len(self.items), sum(item.status.lets_through for item in self.items)
+        boxes = "box lets" if judged == 1 else "boxes let"
+        part = Text(en="", ja="") if self.complete else Text(en=" (a choice of the boxes)", ja="（一部の項目のみ）")
+        if self.passed:
+            return Text(
+                en=f"{'The one' if judged == 1 else f'All {judged}'} judged {boxes} this model through{part.en}.",
+                ja=f"判定した {judged} 項目すべてが通過を認めました{part.ja}。",
+            )
+        failed, unknown = self.counts[Status.FAIL], self.counts[Status.UNKNOWN]
+        return Text(
+            en=f"{through} of {judged} {boxes} this model through{part.en}; {failed} failed, {unknown} could not be judged.",
+            ja=f"{judged} 項目中 {through} 項目が通過{part.ja}。不合格 {failed} 項目、未測定 {unknown} 項目。",
+        )
+
     def item(self, id_: str) -> Item:
         """Return the item of one box.
 

@@ -79,29 +79,12 @@ def web_page(report: Report) -> str:
             sekisho=__version__,
             words=WORDS,
             symbols={status.value: symbol for status, symbol in SYMBOLS.items()},
-            lead=lead(report),
             failed=[item for item in report.items if item.status is Status.FAIL],
             plots={item.id: list(_drawings(item, report)) for item in report.items},
             style=Markup(_part("report.css")),  # noqa: S704 - our own files
             script=Markup(script),  # noqa: S704
             script_hash=f"sha256-{base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()}",
         )
-    )
-
-
-def lead(report: Report) -> Text:
-    """Return the verdict as a sentence."""
-    judged, through = len(report.items), sum(item.status.lets_through for item in report.items)
-    part = Text(en="", ja="") if report.complete else Text(en=" (a choice of the boxes)", ja="（一部の項目のみ）")
-    if report.passed:
-        return Text(
-            en=f"All {judged} judged boxes let this model through{part.en}.",
-            ja=f"判定した {judged} 項目すべてが通過を認めました{part.ja}。",
-        )
-    failed, unknown = report.counts[Status.FAIL], report.counts[Status.UNKNOWN]
-    return Text(
-        en=f"{through} of {judged} boxes let this model through{part.en}; {failed} failed, {unknown} could not be judged.",
-        ja=f"{judged} 項目中 {through} 項目が通過{part.ja}。不合格 {failed} 項目、未測定 {unknown} 項目。",
     )
 
 
