@@ -6,8 +6,8 @@ import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from sekisho.contract.project import CONTRACT_NAME, STATE_FOLDER
-from sekisho.contract.template import render_contract
+from sekisho.contract.project import STATE_FOLDER
+from sekisho.contract.writing import write_contract
 from sekisho.errors import MissingExtra, WrongUse
 from sekisho.examples.employment import IDENTIFIER, SENSITIVE, TABLE, TARGET, TIME
 from sekisho.serving.guards.keys import new_key
@@ -46,7 +46,7 @@ def lay(root: Path, language: Language) -> None:
     shutil.copyfile(Path(__file__).with_name("SOURCE.md"), root / "data" / "SOURCE.md")
     (root / ".gitignore").write_text(f"{STATE_FOLDER}/\nsecrets/\n", encoding="utf-8")
     _write_keys(root)
-    (root / CONTRACT_NAME).write_text(render_contract(contract_values(language), language), encoding="utf-8")
+    write_contract(root, contract_values(language), language, replace=True)
 
 
 def read_table() -> pd.DataFrame:
