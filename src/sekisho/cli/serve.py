@@ -56,8 +56,8 @@ HELP = Text(
     """,
 )
 PROJECT = Text(
-    en="The folder that holds sekisho.toml, or the file itself; used when there is no ARTIFACT",
-    ja="sekisho.toml のあるフォルダー、またはそのファイル。ARTIFACT を省略したときに使う",
+    en="The folder that holds sekisho.toml, or the file itself: its settings, and its artifact if there is no ARTIFACT",
+    ja="sekisho.toml のあるフォルダー、またはそのファイル。設定と、ARTIFACT を省略したときの成果物に使う",
 )
 HOST = Text(en="Address to listen on [default: 127.0.0.1]", ja="待ち受けるアドレス [既定値: 127.0.0.1]")
 PORT = Text(
@@ -79,6 +79,10 @@ DEADLINE = Text(en="How long a request may take, in milliseconds", ja="1リク�
 TRUST = Text(
     en="Read formats that can run code on load (pickle). Only for files that you made yourself",
     ja="読み込み時にコードが動き得る形式 (pickle) も読む。自分で作ったファイルに限ること",
+)
+TRUSTED = Text(
+    en="A type that a skops file may hold beyond the curated list; may be given several times",
+    ja="標準の一覧にない型のうち、skops ファイルに許すもの。複数指定可",
 )
 NO_WATCH = Text(en="Do not watch the predictions for drift", ja="予測のドリフトを監視しない")
 NEW_KEY = Text(
@@ -109,6 +113,7 @@ SERVING = Text(en="Serving at {}  (Ctrl-C ends)", ja="{} で提供中です (Ctr
 @click.option("--burst", type=click.IntRange(min=1), metavar="N", help=str(BURST))
 @click.option("--deadline-ms", type=click.IntRange(1, 600_000), metavar="N", help=str(DEADLINE))
 @click.option("--trust", is_flag=True, default=None, help=str(TRUST))
+@click.option("--trust-type", "trusted_types", metavar="NAME", multiple=True, help=str(TRUSTED))
 @click.option("--no-watch", is_flag=True, help=str(NO_WATCH))
 @click.option("--new-key", "key_id", metavar="ID", help=str(NEW_KEY))
 @click.option("--scope", "scopes", type=click.Choice(SCOPES), multiple=True, help=str(SCOPE))
@@ -127,12 +132,12 @@ def command(
         return
     stated: dict[str, Any] = {}
     monitoring = Monitoring()
-    if artifact is None:
+    if artifact is None or project is not None:
         opened = load_project(project or Path())
-        artifact = opened.path(opened.contract.model.artifact)
+        artifact = artifact or opened.path(opened.contract.model.artifact)
         stated, monitoring = contracted(opened), opened.contract.monitoring
-    settings = settings_of(**stated | {name: value for name, value in given.items() if value is not None})
-    loaded = ModelArtifact.load(artifact, trust=settings.trust)
+    settings = settings_of(**stated | {name: value for name, value in given.items() if value not in (None, ())})
+    loaded = ModelArtifact.load(artifact, trust=settings.trust, trusted_types=settings.trusted_types)
     if not no_watch:
         settings = msgspec.structs.replace(settings, companions=watchers(loaded, settings, monitoring))
     serve(loaded, settings, on_ready=announce)

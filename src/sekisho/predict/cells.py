@@ -55,8 +55,8 @@ def wire_type(feature: Feature) -> Any:
     """Return the type that msgspec decodes a cell of ``feature`` to."""
     match feature.kind:
         case "float":
-            # An integer token stays an integer, so that one which no float can hold is noticed.
-            accepted: Any = int | float
+            # An integer token stays an integer, so that one which no float can hold is noticed; one beyond 64 bits is read in Python.
+            accepted: Any = _Integer | float
         case "integer":
             accepted = _Integer
         case "boolean":

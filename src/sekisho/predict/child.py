@@ -16,7 +16,10 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+import msgspec
+
 from sekisho.artifact.artifact import ModelArtifact
+from sekisho.predict.fence import Fence
 from sekisho.predict.lifeline import die_with_parent
 from sekisho.predict.parcels import Reply, answer, asked, reply
 
@@ -30,27 +33,28 @@ def main(arguments: list[str]) -> None:
     """Run the child.
 
     Args:
-        arguments: The folder of the artifact, the number of the descriptor that leads to the parent, the parent's process id, the
-            bytes of data that the process may hold (0: no limit), and ``trust`` or ``no-trust``.
+        arguments: The folder of the artifact, the number of the descriptor that leads to the parent, the parent's process id, and the
+            limits (:class:`~sekisho.predict.fence.Fence`) as JSON.
 
     """
-    folder, descriptor, parent, memory, trust = arguments
+    folder, descriptor, parent, limits = arguments
+    fence = msgspec.json.decode(limits, type=Fence)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     die_with_parent(int(parent))
     _silence()
-    if int(memory):
-        _hold_below(int(memory))
+    if fence.memory:
+        _hold_below(fence.memory)
     wire = Connection(int(descriptor))
-    runtime = _load(wire, Path(folder), trust=trust == "trust")
+    runtime = _load(wire, Path(folder), fence)
     if runtime is not None:
         with suppress(EOFError, OSError):
             while True:
                 wire.send_bytes(_answer(runtime, wire.recv_bytes()))
 
 
-def _load(wire: Connection, folder: Path, *, trust: bool) -> Runtime | None:
+def _load(wire: Connection, folder: Path, fence: Fence) -> Runtime | None:
     try:
-        runtime = ModelArtifact.load(folder, trust=trust).runtime()
+        runtime = ModelArtifact.load(folder, trust=fence.trust, trusted_types=fence.trusted_types).runtime()
     except Exception as error:  # whatever a library raises while it loads a model is told in one line
         wire.send_bytes(reply(Reply(failure=f"{type(error).__name__}: {error}"[:_LONGEST_FAILURE])))
         return None

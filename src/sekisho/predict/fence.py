@@ -10,14 +10,13 @@ import os
 import subprocess
 import sys
 import time
-from dataclasses import dataclass
 from multiprocessing import Pipe
 from typing import TYPE_CHECKING, Final
 
 import msgspec
 
 from sekisho.errors import ArtifactError, DeadlineExceeded, ModelFailed
-from sekisho.predict.answers import invalid_output
+from sekisho.predict.answers import invalid_output, model_failed
 from sekisho.predict.parcels import Reply, ask, outputs_of, replied
 from sekisho.text import Text
 
@@ -32,20 +31,21 @@ DEFAULT_START_SECONDS: Final = 60.0
 _SECONDS_TO_CLOSE: Final = 2.0
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Fence:
+class Fence(msgspec.Struct, frozen=True, kw_only=True):
     """The limits of a child.
 
     Attributes:
         memory: Bytes of data that it may hold; 0 sets no limit. What asks for more fails inside the child.
         start_seconds: How long it may take to load the model.
         trust: Whether formats that run code on load may be read.
+        trusted_types: Types that a skops file may hold beyond the curated list.
 
     """
 
     memory: int = DEFAULT_MEMORY
     start_seconds: float = DEFAULT_START_SECONDS
     trust: bool = False
+    trusted_types: tuple[str, ...] = ()
 
 
 class FencedRuntime:
@@ -78,7 +78,7 @@ class FencedRuntime:
                 [
                     *(sys.executable, "-P", "-m", "sekisho.predict.child"),
                     *(str(self._folder), str(theirs.fileno()), str(os.getpid())),
-                    *(str(self._fence.memory), "trust" if self._fence.trust else "no-trust"),
+                    msgspec.json.encode(self._fence).decode(),
                 ],
                 pass_fds=(theirs.fileno(),),
                 stdin=subprocess.DEVNULL,
@@ -102,9 +102,9 @@ class FencedRuntime:
         if self._ready:
             return
         first = self._receive(seconds)
-        if not first.ready:
+        if first is None or not first.ready:
             self.stop()
-            raise _cannot_load(self._folder, first.failure or "")
+            raise _cannot_load(self._folder, "" if first is None else first.failure or "")
         self._ready = True
 
     def run(self, columns: Columns, *, seconds: float) -> Outputs:
@@ -125,18 +125,9 @@ class FencedRuntime:
             if time.monotonic() > self._started + self._fence.start_seconds:
                 self.restart()
             raise DeadlineExceeded(seconds) from None
-        assert self._wire is not None
-        try:
-            self._wire.send_bytes(ask(columns))
-            said = self._receive(max(0.0, ends - time.monotonic()))
-        except DeadlineExceeded:
-            self.restart()
-            raise DeadlineExceeded(seconds) from None
-        except (OSError, ModelFailed):
-            self.restart()
-            raise _died() from None
+        said = self._ask(columns, max(0.0, ends - time.monotonic()), seconds)
         if said.failure is not None:
-            raise _failed(said.failure)
+            raise model_failed(said.failure)
         if self._fence.memory and said.memory > self._fence.memory // 2:
             # It leaks. A new child is cheaper than one that dies in the middle of a request.
             self.restart()
@@ -144,6 +135,21 @@ class FencedRuntime:
             return outputs_of(said)
         except ValueError:
             raise invalid_output() from None
+
+    def _ask(self, columns: Columns, left: float, seconds: float) -> Reply:
+        assert self._wire is not None
+        try:
+            self._wire.send_bytes(ask(columns))
+            said = self._receive(left)
+        except DeadlineExceeded:
+            self.restart()
+            raise DeadlineExceeded(seconds) from None
+        except OSError:
+            said = None
+        if said is None:
+            self.restart()
+            raise _died()
+        return said
 
     def restart(self) -> None:
         """Kill the child and start another one, without waiting for it."""
@@ -161,28 +167,15 @@ class FencedRuntime:
             process.kill()
             process.wait(_SECONDS_TO_CLOSE)
 
-    def _receive(self, seconds: float) -> Reply:
+    def _receive(self, seconds: float) -> Reply | None:
+        """Return what the child says next; ``None`` if it is gone, or talks nonsense."""
         assert self._wire is not None
         if not self._wire.poll(seconds):
             raise DeadlineExceeded(seconds)
         try:
             return replied(self._wire.recv_bytes())
-        except EOFError:
-            return Reply(failure="") if not self._ready else self._gone()
-        except msgspec.DecodeError:
-            raise invalid_output() from None
-
-    @staticmethod
-    def _gone() -> Reply:
-        raise _died()
-
-
-def _failed(name: str) -> ModelFailed:
-    return ModelFailed(
-        "model_failed",
-        Text(en=f"the model raised {name}", ja=f"モデルが {name} を送出しました"),
-        Text(en="look at the log of the service", ja="サービスのログを確認してください"),
-    )
+        except (EOFError, OSError, msgspec.DecodeError):
+            return None
 
 
 def _died() -> ModelFailed:

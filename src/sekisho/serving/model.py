@@ -39,7 +39,12 @@ def with_policies(signature: Signature, settings: ServingSettings) -> Signature:
 
 def fence_of(settings: ServingSettings) -> Fence:
     """Return the limits of a child process that runs the model."""
-    return Fence(memory=settings.model_memory, start_seconds=settings.start_seconds, trust=settings.trust)
+    return Fence(
+        memory=settings.model_memory,
+        start_seconds=settings.start_seconds,
+        trust=settings.trust,
+        trusted_types=settings.trusted_types,
+    )
 
 
 def prove_fenced(artifact: ModelArtifact, settings: ServingSettings) -> None:

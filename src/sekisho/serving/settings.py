@@ -79,6 +79,7 @@ class ServingSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
         out_of_range, unseen_category: What is done with values that the model does not know, for all features; ``None`` leaves it to
             the signature.
         trust: Whether formats that run code on load may be read.
+        trusted_types: Types that a skops file may hold beyond the curated list.
         access_log_per_second: Lines about single requests, a second and worker, before the log only counts them.
         companions: Commands that run beside the service and end with it.
 
@@ -107,6 +108,7 @@ class ServingSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     out_of_range: Policy | None = None
     unseen_category: Policy | None = None
     trust: bool = False
+    trusted_types: tuple[str, ...] = ()
     access_log_per_second: Annotated[int, Meta(ge=0, le=1_000_000)] = 500
     companions: tuple[tuple[str, ...], ...] = ()
 

@@ -79,7 +79,7 @@ def serve(
             Text(en="this artifact is in no folder yet", ja="この成果物はまだフォルダーに保存されていません"),
             Text(en="save it first: artifact.save(folder)", ja="先に artifact.save(folder) で保存してください"),
         )
-    loaded = ModelArtifact.load(folder, trust=settings.trust)
+    loaded = ModelArtifact.load(folder, trust=settings.trust, trusted_types=settings.trusted_types)
     if settings.key_file is not None:
         KeyRing(settings.key_file)
     if settings.ledger is not None:

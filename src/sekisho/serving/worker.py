@@ -284,7 +284,8 @@ def main(arguments: list[str]) -> None:
             control.sendall(encode(word))
 
     try:
-        artifact = ModelArtifact.load(Path(folder), trust=run.settings.trust)
+        settings = run.settings
+        artifact = ModelArtifact.load(Path(folder), trust=settings.trust, trusted_types=settings.trusted_types)
         listener = socket.socket(fileno=int(socket_descriptor))
         listener.settimeout(0.0)
         with asyncio.Runner(loop_factory=_loop_factory()) as runner:

@@ -132,7 +132,7 @@ def _read_framing(by_name: dict[bytes, bytes], version: str) -> int | None:
     if coding is None:
         if length is None:
             return 0
-        if not length.isdigit() or len(length) > 18:
+        if not length.isdigit() or len(length) > 20:
             raise _malformed(Text(en="Content-Length is not a number", ja="Content-Length が数値ではありません"))
         return int(length)
     if length is not None or version == "1.0" or coding.strip().lower() != b"chunked":
