@@ -11,7 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sekisho.documents.drawing import Limit, Mark, bars, digits, distribution, histogram, intervals, percent
+from sekisho.documents.canvas import Limit
+from sekisho.documents.drawing import Mark, bars, digits, distribution, histogram, intervals, percent
 
 HOSTILE = [
     "<script>alert(1)</script>",

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, ConsoleMessage, Page, Request, sync_playwright
 
-from sekisho.documents.drawing import Limit, Mark, intervals, percent
+from sekisho.documents.canvas import Limit
+from sekisho.documents.drawing import Mark, intervals, percent
 from sekisho.documents.forms import web_page as form
 from sekisho.documents.plots.interface import Plot
 from sekisho.documents.report import write_html
@@ -21,7 +22,15 @@ from sekisho.text import Text, verbatim
 pytestmark = pytest.mark.slow
 
 MakeReport = Callable[..., Report]
-FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"]
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
 HOSTILE = (
     "<script>window.struck = 1</script><img src=x onerror='window.struck = 1'>{{3**33}}" + "長い名前" * 40 + "x" * 300
 )

@@ -1,42 +1,22 @@
 """Small charts as SVG that belongs to the page it stands in: its colours, its font, its language.
 
-Matplotlib lays a chart out; text stays text. Colours are written as names of the page's own (``var(--ink)``), so a chart
-follows the page into the dark. Every label is data: nothing in it is markup or mathematics.
+Matplotlib lays a chart out; text stays text. Every label is data: nothing in it is markup or mathematics.
 """
 
 from __future__ import annotations
 
-import io
 import math
-import re
-import unicodedata
-import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, Literal
+from typing import TYPE_CHECKING, Final
 
-from sekisho.errors import MissingExtra
+from sekisho.documents.canvas import BAD, GOOD, INK, TEXT, Limit, beside, chart, plain, shortened, width_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-WIDTH: Final = 360.0
-"""Of a chart, in pixels: wide enough for labels and values, narrow enough for a telephone."""
 ROW: Final = 26.0
-TEXT: Final = 11.0
-
-INK: Final = "#010001"
-MUTED: Final = "#020002"
-FAINT: Final = "#030003"
-GOOD: Final = "#040004"
-BAD: Final = "#050005"
-_PAGE_COLOURS: Final = {
-    INK: "var(--ink)",
-    MUTED: "var(--muted)",
-    FAINT: "var(--line)",
-    GOOD: "var(--holds)",
-    BAD: "var(--breaks)",
-}
+"""Height of a row, in pixels."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -59,20 +39,6 @@ class Mark:
     high: float | None = None
     holds: bool | None = None
     note: str = ""
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Limit:
-    """A line that a figure must reach, or stay below.
-
-    Attributes:
-        value: Where it stands.
-        label: What it is, in a few words.
-
-    """
-
-    value: float
-    label: str
 
 
 def intervals(
@@ -161,12 +127,12 @@ def distribution(
         axes.fill_between(centres, heights, color=colour, alpha=0.18, linewidth=0)
         axes.plot(centres, heights, color=colour, linewidth=1.4)
         axes.plot(interval, [-0.16, -0.16], color=colour, linewidth=3.0, solid_capstyle="round", alpha=0.45)
-        _beside(axes, digits(interval[0]), (interval[0], -0.16), "right")
-        _beside(axes, digits(interval[1]), (interval[1], -0.16), "left")
+        beside(axes, digits(interval[0]), (interval[0], -0.16), "right")
+        beside(axes, digits(interval[1]), (interval[1], -0.16), "left")
         axes.set_ylim(-0.3, 1.1)
         axes.set_yticks([])
 
-    return _chart(draw, height=130.0, limits=limits, scale=_scale(list(quantiles), limits, (None, None)))
+    return chart(draw, height=130.0, limits=limits, scale=_scale(list(quantiles), limits, (None, None)))
 
 
 def histogram(
@@ -194,14 +160,14 @@ def histogram(
                 )
             axes.plot([mark.value], [height], marker="o", markersize=6.0, color=colour, markeredgewidth=0)
             words, low, high = (
-                f"{_plain(mark.label)} {digits(mark.value)}",
+                f"{plain(mark.label)} {digits(mark.value)}",
                 mark.low or mark.value,
                 mark.high or mark.value,
             )
             if low > middle:
-                _beside(axes, words, (low, height), "right")
+                beside(axes, words, (low, height), "right")
             else:
-                _beside(axes, words, (high, height), "left")
+                beside(axes, words, (high, height), "left")
         axes.set_ylim(-lane * (len(marks) + 0.7), 1.08)
         axes.set_yticks([])
         axes.xaxis.set_major_formatter(lambda figure, _: f"{figure:g}")
@@ -210,7 +176,7 @@ def histogram(
     reach = [edges[0], edges[-1], *(limit.value for limit in limits), *(mark.high or mark.value for mark in marks)]
     scale = min(reach) / 1.3, max(reach) * 1.6
     middle = math.sqrt(scale[0] * scale[1])
-    return _chart(draw, height=110.0 + ROW * len(marks), limits=limits, scale=scale, logarithmic=True)
+    return chart(draw, height=110.0 + ROW * len(marks), limits=limits, scale=scale, logarithmic=True)
 
 
 def digits(figure: float) -> str:
@@ -236,19 +202,19 @@ def _rows(
     show: Callable[[float], str],
     scale: tuple[float, float],
 ) -> str:
-    left = min(140.0, 12.0 + max(_width(mark.label) for mark in marks))
+    left = min(140.0, 12.0 + max(width_of(mark.label) for mark in marks))
     values = [f"{show(mark.value)} {mark.note}".strip() for mark in marks]
-    right = min(112.0, 14.0 + max(_width(value) for value in values))
+    right = min(112.0, 14.0 + max(width_of(value) for value in values))
 
     def draw_rows(axes: Axes) -> None:
         draw(axes)
         for place, (mark, value) in enumerate(zip(marks, values, strict=True)):
-            beside = axes.get_yaxis_transform()
+            row = axes.get_yaxis_transform()
             axes.text(
                 -0.02,
                 place,
-                _cut(mark.label, left - 10.0),
-                transform=beside,
+                shortened(mark.label, left - 10.0),
+                transform=row,
                 color=INK,
                 ha="right",
                 va="center",
@@ -257,8 +223,8 @@ def _rows(
             axes.text(
                 1.03,
                 place,
-                _plain(value),
-                transform=beside,
+                plain(value),
+                transform=row,
                 color=_text_colour(mark.holds),
                 ha="left",
                 va="center",
@@ -268,93 +234,7 @@ def _rows(
         axes.set_yticks([])
         axes.xaxis.set_major_formatter(lambda figure, _: f"{100 * figure:g} %" if show is percent else f"{figure:g}")
 
-    return _chart(draw_rows, height=ROW * len(marks), left=left, right=right, limits=limits, scale=scale)
-
-
-def _chart(
-    draw: Callable[[Axes], None],
-    *,
-    height: float,
-    scale: tuple[float, float],
-    limits: Sequence[Limit] = (),
-    left: float = 24.0,
-    right: float = 24.0,
-    logarithmic: bool = False,
-) -> str:
-    """Return the SVG of what ``draw`` puts on axes of ``height`` pixels with labelled upright ``limits`` above."""
-    try:
-        import matplotlib as mpl
-        from matplotlib.figure import Figure
-        from matplotlib.ticker import MaxNLocator
-    except ModuleNotFoundError:
-        raise MissingExtra("matplotlib", "check") from None
-    above, below = (20.0 if limits else 8.0), 24.0
-    whole = height + above + below
-    with (
-        mpl.rc_context({"svg.fonttype": "none", "svg.hashsalt": "sekisho", "text.parse_math": False}),
-        warnings.catch_warnings(),
-    ):
-        warnings.simplefilter("ignore")  # the page's font has the glyphs that Matplotlib's may lack
-        figure = Figure(figsize=(WIDTH / 72, whole / 72), dpi=72, facecolor="none")
-        axes = figure.add_axes((left / WIDTH, below / whole, (WIDTH - left - right) / WIDTH, height / whole))
-        axes.set_facecolor("none")
-        axes.set_xlim(scale)
-        if not logarithmic:
-            axes.xaxis.set_major_locator(MaxNLocator(4))
-        draw(axes)
-        for limit in limits:
-            _upright(axes, limit, width=WIDTH - left - right)
-        axes.tick_params(which="both", length=0, labelsize=TEXT - 1, labelcolor=MUTED)
-        axes.grid(visible=True, color=FAINT, linewidth=0.7)
-        axes.set_axisbelow(True)
-        for spine in axes.spines.values():
-            spine.set_visible(False)
-        drawn = io.StringIO()
-        figure.savefig(drawn, format="svg", metadata={"Date": None}, transparent=True)
-    return _of_the_page(drawn.getvalue())
-
-
-def _beside(axes: Axes, words: str, place: tuple[float, float], side: Literal["left", "right"]) -> None:
-    """Write words that begin (``left``) or end (``right``) a little beside a place."""
-    shift = 7 if side == "left" else -7
-    axes.annotate(
-        words, place, xytext=(shift, 0), textcoords="offset points", color=INK, ha=side, va="center", fontsize=TEXT
-    )
-
-
-def _upright(axes: Axes, limit: Limit, *, width: float) -> None:
-    """Draw a limit with its label above, centred where there is room."""
-    axes.axvline(limit.value, color=INK, linewidth=1.0, dashes=(4, 3))
-    place = width * float(axes.transAxes.inverted().transform(axes.transData.transform((limit.value, 0.0)))[0])
-    half = _width(limit.label) / 2
-    side = "left" if place < half else "right" if width - place < half else "center"
-    shift = {"left": -place, "right": width - place, "center": 0.0}[side]
-    axes.annotate(
-        _plain(limit.label),
-        (limit.value, 1.0),
-        xycoords=axes.get_xaxis_transform(),
-        xytext=(shift, 5),
-        textcoords="offset points",
-        color=INK,
-        ha=side,
-        va="bottom",
-        fontsize=TEXT,
-    )
-
-
-def _of_the_page(svg: str) -> str:
-    """Return an SVG file as an element that takes colours and font from the page around it."""
-    element = svg[svg.index("<svg") :]
-    element = re.sub(r"\s*<metadata>.*?</metadata>", "", element, flags=re.DOTALL)
-    element = re.sub(r"\s*<defs>\s*<style.*?</style>\s*</defs>", "", element, flags=re.DOTALL)
-    element = re.sub(r" font-family: [^;\"]*;", "", element)
-    element = re.sub(
-        r' id="(?:figure|axes|patch|line2d|text|matplotlib\.axis|xtick|ytick|FillBetween\w*)_?\d*"', "", element
-    )
-    element = re.sub(r' width="[^"]*" height="[^"]*"', ' role="img"', element, count=1)
-    for colour, name in _PAGE_COLOURS.items():
-        element = element.replace(colour, name)
-    return "\n".join(line.strip() for line in element.splitlines() if line.strip())
+    return chart(draw_rows, height=ROW * len(marks), left=left, right=right, limits=limits, scale=scale)
 
 
 def _colour(holds: bool | None) -> str:
@@ -389,23 +269,3 @@ def _density(quantiles: Sequence[float]) -> tuple[list[float], list[float]]:
         [quantiles[0], *centres, quantiles[-1]],
         [0.0, *(height / highest for height in heights), 0.0],
     )
-
-
-def _plain(words: str) -> str:
-    """Return words on one line, without what XML cannot hold."""
-    return " ".join("".join(each if each.isprintable() else " " for each in words).split())
-
-
-def _width(words: str) -> float:
-    """Return about how wide words are in pixels."""
-    return sum(TEXT * (1.0 if unicodedata.east_asian_width(each) in "WFA" else 0.56) for each in _plain(words))
-
-
-def _cut(words: str, width: float) -> str:
-    """Return words that are no wider than ``width`` pixels, with an ellipsis where they were cut."""
-    plain = _plain(words)
-    if _width(plain) <= width:
-        return plain
-    while plain and _width(plain) + TEXT > width:
-        plain = plain[:-1]
-    return f"{plain}…"

@@ -43,8 +43,8 @@ class Measuring:
         plan: What is to be made.
         given: What is there already, by type.
         keeper: Where evidence is kept.
-        root: The folder of the project; errors show places relative to it.
         listener: Who hears how far it is.
+        root: The folder of the project; errors show places relative to it.
         options: What the command that measures again must be given besides the boxes.
         patience: Seconds without progress after which a probe is given up, beyond ten times what it is expected to take.
 
@@ -54,10 +54,10 @@ class Measuring:
         self,
         plan: Plan,
         given: Mapping[type, Present],
-        *,
         keeper: Keeper,
-        root: Path,
         listener: Listener,
+        *,
+        root: Path,
         options: str = "",
         patience: float = 60.0,
     ) -> None:

@@ -74,34 +74,29 @@ def run_gate(
 
     """
     began, now = time.monotonic(), dt.datetime.now(dt.UTC)
-    units = units or Units.installed()
-    listener = listener or Listener()
+    units, listener = units or Units.installed(), listener or Listener()
     known = in_order(units.checks)
     chosen = select(ids, known)
     contract, artifact = project.contract, artifact_digest(project)
     inapplicable = {box: said for box in chosen if (said := declared_not_applicable(contract, box)) is not None}
-    to_measure = [box for box in chosen if box in units.checks and box not in inapplicable]
     attestations = Attestations(contract=contract, artifact=artifact, today=now.date())
     injected = {kind: Present(value=value, digest=_digest(value)) for kind, value in (given or {}).items()}
+    for_checks = {Contract: Present(value=contract), Attestations: Present(value=attestations), **injected}
     there = _always_there(project) | injected
-    for_checks = {Contract: Present(value=contract), Attestations: Present(value=attestations)}
+    made = plan(
+        units, [box for box in chosen if box in units.checks and box not in inapplicable], {*there, *for_checks}
+    )
     with EvidenceBook(project.state / LEDGER_NAME) as book:
         keeper = Keeper(book, fresh=fresh)
+        options = f"--service {shlex.quote(contract.serving.url)}" if contract.serving.url else ""
         with Measuring(
-            plan(units, to_measure, {*there, *for_checks}),
-            there,
-            keeper=keeper,
-            root=project.root,
-            listener=listener,
-            options=f"--service {shlex.quote(contract.serving.url)}" if contract.serving.url else "",
-            patience=patience,
+            made, there, keeper, listener, root=project.root, options=options, patience=patience
         ) as measuring:
-            outcomes = {**measuring.run(), **for_checks, **injected}
+            outcomes = {**measuring.run(), **for_checks}
     items = []
     for box in chosen:
-        item = _item(box, units.checks.get(box), inapplicable.get(box), outcomes, attestations)
-        listener.judged(item)
-        items.append(item)
+        items.append(_item(box, units.checks.get(box), inapplicable.get(box), outcomes, attestations))
+        listener.judged(items[-1])
     return Report(
         model=contract.model.name,
         artifact=artifact,

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Final
 
 from sekisho.contract.sections import Contract
-from sekisho.documents.drawing import Limit, Mark, digits, intervals
+from sekisho.documents.canvas import Limit
+from sekisho.documents.drawing import Mark, digits, intervals
 from sekisho.documents.plots.interface import plot
 from sekisho.probes.quality.fairness import Fairness
 from sekisho.text import Text

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from sekisho.contract.sections import Contract
-from sekisho.documents.drawing import Limit, Mark, bars
+from sekisho.documents.canvas import Limit
+from sekisho.documents.drawing import Mark, bars
 from sekisho.documents.plots.interface import plot
 from sekisho.probes.security.flood import Flood
 from sekisho.text import Text

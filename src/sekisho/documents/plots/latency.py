@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from sekisho.contract.sections import Contract
-from sekisho.documents.drawing import Limit, Mark, histogram
+from sekisho.documents.canvas import Limit
+from sekisho.documents.drawing import Mark, histogram
 from sekisho.documents.plots.interface import plot
 from sekisho.probes.inference.latency import Latency
 from sekisho.text import Text

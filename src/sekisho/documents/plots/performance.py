@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from sekisho.contract.sections import Contract
-from sekisho.documents.drawing import Limit, Mark, digits, distribution, intervals, percent
+from sekisho.documents.canvas import Limit
+from sekisho.documents.drawing import Mark, digits, distribution, intervals, percent
 from sekisho.documents.plots.interface import plot
 from sekisho.probes.quality.performance import Performance
 from sekisho.text import Text
