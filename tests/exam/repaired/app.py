@@ -157,7 +157,9 @@ def answered(rows):
             "prediction": label,
             "probability": max(scores),
             "model_version": artifact.version,
-            "flags": [name for name, value in row.items() if not features[name].minimum <= value <= features[name].maximum],
+            "flags": [
+                name for name, value in row.items() if not features[name].minimum <= value <= features[name].maximum
+            ],
         }
         for row, label, scores in zip(rows, outputs.values.tolist(), outputs.probabilities.tolist(), strict=True)
     ]

@@ -14,7 +14,8 @@ NAMES = ["age", "income", "debt", "savings", "tenure", "rent", "cards", "late", 
 def make_data(rows, seed):
     rng = np.random.default_rng(seed)
     values = rng.normal(size=(rows, len(NAMES))) @ np.diag([12, 900, 400, 700, 5, 200, 2, 3, 60, 1500])
-    data = pd.DataFrame((values + [40, 3000, 900, 1500, 9, 800, 5, 6, 650, 9000]).round(3), columns=NAMES)
+    usual = np.array([40, 3000, 900, 1500, 9, 800, 5, 6, 650, 9000])
+    data = pd.DataFrame((values + usual).round(3), columns=NAMES)
     chance = 1 / (1 + np.exp(-(values[:, 1] / 450 - values[:, 2] / 220 + values[:, 8] / 28)))
     data["approved"] = (rng.random(rows) < chance).astype(int)
     return data

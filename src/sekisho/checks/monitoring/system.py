@@ -141,8 +141,8 @@ def _latency(scrape: Scrape, limit_ms: float | None) -> Iterator[Finding]:
     yield holds(
         whole,
         Text(
-            en=f"{scrape.histogram} holds {scrape.observed} of {scrape.good} latencies",
-            ja=f"{scrape.histogram} に応答時間 {scrape.good} 件中 {scrape.observed} 件を記録",
+            en=f"{scrape.histogram} gained {scrape.observed} latencies from {scrape.good} answered and {scrape.bad} refused requests",
+            ja=f"応答 {scrape.good} 件・拒否 {scrape.bad} 件に対し、{scrape.histogram} に増えた記録は {scrape.observed} 件",
         ),
     )
     if limit_ms is not None:

@@ -14,8 +14,6 @@ from sekisho.probes.security.flood import Flood
 from sekisho.text import Text
 
 TOLERANCE: Final = 0.05
-LAG_MS: Final = 250.0
-"""How late the generator may be before fewer requests than allowed could be its own doing."""
 
 # The box
 
@@ -39,7 +37,7 @@ def rate_limiting(contract: Contract, flood: Flood) -> Verdict:
         return failed(Text(en="no rate limit is stated", ja="レート制限が定められていません"))
     allowed = flood.limit * flood.seconds
     return verdict(
-        _limited(flood, allowed),
+        _limited(flood, flood.limit),
         *_refusals(flood),
         *_others(flood),
         limit=flood.limit,
@@ -54,18 +52,19 @@ def rate_limiting(contract: Contract, flood: Flood) -> Verdict:
     )
 
 
-def _limited(flood: Flood, allowed: float) -> Finding:
+def _limited(flood: Flood, limit: float) -> Finding:
+    allowed = limit * flood.seconds
     slack = max(1.0, TOLERANCE * allowed)
     seen = Text(
         en=f"{flood.accepted} of {flood.sent} requests passed in {flood.seconds:g} s, {allowed:g} were allowed "
         f"(workers: {flood.workers})",
         ja=f"{flood.seconds:g} 秒間に {flood.sent} 件中 {flood.accepted} 件が通過、許容は {allowed:g} 件（ワーカー {flood.workers}）",
     )
-    if flood.accepted > allowed + slack:
-        return holds(False, seen)  # noqa: FBT003
-    if flood.accepted < allowed - slack:
-        return holds(None if flood.lag_p99_ms > LAG_MS else False, seen)
-    return holds(True, seen)  # noqa: FBT003
+    # What a pause saved up may pass after it, but never more than the limit gives from the first request on.
+    too_many = flood.accepted > allowed + slack
+    too_many &= flood.accepted_in_all > flood.burst + limit * flood.seconds_in_all + slack
+    too_few = flood.accepted < allowed - slack - limit * flood.pause
+    return holds(not too_many and not too_few, seen)
 
 
 def _refusals(flood: Flood) -> Iterator[Finding]:
@@ -127,20 +126,31 @@ _FLOOD: Final = Flood(
     other={},
     retry_after=599,
     accepted_per_second=(101, 100, 100),
+    accepted_in_all=462,
+    seconds_in_all=3.6,
+    pause=0.01,
     second_sent=15,
     second_accepted=15,
     lag_p99_ms=1.4,
 )
 
 rate_limiting.passes(example_contract(security=_LIMITED), _FLOOD)
+rate_limiting.passes(  # after half a second in which the machine stood still
+    example_contract(security=_LIMITED), replace(_FLOOD, accepted=340, accepted_in_all=455, pause=0.5)
+)
+rate_limiting.fails(  # most of what is allowed is refused
+    example_contract(security=_LIMITED), replace(_FLOOD, accepted=120, limited=780, retry_after=780)
+)
 rate_limiting.fails(example_contract(), replace(_FLOOD, limit=None, sent=0, accepted=0, limited=0, retry_after=0))
 rate_limiting.fails(  # no limit in force
     example_contract(security=_LIMITED),
-    replace(_FLOOD, accepted=900, limited=0, retry_after=0, accepted_per_second=(300, 300, 300)),
+    replace(_FLOOD, accepted=900, limited=0, retry_after=0, accepted_per_second=(300, 300, 300), accepted_in_all=1_080),
 )
 rate_limiting.fails(  # each of two workers counts for itself
     example_contract(security=_LIMITED),
-    replace(_FLOOD, accepted=600, limited=300, retry_after=300, accepted_per_second=(200, 200, 200)),
+    replace(
+        _FLOOD, accepted=600, limited=300, retry_after=300, accepted_per_second=(200, 200, 200), accepted_in_all=920
+    ),
 )
 rate_limiting.fails(  # the flood shuts others out
     example_contract(security=_LIMITED), replace(_FLOOD, second_accepted=2)

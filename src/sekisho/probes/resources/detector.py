@@ -137,7 +137,6 @@ def foreign_detector(project: Project, training: TrainingSet) -> Iterator[Foreig
         try:
             yield ForeignDetector(process)
         finally:
+            process.kill()  # it holds nothing that a clean end would save
             with contextlib.suppress(OSError):
-                process.communicate(timeout=0.5)
-            process.kill()
-            process.wait()
+                process.communicate()

@@ -10,7 +10,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Protocol
+from typing import Final, Protocol
 
 from sekisho.contract.sections import Contract
 from sekisho.errors import NotMeasured
@@ -22,7 +22,9 @@ from sekisho.probes.wire.message import Request
 from sekisho.serving.guards.keys import new_key
 from sekisho.text import Text
 
-NOT_FOUND = 404
+NOT_FOUND: Final = 404
+UNLIMITED: Final = 10**8
+"""Requests per second and key that no probe reaches."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -46,7 +48,7 @@ class Plan:
 class Launcher(Protocol):
     """A way to start a service."""
 
-    def plan(self, folder: Path, port: int, workers: int, rate_limit: float | None) -> Plan:
+    def plan(self, folder: Path, port: int, workers: int, rate_limit: float | None, *, watched: bool) -> Plan:
         """Return how to start one instance.
 
         Args:
@@ -54,34 +56,45 @@ class Launcher(Protocol):
             port: Where it is to listen, on 127.0.0.1.
             workers: How many processes.
             rate_limit: Requests per second and key, where the launcher can set it.
+            watched: Whether it is to watch its own drift, where the launcher can set it.
 
         """
         ...
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, kw_only=True, slots=True)
 class OwnServer:
-    """``sekisho serve`` on an artifact, with keys and a ledger made for the run."""
+    """``sekisho serve`` on an artifact with the settings of the contract, and with keys and a ledger made for the run.
+
+    Attributes:
+        artifact: The folder of the artifact.
+        root: The folder of the contract.
+        key_header: The header that carries a key.
+
+    """
 
     artifact: Path
+    root: Path
+    key_header: str
 
-    def plan(self, folder: Path, port: int, workers: int, rate_limit: float | None) -> Plan:
-        """Write the keys and return the command."""
+    def plan(self, folder: Path, port: int, workers: int, rate_limit: float | None, *, watched: bool) -> Plan:
+        """Write the keys and return the command; without a rate limit, what the contract allows does not slow the probes."""
         full, full_line = new_key("probe", ("predict", "metrics", "admin"))
         second, second_line = new_key("second", ("predict",))
         other, other_line = new_key("other", ("metrics",))
         key_file = folder / "keys"
         key_file.touch(mode=0o600)
         key_file.write_text(f"{full_line}\n{second_line}\n{other_line}\n", encoding="utf-8")
-        command = [
-            *(sys.executable, "-m", "sekisho", "serve", str(self.artifact)),
-            *("--host", "127.0.0.1", "--port", str(port), "--workers", str(workers)),
-            *("--key-file", str(key_file), "--ledger", str(folder / "ledger.sqlite")),
-        ]
+        limits: tuple[str, ...] = ("--rate-limit", f"{UNLIMITED}", "--burst", f"{UNLIMITED}")
         if rate_limit is not None:
-            command += ["--rate-limit", f"{rate_limit:g}"]
-        keys = Keys(header="X-API-Key", full=full, second=second, other=other)
-        return Plan(command=tuple(command), keys=keys)
+            limits = ("--rate-limit", f"{rate_limit:g}")
+        command = (
+            *(sys.executable, "-m", "sekisho", "serve", str(self.artifact), "--project", str(self.root)),
+            *("--host", "127.0.0.1", "--port", str(port), "--workers", str(workers)),
+            *("--key-file", str(key_file), "--ledger", str(folder / "ledger.sqlite"), *limits),
+            *(() if watched else ("--no-watch",)),
+        )
+        return Plan(command=command, keys=Keys(header=self.key_header, full=full, second=second, other=other))
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +106,7 @@ class ForeignServer:
 
     contract: Contract
 
-    def plan(self, folder: Path, port: int, workers: int, rate_limit: float | None) -> Plan:  # noqa: ARG002
+    def plan(self, folder: Path, port: int, workers: int, rate_limit: float | None, *, watched: bool) -> Plan:  # noqa: ARG002
         """Return the command."""
         words = {"{port}": str(port), "{host}": "127.0.0.1", "{workers}": str(workers)}
         parts = self.contract.serving.command

@@ -61,12 +61,14 @@ class Counted:
         name: The name of the series (a counter) or the family (a histogram).
         good: For right predictions, or for all where it does not tell them apart.
         bad: For wrong ones; ``None`` where nothing tells.
+        by_itself: Whether it tells them apart by its own labels, not another counter beside it.
 
     """
 
     name: str
     good: int
     bad: int | None
+    by_itself: bool = True
 
 
 def exposition(reply: Reply) -> Exposition:
@@ -103,7 +105,7 @@ def counted_by_counter(before: Exposition, after: Exposition, sent: Sent, route:
     if not rises:
         return None
     candidates = [_counted(name, series, rises, sent) for name, series in rises.items()]
-    return min(candidates, key=lambda counted: (_misfit(counted, sent), "predict" not in counted.name, counted.name))
+    return min(candidates, key=lambda counted: _preference(counted, sent))
 
 
 def _counted(
@@ -117,12 +119,14 @@ def _counted(
     apart = any(other != name and round(sum(each.values())) == sent.bad for other, each in rises.items())
     everything = round(right) == sent.good + sent.bad
     if apart:
-        return Counted(name=name, good=round(right) - (sent.bad if everything else 0), bad=sent.bad)
+        return Counted(name=name, good=round(right) - (sent.bad if everything else 0), bad=sent.bad, by_itself=False)
     return Counted(name=name, good=sent.good if everything else round(right), bad=None if everything else 0)
 
 
-def _misfit(counted: Counted, sent: Sent) -> float:
-    return abs(counted.good - sent.good) + (0.5 if counted.bad is None else abs(counted.bad - sent.bad))
+def _preference(counted: Counted, sent: Sent) -> tuple[float, bool, bool, str]:
+    """Order counters: those that fit what was sent, of them those that tell errors by a label, of them those named so."""
+    misfit = abs(counted.good - sent.good) + (0.5 if counted.bad is None else abs(counted.bad - sent.bad))
+    return misfit, not counted.by_itself, "predict" not in counted.name, counted.name
 
 
 def _tells_error(labels: Labels) -> bool:

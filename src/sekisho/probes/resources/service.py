@@ -179,7 +179,8 @@ class Service:
     ) -> Instance:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="sekisho-")))
         port = port_for_one()
-        plan = launcher.plan(folder, port, workers or self._contract.serving.workers, rate_limit)
+        count = workers or self._contract.serving.workers
+        plan = launcher.plan(folder, port, count, rate_limit, watched=stack is self._open)
         instance = start(plan, self._site, port=port, name=name)
         if instance.child is not None:
             stack.callback(instance.child.end)
@@ -202,7 +203,7 @@ def service(
         contract,
         asked,
         adapter=_adapter(contract, asked.signature),
-        launcher=_launcher(contract, artifact),
+        launcher=_launcher(project, artifact),
         root=project.root,
         state=project.state,
         digest=_digest(project, artifact, asked),
@@ -213,7 +214,8 @@ def service(
         judged.close()
 
 
-def _launcher(contract: Contract, artifact: ModelArtifact | None) -> Launcher | None:
+def _launcher(project: Project, artifact: ModelArtifact | None) -> Launcher | None:
+    contract = project.contract
     if contract.serving.url is not None:
         return None
     if contract.serving.command:
@@ -226,7 +228,7 @@ def _launcher(contract: Contract, artifact: ModelArtifact | None) -> Launcher | 
                 ja="sekisho pack でモデルを梱包するか、serving.command か serving.url で対象のサービスを指定してください",
             ),
         )
-    return OwnServer(artifact.folder)
+    return OwnServer(artifact=artifact.folder, root=project.root, key_header=contract.security.key_header)
 
 
 def _adapter(contract: Contract, signature: Signature) -> Adapter:
@@ -249,7 +251,8 @@ def _digest(project: Project, artifact: ModelArtifact | None, asked: Questions) 
     if contract.serving.url is not None:
         return ""
     digest = hashlib.sha256(f"service 1 {__version__}".encode())
-    digest.update(msgspec.json.encode([contract.serving, contract.security], order="sorted"))
+    sections = [contract.serving, contract.security, contract.monitoring]
+    digest.update(msgspec.json.encode(sections, order="sorted"))
     digest.update((artifact.digest if artifact else "").encode())
     digest.update(asked.table.digest.encode())
     if contract.serving.command:

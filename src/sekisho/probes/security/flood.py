@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from sekisho.contract.sections import Security, Serving
 from sekisho.errors import NotMeasured
@@ -29,6 +30,8 @@ OWN_LIMIT: Final = 100.0
 """Requests per second at most that Sekisho's own server is set to for the flood; its mechanism does not depend on the number."""
 SECOND_RATE: Final = 5.0
 """Requests per second of the other key."""
+RUN_IN: Final = 0.3
+"""Seconds of flood after the burst is used up, before anything counts."""
 FASTEST: Final = 3_000.0
 """Requests per second that the load generator can surely send."""
 
@@ -48,6 +51,9 @@ class Flood:
         other: Other statuses, and how many.
         retry_after: How many of the refusals say when to come back.
         accepted_per_second: Successes of each second.
+        accepted_in_all: Successes since the first request, those of the burst among them.
+        seconds_in_all: From the first request to the last success.
+        pause: The longest time without any answer, in seconds: the machine, the service or the generator stood still.
         second_sent, second_accepted: Requests of another key meanwhile; ``None`` when there was no other key.
         lag_p99_ms: How late the load generator itself was, at its 99th percentile.
 
@@ -63,6 +69,9 @@ class Flood:
     other: Mapping[str, int]
     retry_after: int
     accepted_per_second: tuple[int, ...]
+    accepted_in_all: int
+    seconds_in_all: float
+    pause: float
     second_sent: int | None
     second_accepted: int | None
     lag_p99_ms: float
@@ -79,6 +88,9 @@ _NOTHING: Final = Flood(
     other={},
     retry_after=0,
     accepted_per_second=(),
+    accepted_in_all=0,
+    seconds_in_all=0.0,
+    pause=0.0,
     second_sent=None,
     second_accepted=None,
     lag_p99_ms=0.0,
@@ -119,56 +131,77 @@ async def _flood(
     service: Service, instance: Instance, limit: float, burst: int, workers: int, progress: Progress
 ) -> Flood:
     request = service.adapter.one(service.rows[0])
-    first = instance.signed(request)
     seconds = SECONDS * max(1.0, math.ceil(10 / (limit * SECONDS)))  # a slow limit needs time to let some through
-    moments = timetable(limit * TIMES, seconds)
+    # First enough to use up the burst and what grows back meanwhile, then on without a pause: a pause would fill it again.
+    rate = max(limit * TIMES, burst * 4.0)
+    start = burst / (rate - limit) + RUN_IN
+    moments = timetable(rate, start)
+    moments += [start + moment for moment in timetable(limit * TIMES, seconds)]
     told = max(1, len(moments) // 20)
     retry_after = 0
 
     def note(index: int, reply: Reply) -> None:
         nonlocal retry_after
-        retry_after += reply.status == TOO_MANY and reply.headers.get("retry-after", "").strip().isdecimal()
+        if reply.status == TOO_MANY and moments[index] >= start:
+            retry_after += reply.headers.get("retry-after", "").strip().isdecimal()
         if index % told == 0:
-            progress.advance(0.2 + 0.8 * index / len(moments))
+            progress.advance(index / len(moments))
 
-    # enough to use up the burst, and what grows back meanwhile
-    await fire(instance.url, [first], timetable(max(limit * TIMES, burst * 4.0), _drain_seconds(limit, burst)))
-    progress.advance(0.2)
-    loads = [fire(instance.url, [first], moments, on_reply=note)]
+    loads = [fire(instance.url, [instance.signed(request)], moments, on_reply=note)]
     if instance.keys.second is not None:
         other = instance.signed(request, Caller.SECOND)
-        loads.append(fire(instance.url, [other], timetable(SECOND_RATE, seconds)))
+        loads.append(fire(instance.url, [other], [start + moment for moment in timetable(SECOND_RATE, seconds)]))
     load, *beside = await asyncio.gather(*loads)
-    return _summary(load, beside, limit=limit, burst=burst, workers=workers, seconds=seconds, retry_after=retry_after)
-
-
-def _drain_seconds(limit: float, burst: int) -> float:
-    rate = max(limit * TIMES, burst * 4.0)
-    return burst / (rate - limit) + 0.25
+    return _summary(
+        load,
+        beside[0].status if beside else None,
+        start=start,
+        seconds=seconds,
+        limit=limit,
+        burst=burst,
+        workers=workers,
+        retry_after=retry_after,
+    )
 
 
 def _summary(
-    load: Load, beside: list[Load], *, limit: float, burst: int, workers: int, seconds: float, retry_after: int
+    load: Load,
+    second: NDArray[np.int64] | None,
+    *,
+    start: float,
+    seconds: float,
+    limit: float,
+    burst: int,
+    workers: int,
+    retry_after: int,
 ) -> Flood:
-    ok = (load.status >= 200) & (load.status < 300)
-    rest = load.status[~ok & (load.status != TOO_MANY)]
+    counted = load.due >= start
+    status = load.status[counted]
+    rest = status[~_success(status) & (status != TOO_MANY)]
     statuses, counts = np.unique(rest, return_counts=True)
-    # by the moment of the answer: a service that falls behind also answers later, when more is allowed
-    answered = load.due[ok] + load.latency[ok]
-    per_second = np.bincount(answered[answered < seconds].astype(np.int64), minlength=int(seconds))
-    second = beside[0].status if beside else None
+    # Successes count by the moment of the answer: a service that falls behind answers later, when more is allowed.
+    moments = load.due + load.latency - start
+    answered = moments[_success(load.status)]
+    per_second = np.bincount(answered[(answered >= 0) & (answered < seconds)].astype(np.int64), minlength=int(seconds))
     return Flood(
         limit=limit,
         burst=burst,
         workers=workers,
         seconds=seconds,
-        sent=len(load.status),
+        sent=len(status),
         accepted=int(per_second.sum()),
-        limited=int((load.status == TOO_MANY).sum()),
+        limited=int((status == TOO_MANY).sum()),
         other={str(code): int(count) for code, count in zip(statuses, counts, strict=True)},
         retry_after=retry_after,
         accepted_per_second=tuple(int(count) for count in per_second),
+        accepted_in_all=len(answered),
+        seconds_in_all=round(start + float(answered.max(initial=0.0)), 3),
+        pause=round(float(np.diff(np.sort(moments)).max(initial=0.0)), 3),
         second_sent=None if second is None else len(second),
-        second_accepted=None if second is None else int(((second >= 200) & (second < 300)).sum()),
+        second_accepted=None if second is None else int(_success(second).sum()),
         lag_p99_ms=round(float(np.quantile(load.lag, 0.99)) * 1e3, 3),
     )
+
+
+def _success(status: NDArray[np.int64]) -> NDArray[np.bool_]:
+    return (status >= 200) & (status < 300)
