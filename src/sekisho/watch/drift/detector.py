@@ -163,6 +163,14 @@ class _Compared:
 
 def _reference_columns(reference: object) -> tuple[_ReferenceColumn, ...]:
     kept = getattr(reference, "reference", reference)  # that of an artifact
+    if kept is None:
+        raise WrongUse(
+            Text(en="the artifact carries no drift reference", ja="成果物にドリフトの基準データがありません"),
+            Text(
+                en="pack it with the table that it was trained on: sekisho.pack(model, table, …)",
+                ja="学習に使った表とともにパックしてください: sekisho.pack(model, 表, …)",
+            ),
+        )
     if isinstance(kept, DriftReference):
         return tuple(
             _ReferenceColumn(name=column.name, kind=column.kind, side=side_of_reference(column))

@@ -1,4 +1,4 @@
-"""Numbers as people read them in a sentence on drift."""
+"""Figures of drift as people read them."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from typing import Final
 from sekisho.artifact.column import Kind, Scalar
 
 LONGEST_LABEL: Final = 40
+BAR: Final = 12
+"""Characters of an effect bar on a terminal."""
 _EPOCH: Final = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 _FIRST: Final = dt.datetime.min.replace(tzinfo=dt.UTC).timestamp()
 _LAST: Final = dt.datetime.max.replace(tzinfo=dt.UTC).timestamp() - 1
@@ -37,3 +39,17 @@ def label(name: Scalar) -> str:
         return "…"
     words = " ".join(str(name).split())
     return words if len(words) <= LONGEST_LABEL else words[: LONGEST_LABEL - 1] + "…"
+
+
+def bar(effect: float) -> str:
+    """Return an effect as a bar of eighths of a character."""
+    eighths = round(min(1.0, max(0.0, effect)) * BAR * 8)
+    full, rest = divmod(eighths, 8)
+    return ("█" * full + (" ▏▎▍▌▋▊▉"[rest] if rest else "")).ljust(BAR, "·")
+
+
+def probability(p_value: float | None) -> str:
+    """Return a p-value as people read it."""
+    if p_value is None:
+        return ""
+    return "<0.0001" if p_value < 0.0001 else f"{p_value:.4f}" if p_value < 0.1 else f"{p_value:.2f}"
