@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
+from sekisho.artifact.metadata import distributions_of
 from sekisho.errors import ArtifactError, IntegrityError, MissingExtra
 from sekisho.text import Text
 
@@ -145,7 +146,6 @@ def _requirements(name: str) -> Iterator[str]:
 
 def _own_distributions(model: object) -> set[str]:
     """Return the distributions whose classes the model is made of, however deep."""
-    packages = distributions.packages_distributions()
     found: set[str] = set()
     seen: set[int] = set()
     waiting: list[Any] = [model]
@@ -154,7 +154,7 @@ def _own_distributions(model: object) -> set[str]:
         if id(value) in seen:
             continue
         seen.add(id(value))
-        found.update(packages.get(type(value).__module__.partition(".")[0], ()))
+        found.update(distributions_of(type(value).__module__.partition(".")[0]))
         if isinstance(value, dict):
             waiting.extend(value.values())
         elif isinstance(value, list | tuple):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import functools
 import os
 import platform
 import subprocess
@@ -167,15 +168,27 @@ def model_type(model: object) -> str:
 
 def library_versions(model: object) -> dict[str, str]:
     """Return the versions of the libraries that make and read models, and of the one that ``model`` comes from."""
-    packages = distributions.packages_distributions()
-    own = packages.get(type(model).__module__.partition(".")[0], [])
-    versions = {}
-    for name in sorted({*_LIBRARIES, *own}):
-        try:
-            versions[name] = distributions.version(name)
-        except distributions.PackageNotFoundError:
-            continue
-    return versions
+    own = distributions_of(type(model).__module__.partition(".")[0])
+    found = {name: installed_version(name) for name in sorted({*_LIBRARIES, *own})}
+    return {name: version for name, version in found.items() if version is not None}
+
+
+def installed_version(distribution: str) -> str | None:
+    """Return the version of a distribution; ``None`` if it is not installed."""
+    try:
+        return distributions.version(distribution)
+    except distributions.PackageNotFoundError:
+        return None
+
+
+def distributions_of(package: str) -> tuple[str, ...]:
+    """Return the distributions that bring an importable package."""
+    return tuple(_packages().get(package, ()))
+
+
+@functools.cache
+def _packages() -> Mapping[str, Sequence[str]]:
+    return distributions.packages_distributions()
 
 
 def _typed(given: Mapping[str, Any]) -> Metadata:

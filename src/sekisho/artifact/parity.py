@@ -221,21 +221,16 @@ def _close_calls(answers: Outputs) -> NDArray[np.bool_]:
 
 
 def _answers_anyway(compiled: Runtime, trial: Trial, signature: Signature) -> _Failure | None:
-    """Return the failure of a model that answers, with a straight face, what the original refuses."""
-    for index in range(min(trial.rows.rows, 8)):
-        row = trial.rows.take([index])
-        try:
-            given = compiled.run(row.arrays())
-        except ModelFailed:
-            continue
-        scores: NDArray[Any] = given.values if given.probabilities is None else given.probabilities
-        if scores.dtype.kind == "f" and not np.isfinite(scores.astype(np.float64)).all():
-            continue
-        example = _example(trial, signature, index, None, compiled.run(trial.rows.arrays()), None)
-        return Text(
-            en="it answers rows that the original refuses", ja="元のモデルが拒否する行に答えてしまいます"
-        ), example
-    return None
+    """Return the failure of a model that answers, with a straight face, a row that the original refuses."""
+    try:
+        given = compiled.run(trial.rows.arrays())
+    except ModelFailed:
+        return None
+    scores: NDArray[Any] = given.values if given.probabilities is None else given.probabilities
+    if scores.dtype.kind == "f" and not np.isfinite(scores.astype(np.float64)).all():
+        return None
+    example = _example(trial, signature, 0, None, given, None)
+    return Text(en="it answers rows that the original refuses", ja="元のモデルが拒否する行に答えてしまいます"), example
 
 
 def _depends_on_batch(compiled: Runtime, prepared: Sequence[Trial], scale: float) -> Text | None:

@@ -17,7 +17,7 @@ from sekisho.artifact.assembly import METADATA, SIGNATURE, Parts, formats
 from sekisho.artifact.content import content_of, refuse_code
 from sekisho.artifact.formats import pickle
 from sekisho.artifact.golden import Golden
-from sekisho.artifact.metadata import Metadata, library_versions, metadata_of
+from sekisho.artifact.metadata import Metadata, installed_version, metadata_of
 from sekisho.artifact.native import EstimatorRuntime
 from sekisho.artifact.parity import Parity
 from sekisho.artifact.reference import DriftReference
@@ -137,7 +137,7 @@ def check_libraries(unit: Format, metadata: Metadata) -> None:
 
     """
     for name in unit.libraries:
-        saved, here = metadata.libraries.get(name), library_versions(None).get(name)
+        saved, here = metadata.libraries.get(name), installed_version(name)
         if saved is not None and here is not None and saved.split(".")[:2] != here.split(".")[:2]:
             raise ArtifactError(
                 Text(

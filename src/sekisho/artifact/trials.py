@@ -27,8 +27,11 @@ if TYPE_CHECKING:
 REFERENCE_ROWS: Final = 10_000
 BASE_ROWS: Final = 32
 BOUNDARIES: Final = 256
-HALVINGS: Final = 80
-"""Enough to bring any two finite float64 of one sign next to each other, but for the smallest."""
+MOST_ASKS: Final = 12
+"""Where the original refuses some rows of many, as many questions are spent on finding out which."""
+CUTS: Final = 8
+MOST_ROUNDS: Final = 30
+"""Each round leaves an eighth: enough to bring two float64 next to each other, but for the smallest."""
 _LARGEST_WHOLE: Final = 2**53
 
 
@@ -39,7 +42,7 @@ class Trial:
     Attributes:
         kind: ``golden``, ``reference``, ``nulls``, ``unseen``, ``extremes`` or ``boundaries``.
         rows: The rows.
-        answers: What the original answers; ``None`` where it refuses them.
+        answers: What the original answers; ``None`` where it refuses the one row that there is.
         real: Whether the rows are real ones, for which no label may change at all.
 
     """
@@ -64,26 +67,34 @@ def trials(original: Runtime, signature: Signature, reference: Table, golden: Ta
     sample = reference.take(np.sort(random.permutation(reference.rows)[:REFERENCE_ROWS]))
     base = reference.take(np.sort(random.permutation(reference.rows)[:BASE_ROWS]))
     for kind, rows in (("golden", golden), ("reference", sample)):
-        yield from _answered(original, kind, rows)
+        yield from _apart(original, kind, rows, real=True)
     for kind, made in (("nulls", _nulls), ("unseen", _unseen), ("extremes", _extremes)):
         for rows in made(signature, base, reference):
-            answers = _ask(original, rows)
-            yield Trial(kind=kind, rows=rows, answers=answers)
+            yield from _apart(original, kind, rows)
     pushed = _boundaries(original, signature, reference, random)
     if pushed is not None:
-        yield Trial(kind="boundaries", rows=pushed, answers=_ask(original, pushed))
+        yield from _apart(original, "boundaries", pushed)
 
 
-def _answered(original: Runtime, kind: str, rows: Table) -> Iterator[Trial]:
-    """Yield the trial of real rows; where the original cannot answer rows with nulls, those apart."""
+def _apart(original: Runtime, kind: str, rows: Table, *, real: bool = False) -> Iterator[Trial]:
+    """Yield the trials of ``rows``; those that the original refuses apart, one by one, as far as :data:`MOST_ASKS` finds them."""
     answers = _ask(original, rows)
     if answers is not None:
-        yield Trial(kind=kind, rows=rows, answers=answers, real=True)
+        yield Trial(kind=kind, rows=rows, answers=answers, real=real)
         return
+    # A null is the likeliest reason.
     holes = np.any([column.null for column in rows.columns], axis=0)
-    for part in (rows.take(~holes), rows.take(holes)):
-        if part.rows:
-            yield Trial(kind=kind, rows=part, answers=_ask(original, part), real=True)
+    waiting = [part for part in (rows.take(~holes), rows.take(holes)) if part.rows]
+    asks = MOST_ASKS
+    while waiting and asks:
+        part = waiting.pop(0)
+        asks -= 1
+        answers = _ask(original, part)
+        if answers is not None or part.rows == 1:
+            yield Trial(kind=kind, rows=part, answers=answers, real=real)
+        else:
+            middle = part.rows // 2
+            waiting += [part.take(slice(0, middle)), part.take(slice(middle, None))]
 
 
 def _ask(runtime: Runtime, rows: Table) -> Outputs | None:
@@ -160,7 +171,7 @@ def _boundaries(original: Runtime, signature: Signature, reference: Table, rando
     """Return rows on both sides of places where the answer changes, as near as the numbers come.
 
     Each row moves along one numeric feature between its lowest and highest value in the reference set. Where the two ends are answered
-    differently, halving brings two values next to each other that are still answered differently: a threshold of a tree, the decision
+    differently, cutting in between brings two values next to each other that are still answered differently: a threshold of a tree, the decision
     boundary. Both are taken, and their neighbours in float32.
     """
     numeric = [
@@ -179,14 +190,15 @@ def _boundaries(original: Runtime, signature: Signature, reference: Table, rando
     walk = _Walk(original=original, rows=rows, names=tuple(numeric), owner=owner)
     low = np.array([float(reference.column(name).present().min()) for name in numeric])[owner]
     high = np.array([float(reference.column(name).present().max()) for name in numeric])[owner]
-    found = walk.halve(low, high)
+    found = walk.narrow(low, high)
     if found is None:
         return None
     near, far, differ = found
     if not differ.any():
         return None
     closest = signature.output.task == "regression" or signature.output.probabilities
-    return walk.pushed(_both_sides(near, far, closest=closest), differ)
+    sides = _both_sides(near, far, closest=closest)
+    return walk.pushed([np.where(walk.whole, near, side) if side is not far else side for side in sides], differ)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, slots=True)
@@ -219,26 +231,30 @@ class _Walk:
             columns.append(replace(column, values=cells, null=column.null & ~mine))
         return Table(columns=tuple(columns))
 
-    def halve(
+    def narrow(
         self, low: NDArray[np.float64], high: NDArray[np.float64]
     ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.bool_]] | None:
         """Return values next to each other, answered differently, and for which rows there are such; ``None`` if the original refuses."""
-        whole = np.isin(self.owner, [index for index, name in enumerate(self.names) if self._is_whole(name)])
+        whole = self.whole
         first, last = _ask(self.original, self.at(low)), _ask(self.original, self.at(high))
         if first is None or last is None:
             return None
         same = _sameness(first, last)
         differ = ~same(last)
-        for _ in range(HALVINGS):
-            middle = low + (high - low) / 2
-            middle = np.where(whole, np.floor(middle), middle)
-            if np.all((middle <= low) | (middle >= high)):
+        for _ in range(MOST_ROUNDS):
+            # Several cuts at once: a question costs about the same for many rows as for few.
+            cuts = [low + (high - low) * (cut / CUTS) for cut in range(1, CUTS)]
+            cuts = [np.where(whole, np.floor(cut), cut) for cut in cuts]
+            if all(bool(np.all((cut <= low) | (cut >= high))) for cut in cuts):
                 break
-            answers = _ask(self.original, self.at(middle))
+            answers = _ask(self.original, self.pushed(cuts, np.ones(len(low), dtype=np.bool_)))
             if answers is None:
                 return None
-            stays = same(answers)
-            low, high = np.where(stays, middle, low), np.where(stays, high, middle)
+            bounds = [low, *cuts, high]
+            changed = [~same(_part(answers, index, len(low))) for index in range(len(cuts))]
+            # The first cut that is answered otherwise bounds the step; what lies before it is still as at the start.
+            step = np.argmax([*changed, np.ones(len(low), dtype=np.bool_)], axis=0)
+            low, high = (np.choose(step, bounds[:-1]), np.choose(step, bounds[1:]))
         return low, high, differ
 
     def pushed(self, sides: Sequence[NDArray[np.float64]], chosen: NDArray[np.bool_]) -> Table:
@@ -255,8 +271,11 @@ class _Walk:
             )
         )
 
-    def _is_whole(self, name: str) -> bool:
-        return self.rows.column(name).kind == "integer"
+    @property
+    def whole(self) -> NDArray[np.bool_]:
+        """Which rows move along whole numbers, shape ``(n,)``."""
+        kinds = np.array([self.rows.column(name).kind == "integer" for name in self.names], dtype=np.bool_)
+        return kinds[self.owner]
 
 
 def _sameness(first: Outputs, last: Outputs) -> Callable[[Outputs], NDArray[np.bool_]]:
@@ -286,6 +305,15 @@ def _sameness(first: Outputs, last: Outputs) -> Callable[[Outputs], NDArray[np.b
         return unchanged
 
     return same
+
+
+def _part(answers: Outputs, index: int, rows: int) -> Outputs:
+    """Return the answers to the ``index``-th of several tables of ``rows`` rows that stood one after the other."""
+    chosen = slice(index * rows, (index + 1) * rows)
+    probabilities = answers.probabilities
+    return replace(
+        answers, values=answers.values[chosen], probabilities=None if probabilities is None else probabilities[chosen]
+    )
 
 
 def _both_sides(near: NDArray[np.float64], far: NDArray[np.float64], *, closest: bool) -> list[NDArray[np.float64]]:

@@ -14,6 +14,7 @@ VERSION: Final = 1
 _BY_MODULE: Final = {
     "builtins": "bool bytes complex dict float int list map set slice str tuple",
     "collections": "OrderedDict defaultdict",
+    "functools": "partial",
     "numpy": (
         "absolute arcsinh bool bool_ cbrt cos dtype exp expm1 float16 float32 float64 int16 int32 int64 int8 "
         "log log10 log1p log2 matrix mean median ndarray object_ sign sin sinh sqrt square str_ tan tanh "
@@ -152,6 +153,7 @@ _BY_MODULE: Final = {
     "sklearn.svm._classes": "LinearSVC LinearSVR NuSVC NuSVR SVC SVR",
     "sklearn.tree._classes": "DecisionTreeClassifier DecisionTreeRegressor ExtraTreeClassifier ExtraTreeRegressor",
     "sklearn.tree._tree": "Tree",
+    "sklearn.utils.validation": "check_array",
     "sklearn.utils._bunch": "Bunch",
     "sklearn.utils._metadata_requests": "MetadataRequest MethodMetadataRequest",
 }
@@ -171,6 +173,7 @@ TRUSTED_LOADERS: Final = frozenset(
         "MaskedArrayNode",
         "NdArrayNode",
         "ObjectNode",
+        "PartialNode",
         "RandomGeneratorNode",
         "RandomStateNode",
         "SetNode",
@@ -181,4 +184,5 @@ TRUSTED_LOADERS: Final = frozenset(
         "TypeNode",
     ]
 )
-"""How skops may rebuild an object. Missing on purpose: bound methods, partial functions, operators, constructors called with arguments."""
+"""How skops may rebuild an object. Missing on purpose: bound methods, operators, constructors called with arguments. A partial function
+is as safe as the function in it, which must be on the list itself."""

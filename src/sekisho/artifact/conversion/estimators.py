@@ -54,9 +54,7 @@ def predict(graph: GraphBuilder, estimator: Any, block: Block, *, narrow: bool) 
     precision = np.float32 if narrow else graph.precision
     own = np.dtype(graph.precision)
     if name.startswith("HistGradientBoosting"):
-        if narrow:
-            raise NotConvertible("histogram gradient boosting compares in float64")
-        tensor = histogram.predict(graph, estimator, block.matrix(graph))
+        tensor = histogram.predict(graph, estimator, block.matrix(graph), narrow=narrow)
         return {"probabilities" if is_classifier else "values": (tensor, _element(own))}
     if name == "LinearDiscriminantAnalysis":
         return {"probabilities": (_linear_discriminant(graph, estimator, block.matrix(graph)), _element(own))}

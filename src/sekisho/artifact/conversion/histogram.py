@@ -14,17 +14,23 @@ if TYPE_CHECKING:
     from sekisho.artifact.conversion.graph import GraphBuilder
 
 
-def predict(graph: GraphBuilder, estimator: Any, tensor: str) -> str:
+def predict(graph: GraphBuilder, estimator: Any, tensor: str, *, narrow: bool) -> str:
     """Add a fitted ``HistGradientBoostingClassifier`` or ``...Regressor`` and return its probabilities or values.
 
+    Args:
+        graph: Where it is added.
+        estimator: The fitted estimator.
+        tensor: The numbers that it is given.
+        narrow: Whether float32 is asked for.
+
     Raises:
-        NotConvertible: The graph does not compute in float64, or the trees split by category.
+        NotConvertible: The trees split by category, or float32 is asked for.
 
     """
-    if graph.precision is not np.float64:
-        raise NotConvertible("histogram gradient boosting compares in float64")
     if getattr(estimator, "is_categorical_", None) is not None:
         raise NotConvertible("histogram gradient boosting that splits by category")
+    if narrow or graph.precision is not np.float64:
+        raise NotConvertible("histogram gradient boosting compares in float64")
     trees = [(tree.nodes, target) for iteration in estimator._predictors for target, tree in enumerate(iteration)]
     targets = len(estimator._predictors[0])
     raw = graph.cast(
