@@ -42,6 +42,10 @@ def test_english_breaks_between_words_only() -> None:
     assert list(wrap("one two three four", 9)) == ["one two", "three", "four"]
 
 
+def test_a_line_end_is_no_blank_between_japanese_characters() -> None:
+    assert list(wrap("関所、\n道 の\n  one\ntwo", 40)) == ["関所、道 の one two"]
+
+
 def test_the_library_s_own_words_are_said_again() -> None:
     with use_language("ja"):
         assert say("Show this message and exit.") == "このヘルプを表示して終了する"

@@ -81,6 +81,6 @@ def test_pages_hold_their_width(english: dict[str, str], japanese: dict[str, str
         for found in (english, japanese)
         for name, page in found.items()
         for line in page.splitlines()
-        if cells(line) > 100
+        if cells(line) > 100 and not re.match(r" +sekisho ", line)  # an example is typed on one line
     ]
     assert wide == []

@@ -101,7 +101,7 @@ def cells(text: str) -> int:
 def wrap(text: str, width: int) -> Iterator[str]:
     """Break ``text`` into lines of at most ``width`` cells: between words, and between Japanese characters."""
     line = ""
-    for token in _tokens(" ".join(text.split())):
+    for token in _tokens(_joined(text)):
         if line and cells(line + token.rstrip()) > width:
             yield line.rstrip()
             line = token.lstrip()
@@ -109,6 +109,16 @@ def wrap(text: str, width: int) -> Iterator[str]:
             line += token
     if line.strip():
         yield line.rstrip()
+
+
+def _joined(text: str) -> str:
+    """Return ``text`` on one line: a line end is a blank, but not between two Japanese characters."""
+    joined = ""
+    for part in text.splitlines():
+        words = " ".join(part.split())
+        blank = "" if _is_wide(joined[-1:]) and _is_wide(words[:1]) else " "
+        joined = f"{joined}{blank}{words}" if joined and words else joined + words
+    return joined
 
 
 def _lines(paragraph: str, width: int) -> tuple[bool, list[str]]:
