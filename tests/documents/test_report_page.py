@@ -128,3 +128,10 @@ def test_the_page_opens_in_the_language_in_use_and_holds_both(make_report: MakeR
 def test_what_reads_the_same_in_both_languages_stands_there_once(make_report: MakeReport) -> None:
     html = html_of(make_report(words=verbatim("the-only-words"), statuses=(Status.PASS,)))
     assert "<p>the-only-words</p>" in html
+
+
+@pytest.mark.parametrize(
+    ("seconds", "shown"), [(0.04, "0.0 s"), (59.4, "59.4 s"), (59.6, "1 min 0 s"), (90.6, "1 min 31 s")]
+)
+def test_a_duration_is_what_it_says(make_report: MakeReport, seconds: float, shown: str) -> None:
+    assert f"</span> {shown}</dd>" in html_of(make_report(seconds=seconds))
