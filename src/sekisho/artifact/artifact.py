@@ -70,9 +70,13 @@ class ModelArtifact:
     ) -> None:
         known = metadata_of(metadata)
         subject = subject_of(model, reference, target, names=_stated_names(metadata))
+        if name is None:
+            name = _noted(known, "name", "model_name") or model_type(subject.model).lower()
+        if version is None:
+            version = _noted(known, "version", "model_version") or "1.0.0"
         wishes = Wishes(
-            name=name or _noted(known, "name", "model_name") or model_type(subject.model).lower(),
-            version=version or _noted(known, "version", "model_version") or "1.0.0",
+            name=name,
+            version=version,
             metadata=known,
             notes=notes or {},
             trusted_types=frozenset(trusted_types),

@@ -28,14 +28,13 @@ def output_of(model: Any, target: Column | None) -> Output:
     name = "prediction" if target is None else target.name
     classes = getattr(model, "classes_", None)
     if classes is None:
+        if getattr(model, "n_outputs_", 1) != 1:
+            raise _several()
         if target is not None and target.kind not in {"float", "integer", "boolean"}:
             raise _not_fitting(Text(en="the target is not numeric", ja="目的変数が数値ではありません"))
         return Output(task="regression", name=name)
     if not isinstance(classes, np.ndarray) or classes.ndim != 1:
-        raise CannotPack(
-            Text(en="the model gives several answers a row", ja="1行に複数の答えを返すモデルです"),
-            Text(en="pack one model for each answer", ja="答えごとに1つのモデルをパックしてください"),
-        )
+        raise _several()
     labels: tuple[Scalar, ...] = tuple(classes.tolist())
     if len(labels) < 2:
         raise CannotPack(
@@ -90,6 +89,13 @@ def _check_labels(labels: tuple[Scalar, ...], target: Column | None) -> None:
                 ja=f"目的変数に、モデルの知らないラベルが {len(strange)} 種類あります",
             )
         )
+
+
+def _several() -> CannotPack:
+    return CannotPack(
+        Text(en="the model gives several answers a row", ja="1行に複数の答えを返すモデルです"),
+        Text(en="pack one model for each answer", ja="答えごとに1つのモデルをパックしてください"),
+    )
 
 
 def _not_fitting(what: Text) -> CannotPack:

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from sekisho.artifact.column import Column, listed, plain
+from sekisho.artifact.column import Column, is_null, listed, plain
 from sekisho.artifact.conversion.foreign import settled
+from sekisho.artifact.conversion.pipeline import known_categories
 from sekisho.artifact.outputs import output_of, output_of_graph
-from sekisho.artifact.signature import Feature, Output, Signature
+from sekisho.artifact.signature import Feature, Output, Signature, learn_signature
 from sekisho.artifact.table import Table
 from sekisho.errors import CannotPack
 from sekisho.text import Text
@@ -129,8 +130,24 @@ def _bare(model: Any, names: Sequence[str] | None, output: Output) -> Signature:
                 ),
             )
         names = [f"x{index}" for index in range(count)]
-    features = tuple(Feature(name=name, kind="float", dtype="float64", nullable=False) for name in names)
+    known = known_categories(model, names)
+    features = tuple(
+        _feature_of_categories(name, known[name])
+        if name in known
+        else Feature(name=name, kind="float", dtype="float64", nullable=False)
+        for name in names
+    )
     return Signature(features=features, output=output)
+
+
+def _feature_of_categories(name: str, categories: Sequence[Any]) -> Feature:
+    """Return what an encoder's own categories say of a feature."""
+    nulls = [value for value in categories if is_null(value)]
+    column = listed(
+        name, categories, dtype="object[nan]" if any(isinstance(value, float) for value in nulls) else "object"
+    )
+    (feature,) = learn_signature(Table(columns=(column,)), Output(task="regression")).features
+    return feature
 
 
 def _answers(table: Table, target: object) -> Column | None:

@@ -39,13 +39,11 @@ def settled(data: bytes) -> tuple[bytes, frozenset[str]]:
         ) from error
     outputs = [_without_map(model.graph, output) for output in model.graph.output]
     names = _names(outputs)
-    taken = {name for node in model.graph.node for name in (*node.input, *node.output)}
-    for node_output, name in zip(outputs, names, strict=True):
-        if node_output.name != name:
-            if name in taken:
-                raise _strange(len(outputs))
-            model.graph.node.append(onnx.helper.make_node("Identity", [node_output.name], [name]))
-            node_output.name = name
+    for output, name in zip(outputs, names, strict=True):
+        if output.name != name:
+            _make_free(model.graph, outputs, name)
+            model.graph.node.append(onnx.helper.make_node("Identity", [output.name], [name]))
+            output.name = name
     del model.graph.output[:]
     model.graph.output.extend(outputs)
     return bytes(model.SerializeToString(deterministic=True)), frozenset(names)
@@ -63,9 +61,26 @@ def _without_map(graph: Any, output: Any) -> Any:
     return output
 
 
+def _make_free(graph: Any, outputs: Sequence[Any], name: str) -> None:
+    """Give whatever tensor has ``name`` another one."""
+    if any(given.name == name for given in graph.input):
+        raise _strange(len(outputs))
+    other = f"{name}_inside"
+    for node in graph.node:
+        for names in (node.input, node.output):
+            for index, found in enumerate(names):
+                if found == name:
+                    names[index] = other
+    for tensor in (*graph.initializer, *outputs):
+        if tensor.name == name:
+            tensor.name = other
+
+
 def _names(outputs: Sequence[Any]) -> tuple[str, ...]:
     import onnx
 
+    if not outputs:
+        raise _strange(0)
     numbers = [
         output.type.tensor_type.elem_type in {onnx.TensorProto.FLOAT, onnx.TensorProto.DOUBLE} for output in outputs
     ]

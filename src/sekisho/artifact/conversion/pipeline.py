@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from sekisho.artifact.conversion import encoders, estimators
-from sekisho.artifact.conversion.block import Block, dense, side_by_side
+from sekisho.artifact.conversion.block import Block, Place, dense, side_by_side
 from sekisho.artifact.runtime import NotConvertible
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from sekisho.artifact.conversion.graph import GraphBuilder
 
@@ -29,6 +29,29 @@ def split(model: Any) -> tuple[tuple[Any, ...], Any]:
         before, last = split(steps[-1])
         return (*steps[:-1], *before), last
     return (), model
+
+
+def known_categories(model: Any, names: Sequence[str]) -> dict[str, Sequence[Any]]:
+    """Return the categories that the encoders of a fitted pipeline were fitted on, by the name of the feature, nulls among them."""
+    known: dict[str, Sequence[Any]] = {}
+    waiting = [(model, list(names))]
+    while waiting:
+        step, columns = waiting.pop()
+        name = type(step).__name__
+        if name == "Pipeline":
+            # An imputer leaves the columns where they are; what comes after an encoder does not.
+            waiting += [(inner, columns) for _, inner in step.steps[:2]]
+        elif name == "ColumnTransformer":
+            block = Block(
+                places=tuple(Place(tensor="", kind="numbers", position=0) for _ in columns),
+                widths={},
+                names=tuple(columns),
+            )
+            for _, inner, chosen in step.transformers_:
+                waiting.append((inner, [columns[index] for index in _columns(chosen, block)]))
+        elif len(getattr(step, "categories_", ())) == len(columns):
+            known |= {column: values.tolist() for column, values in zip(columns, step.categories_, strict=True)}
+    return known
 
 
 def transform(graph: GraphBuilder, step: Any, block: Block) -> Block:
