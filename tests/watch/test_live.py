@@ -38,7 +38,7 @@ class Watching:
     def gauges(self) -> dict[tuple[str, str], float]:
         """What any worker's /metrics would show, by name and feature."""
         registry = CollectorRegistry()
-        MultiProcessCollector(registry, path=str(self.folder))
+        MultiProcessCollector(registry, path=str(self.folder))  # type: ignore[no-untyped-call]
         return {
             (sample.name, sample.labels.get("feature", "")): sample.value
             for family in text_string_to_metric_families(generate_latest(registry).decode())

@@ -133,7 +133,8 @@ def _looks(watcher: Watcher) -> Iterator[Look]:
 
 
 def _written(look: Look, *, as_json: bool) -> str:
-    return msgspec.json.encode(as_dict(look)).decode() if as_json else line(look, dt.datetime.now(dt.UTC))
+    now = dt.datetime.now(dt.UTC)
+    return msgspec.json.encode(as_dict(look, now)).decode() if as_json else line(look, now)
 
 
 def _print_screen(watcher: Watcher, look: Look) -> None:

@@ -248,7 +248,10 @@ def _figures(kind: Kind, before: Summary, now: Summary | None) -> Iterator[tuple
 @cache
 def _templates() -> jinja2.Environment:
     environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("sekisho.documents"), autoescape=True, undefined=jinja2.StrictUndefined
+        loader=jinja2.PackageLoader("sekisho.documents"),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        keep_trailing_newline=True,
     )
     environment.filters["probability"] = probability
     return environment

@@ -57,7 +57,7 @@ def screen(look: Look, *, title: str, now: dt.datetime) -> RenderableType:
             p_value,
             Words(reason, style="" if column.detected else "dim"),
         )
-    body: list[RenderableType] = [Words(line) for line in _traffic(traffic_of(look.window.records), now)]
+    body: list[RenderableType] = [Words(line) for line in _traffic(traffic_of(look.window.records, now), now)]
     verdict = Words(str(look.report.verdict), style="bold red" if look.report.detected else "bold")
     return Panel(Group(*body, Words(), verdict, Words(), table), title=Words(title), border_style="dim", padding=(1, 2))
 
@@ -65,14 +65,17 @@ def screen(look: Look, *, title: str, now: dt.datetime) -> RenderableType:
 def line(look: Look, now: dt.datetime) -> str:
     """Return one look as one line: for a log, or a pipe."""
     drifted = ", ".join(f"{column.name} {column.effect:.2f}" for column in look.report.drifted)
-    traffic = next(_traffic(traffic_of(look.window.records), now))
+    traffic = next(_traffic(traffic_of(look.window.records, now), now))
     moment = now.astimezone(dt.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     return f"{moment}  {traffic}  {look.report.verdict}{f': {drifted}' if drifted else ''}"
 
 
-def as_dict(look: Look) -> dict[str, Any]:
+def as_dict(look: Look, now: dt.datetime) -> dict[str, Any]:
     """Return one look as JSON values."""
-    return {"traffic": msgspec.to_builtins(traffic_of(look.window.records)), "drift": _without_pictures(look.report)}
+    return {
+        "traffic": msgspec.to_builtins(traffic_of(look.window.records, now)),
+        "drift": _without_pictures(look.report),
+    }
 
 
 def _without_pictures(report: DriftReport) -> dict[str, Any]:
@@ -88,7 +91,7 @@ def _traffic(traffic: Traffic, now: dt.datetime) -> Iterator[str]:
         yield str(Text(en="no predictions yet", ja="予測はまだありません"))
         return
     ago = max(0, round((now - dt.datetime.fromisoformat(traffic.last_at)).total_seconds()))
-    rate = "–" if traffic.rows_per_minute is None else f"{traffic.rows_per_minute:,.0f}"
+    rate = f"{traffic.rows_per_minute:,.0f}"
     yield str(
         Text(
             en=f"last {traffic.rows:,} rows, {rate} a minute, the newest {ago:,} s ago",

@@ -49,11 +49,13 @@ class Watcher:
         self.model = artifact.digest
         self.title = f"{artifact.name} {artifact.version}"
         self.detector = DriftDetector(artifact, smallest_effect=settings.smallest_effect)
-        personal = {feature.name for feature in artifact.signature.features if feature.personal}
+        signature = artifact.signature
+        unwritten = {feature.name for feature in signature.features if feature.personal}.union(settings.ignored)
         self._kinds: Mapping[str, Kind] = {
-            name: kind for name, kind in self.detector.kinds.items() if name not in personal.union(settings.ignored)
+            name: kind for name, kind in self.detector.kinds.items() if name not in unwritten
         }
-        self._answer = artifact.signature.output.name if artifact.signature.output.name in self._kinds else None
+        # A feature may have the name of the answer.
+        self._answer = signature.output.name if signature.output.name in {*self._kinds} - {*signature.names} else None
         self.nothing = self.detector.detect_drift(Table(columns=()), settings.alpha, columns=tuple(self._kinds))
         self._last: Look | None = None
 
