@@ -41,7 +41,7 @@ class Windows:
     """
 
     def __init__(self, table: Table, rows: int, *, smallest_effect: float = USUAL_EFFECT) -> None:
-        self._table = table
+        self._table = Table(columns=tuple(_coded(column) for column in table.columns))
         self._rows = rows
         self._size = max(1.0, smallest_effect / USUAL_EFFECT)
 
@@ -96,13 +96,25 @@ class Windows:
                 chosen = self._some(random)
                 values = column.values.astype(object)
                 np.putmask(values, chosen, np.array(_never_seen(whole), dtype=object))
-                return replace(column, values=values, null=column.null & ~chosen, dtype="object", categories=None)
+                return replace(
+                    column, values=values, null=column.null & ~chosen, dtype="object", categories=None, codes=None
+                )
             case "nulls":
                 return _nulled(column, self._some(random))
 
     def _some(self, random: np.random.Generator) -> NDArray[np.bool_]:
         share: NDArray[np.bool_] = random.random(self._rows) < min(0.9, SHARE * self._size)
         return share
+
+
+def _coded(column: Column) -> Column:
+    """Return a category column with the codes of its labels: thousands of windows are counted by them."""
+    if column.kind != "category" or column.codes is not None:
+        return column
+    labels = column.distinct()
+    places = {label: place for place, label in enumerate(labels)}
+    codes = np.array([places.get(value, -1) for value in column.values.tolist()], dtype=np.int32)
+    return replace(column, categories=labels, codes=codes)
 
 
 def _shifted(column: Column, by: float, random: np.random.Generator) -> Column:
@@ -114,7 +126,11 @@ def _shifted(column: Column, by: float, random: np.random.Generator) -> Column:
 
 
 def _mixed(column: Column, whole: Column, least: float, random: np.random.Generator) -> Column:
-    """Let rows become the rarest category, until the stability index reaches its size and ``least`` of the rows moved."""
+    """Let rows become the rarest category, until the stability index reaches its size and ``least`` of all rows moved.
+
+    Where most cells are null, few rows hold a category at all: more of them must move for the same share of the window.
+    """
+    least = min(0.9, least / max(1e-9, 1.0 - float(whole.null.mean())))
     values, counts = np.unique(whole.present().astype(str), return_counts=True)
     shares = counts / counts.sum()
     rarest = int(np.argmin(shares))
@@ -123,7 +139,7 @@ def _mixed(column: Column, whole: Column, least: float, random: np.random.Genera
     chosen = (random.random(len(column)) < moved) & ~column.null
     changed = column.values.copy()
     changed[chosen] = target
-    return replace(column, values=changed)
+    return replace(column, values=changed, codes=None)
 
 
 def _is_enough(shares: NDArray[np.float64], rarest: int, moved: float, least: float) -> bool:
@@ -139,7 +155,7 @@ def _nulled(column: Column, chosen: NDArray[np.bool_]) -> Column:
     values = column.values.copy()
     np.putmask(values, chosen, np.array(blank, dtype=values.dtype))
     dtype = {"integer": "Int64", "boolean": "boolean"}.get(column.kind, column.dtype)
-    return replace(column, values=values, null=null, dtype=dtype)
+    return replace(column, values=values, null=null, dtype=dtype, codes=None)
 
 
 def _never_seen(column: Column) -> object:
