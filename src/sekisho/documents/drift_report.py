@@ -215,6 +215,10 @@ def _ends(kind: Kind, low: float, high: float) -> tuple[str, str]:
     return value(kind, low), value(kind, high)
 
 
+def _range(kind: Kind, low: float | None, high: float | None) -> str:
+    return "—" if low is None or high is None else f"{value(kind, low)} – {value(kind, high)}"
+
+
 def _bars(picture: Picture) -> Iterator[LabelBars]:
     longest = max(*picture.reference, *picture.current, 1e-12)
     for label, before, now in zip(picture.labels or (), picture.reference, picture.current, strict=True):
@@ -242,7 +246,7 @@ def _figures(kind: Kind, before: Summary, now: Summary | None) -> Iterator[tuple
         yield WORDS["mean"], *both(lambda side: number(side.mean))
         if kind != "datetime":
             yield WORDS["deviation"], *both(lambda side: number(side.standard_deviation))
-        yield WORDS["range"], *both(lambda side: f"{number(side.minimum)} – {number(side.maximum)}")
+        yield WORDS["range"], *both(lambda side: _range(kind, side.minimum, side.maximum))
 
 
 @cache

@@ -22,15 +22,24 @@ def unseen(pair: LabelPair) -> Measurement:
     rows = int(pair.current[new].sum())
     chance = never_in_reference(rows, pair.reference + pair.current, pair.n, pair.m)
     labels = int(np.count_nonzero(new & (pair.current > 0)))
-    share = percent(rows / pair.m)
-    most = label(pair.labels[int(np.argmax(np.where(new, pair.current, -1)))]) if labels else ""
-    names = Text(en=f", most often {most!r}", ja=f"、最多は「{most}」") if labels and pair.shown else Text(en="", ja="")
+    most = label(pair.labels[int(np.argmax(np.where(new, pair.current, -1)))]) if labels and pair.shown else None
     return Measurement(
         value=rows / pair.m,
         effect=change_of_share(chance.expected / pair.m, rows / pair.m) if rows > chance.expected else 0.0,
         p_value=chance.p_value,
-        reason=Text(
-            en=f"{share} of the values have one of {labels:,} labels that the reference does not have{names.en}",
-            ja=f"値の {share} が基準にないラベル ({labels:,} 種{names.ja})",
-        ),
+        reason=_reason(percent(rows / pair.m), labels, most),
+    )
+
+
+def _reason(share: str, labels: int, most: str | None) -> Text:
+    if labels == 1:
+        name = Text(en=f", {most!r}", ja=f"「{most}」") if most is not None else Text(en="", ja="")
+        return Text(
+            en=f"{share} of the values have a label that the reference does not have{name.en}",
+            ja=f"値の {share} が基準にないラベル{name.ja}",
+        )
+    often = Text(en=f", most often {most!r}", ja=f"、最多は「{most}」") if most is not None else Text(en="", ja="")
+    return Text(
+        en=f"{share} of the values have one of {labels:,} labels that the reference does not have{often.en}",
+        ja=f"値の {share} が基準にない {labels:,} 種のラベル{often.ja}",
     )
