@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import warnings
+from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -19,6 +21,10 @@ if TYPE_CHECKING:
     from sekisho.artifact.signature import Feature, Signature
 
 
+SMALL: Final = 4_096
+"""Up to this many rows one thread answers: to bring others together costs more than they give, many times so on a busy machine."""
+
+
 class EstimatorRuntime:
     """An object with ``predict`` and perhaps ``predict_proba``, as scikit-learn has them. Never given float32 unless trained on it.
 
@@ -33,12 +39,13 @@ class EstimatorRuntime:
     def __init__(self, model: Any, signature: Signature) -> None:
         self.model = model
         self._signature = signature
+        self._pools = _pools()
 
     def run(self, columns: Columns) -> Outputs:
         """Answer the rows of ``columns``."""
         output = self._signature.output
         try:
-            with warnings.catch_warnings():
+            with self._threads(len(next(iter(columns.values())))), warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # an unseen category is a warning here; it is flagged elsewhere
                 given = self.given(columns)
                 values = np.asarray(self.model.predict(given))
@@ -57,6 +64,12 @@ class EstimatorRuntime:
         elif values.dtype.kind == "U":
             values = values.astype(object)
         return _checked(values, probabilities, rows, len(output.classes or ()))
+
+    def _threads(self, rows: int) -> AbstractContextManager[object]:
+        if self._pools is None or rows > SMALL:
+            return contextlib.nullcontext()
+        limited: AbstractContextManager[object] = self._pools.limit(limits=1)
+        return limited
 
     def given(self, columns: Columns) -> Any:
         """Return ``columns`` as the estimator was trained on: a data frame, or an array if its columns never had names."""
@@ -148,3 +161,12 @@ def _checked(
             Text(en="pack the model again", ja="モデルをパックし直してください"),
         )
     return Outputs(values=values, probabilities=None if probabilities is None else probabilities.astype(np.float64))
+
+
+def _pools() -> Any:
+    """Return the control of the thread pools that are loaded (OpenMP, BLAS), where scikit-learn brought it."""
+    try:
+        from threadpoolctl import ThreadpoolController
+    except ModuleNotFoundError:
+        return None
+    return ThreadpoolController()
