@@ -4,7 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from sekisho.probes.resources.series import Counted, Sent, counted_by_counter, counted_by_histogram, exposition
+from sekisho.probes.resources.series import (
+    Counted,
+    Sent,
+    counted_by_counter,
+    counted_by_histogram,
+    exposition,
+    never_falls,
+)
 from sekisho.probes.wire.message import Reply
 
 SENT = Sent(good=40, bad=17)
@@ -109,3 +116,13 @@ def test_open_metrics_are_read_as_such() -> None:
         media_type="application/openmetrics-text; version=1.0.0",
     )
     assert exposition(reply).total("predictions_total") == 3
+
+
+def test_counts_that_fall_show_workers_that_count_apart() -> None:
+    def scrape(*values: int) -> Reply:
+        lines = [f'requests_total{{worker="{number}"}} {value}' for number, value in enumerate(values)]
+        return text("# TYPE requests_total counter", *lines, "# TYPE queue gauge", f"queue {values[0] % 2}")
+
+    assert never_falls([exposition(scrape(3)), exposition(scrape(4)), exposition(scrape(4, 1))])
+    assert not never_falls([exposition(scrape(3)), exposition(scrape(1))])
+    assert not never_falls([exposition(scrape(3, 1)), exposition(scrape(3))])

@@ -175,14 +175,14 @@ def _steady(scrape: Scrape) -> Iterator[Finding]:
                 ja=f"未知のパス・エージェント・IDで系列が {scrape.new_series} 増えました。際限なく増えます",
             ),
         )
-    if scrape.counter is not None and scrape.alone:
+    if scrape.alone:
         yield holds(
             scrape.agree,
-            Text(en="every scrape tells the same counts", ja="何度取得しても同じ値です")
+            Text(en="no count falls from one scrape to the next", ja="繰り返し取得しても値は減りません")
             if scrape.agree
             else Text(
-                en="scrapes disagree: each worker counts for itself",
-                ja="取得するたびに値が異なります。ワーカーごとに別々に数えています",
+                en="counts fall from one scrape to the next: each worker counts for itself",
+                ja="取得のたびに値が増減します。ワーカーごとに別々に数えています",
             ),
         )
 

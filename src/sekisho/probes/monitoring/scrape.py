@@ -19,6 +19,7 @@ from sekisho.probes.resources.series import (
     counted_by_counter,
     counted_by_histogram,
     exposition,
+    never_falls,
 )
 from sekisho.probes.resources.service import Service
 from sekisho.probes.wire.message import Reply, Request
@@ -29,7 +30,7 @@ BAD: Final = 17
 """How many right and wrong predictions are sent; two numbers that no other count is likely to be."""
 STRANGERS: Final = 60
 """How many requests with random paths, agents and ids are sent."""
-SCRAPES: Final = 6
+SCRAPES: Final = 10
 FEWEST_WORKERS: Final = 2
 CONNECTIONS: Final = 8
 SETTLING: Final = 0.25
@@ -54,7 +55,7 @@ class Scrape:
         observed: By how much its count rose.
         bounds: Its finite upper bounds, in seconds.
         new_series: How many series were added by random paths, agents and ids.
-        agree: Whether several scrapes on new connections gave the same counts.
+        agree: Whether no counter fell from one scrape to the next, each on a new connection that any worker may answer.
         workers: Processes of the service, as far as they can be told.
         alone: Whether nobody else can have used the service meanwhile.
 
@@ -130,7 +131,7 @@ def _scrape(service: Service, instance: Instance, target: str, workers: int, pro
         observed=None if histogram is None else histogram.good,
         bounds=() if histogram is None else after.bounds(histogram.name),
         new_series=new_series,
-        agree=counted is not None and len({scraped.total(counted.name) for scraped in again}) == 1,
+        agree=never_falls(again),
         workers=workers,
         alone=not service.is_remote,
     )

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Final
 
 from sekisho.probes.wire.message import Reply
@@ -150,22 +151,29 @@ def counted_by_histogram(before: Exposition, after: Exposition, sent: Sent, rout
     return Counted(name=name, good=rises[name], bad=None)
 
 
+def never_falls(scrapes: Sequence[Exposition]) -> bool:
+    """Return whether no count is less in a scrape than in the one before, as it is when workers count apart."""
+    counts = [_cumulative(scrape, "counter") | _cumulative(scrape, "histogram") for scrape in scrapes]
+    return all(later.get(key, 0.0) >= value for earlier, later in pairwise(counts) for key, value in earlier.items())
+
+
 def _rises(before: Exposition, after: Exposition, kind: str, route: str) -> dict[str, dict[Labels, float]]:
     """Return what rose, by name and labels: of each name only the series of ``route``, where its series name routes."""
+    earlier = _cumulative(before, kind)
     found: dict[str, dict[Labels, float]] = defaultdict(dict)
-    for name, labels, rise in _differences(before, after, kind):
-        found[name][labels] = rise
+    for (name, labels), value in _cumulative(after, kind).items():
+        found[name][labels] = value - earlier.get((name, labels), 0.0)
     for name, series in found.items():
         here = {labels: rise for labels, rise in series.items() if any(value == route for _, value in labels)}
         found[name] = here or series
     return {name: series for name, series in found.items() if any(series.values())}
 
 
-def _differences(before: Exposition, after: Exposition, kind: str) -> Iterator[tuple[str, Labels, float]]:
-    families = {name for name, type_ in after.types.items() if type_ == kind}
-    for (name, labels), value in after.samples.items():
-        family = name
-        for suffix in ("_total", "_count"):
-            family = family.removesuffix(suffix)
-        if (family in families or name in families) and not name.startswith(_OWN) and not name.endswith("_created"):
-            yield name, labels, value - before.samples.get((name, labels), 0.0)
+def _cumulative(scrape: Exposition, kind: str) -> dict[tuple[str, Labels], float]:
+    """Return the counters, or the counts of the histograms, that the service itself keeps."""
+    families = {name for name, type_ in scrape.types.items() if type_ == kind}
+    return {
+        (name, labels): value
+        for (name, labels), value in scrape.samples.items()
+        if name.removesuffix("_total" if kind == "counter" else "_count") in families and not name.startswith(_OWN)
+    }

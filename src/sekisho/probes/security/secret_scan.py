@@ -51,7 +51,7 @@ _ASSIGNED: Final = re.compile(
 )
 _KNOWN_SHAPES: Final = re.compile(
     r"-----BEGIN (?:RSA |EC |OPENSSH |DSA |ENCRYPTED )?PRIVATE KEY-----|\bAKIA[0-9A-Z]{16}\b|\bgh[pousr]_[A-Za-z0-9]{36}\b"
-    r"|\bxox[baprs]-[A-Za-z0-9-]{10,}|\bsk-(?:proj-|live-)?[A-Za-z0-9]{32,}\b|\bglpat-[A-Za-z0-9_-]{20}\b"
+    r"|\bxox[baprs]-[A-Za-z0-9-]{10,}|\bsk-(?:proj-|live-)?[A-Za-z0-9]{32,}\b|\bsk_[A-Za-z0-9_-]{40,}|\bglpat-[A-Za-z0-9_-]{20}\b"
 )
 
 
