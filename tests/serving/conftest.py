@@ -146,7 +146,8 @@ def read_all(connection: socket.socket) -> bytes:
 
 
 def children(process: int) -> list[int]:
-    return [int(word) for word in Path(f"/proc/{process}/task/{process}/children").read_text().split()]
+    """Return the children of all threads of a process."""
+    return [int(word) for task in Path(f"/proc/{process}/task").glob("*/children") for word in task.read_text().split()]
 
 
 def command_of(process: int) -> str:

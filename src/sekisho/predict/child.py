@@ -1,15 +1,17 @@
 """The child process that runs a model: ``python -m sekisho.predict.child FOLDER DESCRIPTOR ...``.
 
-It loads the artifact, says that it is ready, and answers one message after the other until its parent hangs up. Whatever the
-model prints goes nowhere, so that it can neither spoil the log nor fill a pipe; of an exception only the name leaves the process,
+It loads the artifact and says that it is ready. Alone, it then answers one message after the other until its parent hangs up. As a nursery, it
+never asks the model itself: each descriptor that its parent sends it is given to a fork, which answers there. Whatever the model prints goes nowhere, so that it can neither spoil the log nor fill a pipe; of an exception only the name leaves the process,
 because its text may hold a caller's values.
 """
 
 from __future__ import annotations
 
+import gc
 import os
 import resource
 import signal
+import socket
 import sys
 from contextlib import suppress
 from multiprocessing.connection import Connection
@@ -19,6 +21,7 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from sekisho.artifact.artifact import ModelArtifact
+from sekisho.errors import ModelFailed
 from sekisho.predict.fence import Fence
 from sekisho.predict.lifeline import die_with_parent
 from sekisho.predict.parcels import Reply, answer, asked, reply
@@ -34,10 +37,10 @@ def main(arguments: list[str]) -> None:
 
     Args:
         arguments: The folder of the artifact, the number of the descriptor that leads to the parent, the parent's process id, and the
-            limits (:class:`~sekisho.predict.fence.Fence`) as JSON.
+            limits (:class:`~sekisho.predict.fence.Fence`) as JSON, and ``alone`` or ``nursery``.
 
     """
-    folder, descriptor, parent, limits = arguments
+    folder, descriptor, parent, limits, mode = arguments
     fence = msgspec.json.decode(limits, type=Fence)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     die_with_parent(int(parent))
@@ -46,10 +49,37 @@ def main(arguments: list[str]) -> None:
         _hold_below(fence.memory)
     wire = Connection(int(descriptor))
     runtime = _load(wire, Path(folder), fence)
-    if runtime is not None:
-        with suppress(EOFError, OSError):
-            while True:
-                wire.send_bytes(_answer(runtime, wire.recv_bytes()))
+    if runtime is not None and mode == "nursery":
+        _nurse(wire, runtime)
+    elif runtime is not None:
+        _serve(wire, runtime)
+
+
+def _serve(wire: Connection, runtime: Runtime) -> None:
+    with suppress(EOFError, OSError):
+        while True:
+            wire.send_bytes(_answer(runtime, wire.recv_bytes()))
+
+
+def _nurse(wire: Connection, runtime: Runtime) -> None:
+    """Fork for each descriptor that the parent sends."""
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # the kernel buries the dead
+    gc.freeze()  # what is here stays shared
+    nursery = os.getpid()
+    link = socket.socket(fileno=os.dup(wire.fileno()))
+    while True:
+        said, descriptors, _, _ = socket.recv_fds(link, 1, 1)
+        if not said:
+            return
+        if os.fork() == 0:
+            link.close()
+            wire.close()
+            die_with_parent(nursery)
+            own = Connection(descriptors[0])
+            own.send_bytes(reply(Reply(ready=True, process_id=os.getpid(), memory=_resident())))
+            _serve(own, runtime)
+            os._exit(0)
+        os.close(descriptors[0])
 
 
 def _load(wire: Connection, folder: Path, fence: Fence) -> Runtime | None:
@@ -58,13 +88,15 @@ def _load(wire: Connection, folder: Path, fence: Fence) -> Runtime | None:
     except Exception as error:  # whatever a library raises while it loads a model is told in one line
         wire.send_bytes(reply(Reply(failure=f"{type(error).__name__}: {error}"[:_LONGEST_FAILURE])))
         return None
-    wire.send_bytes(reply(Reply(ready=True, memory=_resident())))
+    wire.send_bytes(reply(Reply(ready=True, process_id=os.getpid(), memory=_resident())))
     return runtime
 
 
 def _answer(runtime: Runtime, message: bytes) -> bytes:
     try:
         return answer(runtime.run(asked(message)), memory=_resident())
+    except ModelFailed as error:
+        return reply(Reply(failure=type(error).__name__, code=error.code, memory=_resident()))
     except Exception as error:  # whatever a model raises becomes an answer of its own
         return reply(Reply(failure=type(error).__name__, memory=_resident()))
 

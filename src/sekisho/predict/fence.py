@@ -1,15 +1,21 @@
 """A model behind a fence: it runs in a child process that is killed at the deadline and started anew.
 
-Code that can hang, leak or die (any native Python runtime) runs here for as long as the service lives; an ONNX graph runs here
-once, before it is let into the serving process.
+Code that can hang, leak or die (any native Python runtime) runs here for as long as the service lives. Its children come from a
+:class:`Nursery`, a process that has loaded the model and never asks it: a fork of it is ready at once, and shares its memory. An ONNX graph
+runs behind a fence once, in a child of its own, before it is let into the serving process.
 """
 
 from __future__ import annotations
 
 import os
+import signal
+import socket
 import subprocess
 import sys
+import threading
 import time
+from contextlib import closing, suppress
+from dataclasses import dataclass
 from multiprocessing import Pipe
 from typing import TYPE_CHECKING, Final
 
@@ -29,6 +35,7 @@ if TYPE_CHECKING:
 DEFAULT_MEMORY: Final = 4 * 2**30
 DEFAULT_START_SECONDS: Final = 60.0
 _SECONDS_TO_CLOSE: Final = 2.0
+_THREADS: Final = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
 
 class Fence(msgspec.Struct, frozen=True, kw_only=True):
@@ -48,134 +55,236 @@ class Fence(msgspec.Struct, frozen=True, kw_only=True):
     trusted_types: tuple[str, ...] = ()
 
 
+@dataclass(kw_only=True, slots=True)
+class Life:
+    """One child.
+
+    Attributes:
+        wire: The way to it.
+        process: The child itself, if it is ours; ``None`` if the nursery bore it.
+        handle: A file descriptor of a child that the nursery bore (``pidfd_open(2)``), so that no other process with the same number is
+            ever killed in its place; -1 while it has not told its number.
+
+    """
+
+    wire: Connection
+    process: subprocess.Popen[bytes] | None = None
+    handle: int = -1
+
+    def born(self, process_id: int) -> None:
+        """Take hold of a child that has told its number."""
+        if self.process is None:
+            with suppress(OSError):
+                self.handle = os.pidfd_open(process_id)
+
+    def end(self) -> None:
+        """Kill it. One that has not told its number yet ends by itself, because nobody listens."""
+        self.wire.close()
+        if self.process is not None:
+            self.process.kill()
+            self.process.wait(_SECONDS_TO_CLOSE)
+        if self.handle >= 0:
+            with suppress(ProcessLookupError):
+                signal.pidfd_send_signal(self.handle, signal.SIGKILL)
+            os.close(self.handle)
+            self.handle = -1
+
+
 class FencedRuntime:
     """A model in a child process. Not thread-safe: one question at a time.
 
     Args:
         folder: The artifact.
         fence: The limits.
+        nursery: Where children come from; ``None``: each is started by itself.
+
+    """
+
+    def __init__(self, folder: Path, fence: Fence, nursery: Nursery | None = None) -> None:
+        self._folder = folder
+        self._fence = fence
+        self._nursery = nursery
+        self._life: Life | None = None
+        self._ready = False
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether there is a child: started, and neither dead nor killed as far as is known."""
+        return self._life is not None
+
+    def start(self) -> None:
+        """Start the child without waiting until it is ready; one that runs already is left as it is.
+
+        Raises:
+            ArtifactError: The nursery cannot load the model.
+
+        """
+        if self._life is None:
+            self._life = _spawn(self._folder, self._fence, "alone") if self._nursery is None else self._nursery.bear()
+            self._ready = False
+
+    def wait_until_ready(self, seconds: float | None = None) -> None:
+        """Start the child if there is none, and wait until it has loaded the model.
+
+        Args:
+            seconds: How long at most; ``None``: as long as the fence allows.
+
+        Raises:
+            ArtifactError: It could not; it is gone.
+            DeadlineExceeded: It is still loading; it goes on.
+
+        """
+        self.start()
+        if self._ready:
+            return
+        first = self._receive(self._fence.start_seconds if seconds is None else seconds)
+        if first is None or not first.ready:
+            self.stop()
+            raise _cannot_load(self._folder, "" if first is None else first.failure or "")
+        assert self._life is not None
+        self._life.born(first.process_id)
+        self._ready = True
+
+    def run(self, columns: Columns, *, seconds: float) -> Outputs:
+        """Answer the rows of ``columns``. If the child does not survive this, the next call starts another one.
+
+        Raises:
+            DeadlineExceeded: There was no answer within ``seconds``; a child that was asked has been killed.
+            ModelFailed: The model raised (``model_failed``), died (``model_died``), or gave an answer that cannot be
+                (``invalid_output``).
+
+        """
+        ends = time.monotonic() + seconds
+        try:
+            self.wait_until_ready(seconds)
+        except ArtifactError:
+            raise _died() from None
+        said = self._ask(columns, max(0.0, ends - time.monotonic()), seconds)
+        if self._fence.memory and said.memory > self._fence.memory // 2:
+            # It leaks. A new child is cheaper than one that dies in the middle of a request.
+            self.stop()
+        if said.code == "invalid_output":
+            raise invalid_output()
+        if said.failure is not None:
+            raise model_failed(said.failure)
+        try:
+            return outputs_of(said)
+        except ValueError:
+            raise invalid_output() from None
+
+    def stop(self) -> None:
+        """End the child."""
+        life, self._life = self._life, None
+        self._ready = False
+        if life is not None:
+            life.end()
+
+    def _ask(self, columns: Columns, left: float, seconds: float) -> Reply:
+        assert self._life is not None
+        try:
+            self._life.wire.send_bytes(ask(columns))
+            said = self._receive(left)
+        except DeadlineExceeded:
+            self.stop()
+            raise DeadlineExceeded(seconds) from None
+        except OSError:
+            said = None
+        if said is None:
+            self.stop()
+            raise _died()
+        return said
+
+    def _receive(self, seconds: float) -> Reply | None:
+        """Return what the child says next; ``None`` if it is gone, or talks nonsense."""
+        assert self._life is not None
+        return _receive(self._life.wire, seconds)
+
+
+class Nursery:
+    """A child process that has loaded the model, and of which runtimes are forks. Thread-safe.
+
+    Args:
+        folder: The artifact.
+        fence: The limits, of this process and of each fork.
 
     """
 
     def __init__(self, folder: Path, fence: Fence) -> None:
         self._folder = folder
         self._fence = fence
-        self._process: subprocess.Popen[bytes] | None = None
-        self._wire: Connection | None = None
-        self._ready = False
-        self._started = 0.0
+        self._life: Life | None = None
+        self._lock = threading.Lock()
 
-    @property
-    def process_id(self) -> int | None:
-        """The process id of the child; ``None`` while there is none."""
-        return None if self._process is None else self._process.pid
+    def bear(self) -> Life:
+        """Return a new child that has the model; the first one takes as long as the model takes to load.
 
-    def start(self) -> None:
-        """Start the child without waiting until it is ready."""
+        Raises:
+            ArtifactError: The model cannot be loaded.
+            DeadlineExceeded: It is not loaded in time.
+
+        """
         ours, theirs = Pipe()
-        try:
-            self._process = subprocess.Popen(
-                [
-                    *(sys.executable, "-P", "-m", "sekisho.predict.child"),
-                    *(str(self._folder), str(theirs.fileno()), str(os.getpid())),
-                    msgspec.json.encode(self._fence).decode(),
-                ],
-                pass_fds=(theirs.fileno(),),
-                stdin=subprocess.DEVNULL,
-            )
-        finally:
-            theirs.close()
-        self._wire = ours
-        self._ready = False
-        self._started = time.monotonic()
-
-    def wait_until_ready(self, seconds: float) -> None:
-        """Wait until the child has loaded the model.
-
-        Raises:
-            ArtifactError: It could not.
-            DeadlineExceeded: It is still loading after ``seconds``.
-
-        """
-        if self._wire is None:
-            self.start()
-        if self._ready:
-            return
-        first = self._receive(seconds)
-        if first is None or not first.ready:
-            self.stop()
-            raise _cannot_load(self._folder, "" if first is None else first.failure or "")
-        self._ready = True
-
-    def run(self, columns: Columns, *, seconds: float) -> Outputs:
-        """Answer the rows of ``columns``.
-
-        Raises:
-            DeadlineExceeded: There was no answer within ``seconds``; the child has been killed and another one started.
-            ModelFailed: The model raised (``model_failed``), died (``model_died``; another child has been started) or gave
-                an answer that cannot be (``invalid_output``).
-
-        """
-        ends = time.monotonic() + seconds
-        try:
-            self.wait_until_ready(min(seconds, max(0.0, self._started + self._fence.start_seconds - time.monotonic())))
-        except ArtifactError:
-            raise _died() from None
-        except DeadlineExceeded:
-            if time.monotonic() > self._started + self._fence.start_seconds:
-                self.restart()
-            raise DeadlineExceeded(seconds) from None
-        said = self._ask(columns, max(0.0, ends - time.monotonic()), seconds)
-        if said.failure is not None:
-            raise model_failed(said.failure)
-        if self._fence.memory and said.memory > self._fence.memory // 2:
-            # It leaks. A new child is cheaper than one that dies in the middle of a request.
-            self.restart()
-        try:
-            return outputs_of(said)
-        except ValueError:
-            raise invalid_output() from None
-
-    def _ask(self, columns: Columns, left: float, seconds: float) -> Reply:
-        assert self._wire is not None
-        try:
-            self._wire.send_bytes(ask(columns))
-            said = self._receive(left)
-        except DeadlineExceeded:
-            self.restart()
-            raise DeadlineExceeded(seconds) from None
-        except OSError:
-            said = None
-        if said is None:
-            self.restart()
-            raise _died()
-        return said
-
-    def restart(self) -> None:
-        """Kill the child and start another one, without waiting for it."""
-        self.stop()
-        self.start()
+        with self._lock, closing(theirs):
+            try:
+                self._fork(theirs)
+            except OSError:
+                # The nursery itself is gone.
+                self._stop()
+                self._fork(theirs)
+        return Life(wire=ours)
 
     def stop(self) -> None:
-        """End the child."""
-        process, wire = self._process, self._wire
-        self._process = self._wire = None
-        self._ready = False
-        if wire is not None:
-            wire.close()
-        if process is not None:
-            process.kill()
-            process.wait(_SECONDS_TO_CLOSE)
+        """End the nursery, and with it all its children."""
+        with self._lock:
+            self._stop()
 
-    def _receive(self, seconds: float) -> Reply | None:
-        """Return what the child says next; ``None`` if it is gone, or talks nonsense."""
-        assert self._wire is not None
-        if not self._wire.poll(seconds):
+    def _fork(self, wire: Connection) -> None:
+        if self._life is None:
+            self._life = _spawn(self._folder, self._fence, "nursery")
+            first = _receive(self._life.wire, self._fence.start_seconds)
+            if first is None or not first.ready:
+                self._stop()
+                raise _cannot_load(self._folder, "" if first is None else first.failure or "")
+        with socket.socket(fileno=os.dup(self._life.wire.fileno())) as link:
+            socket.send_fds(link, [b"+"], [wire.fileno()])
+
+    def _stop(self) -> None:
+        if self._life is not None:
+            self._life.end()
+            self._life = None
+
+
+def _spawn(folder: Path, fence: Fence, mode: str) -> Life:
+    """Start a child with an interpreter of its own."""
+    ours, theirs = Pipe()
+    with closing(theirs):
+        process = subprocess.Popen(
+            [
+                *(sys.executable, "-P", "-m", "sekisho.predict.child"),
+                *(str(folder), str(theirs.fileno()), str(os.getpid())),
+                *(msgspec.json.encode(fence).decode(), mode),
+            ],
+            pass_fds=(theirs.fileno(),),
+            stdin=subprocess.DEVNULL,
+            # Several children share the cores; and a process that has started no threads can be forked.
+            env=dict.fromkeys(_THREADS, "1") | dict(os.environ),
+        )
+    return Life(wire=ours, process=process)
+
+
+def _receive(wire: Connection, seconds: float) -> Reply | None:
+    """Return what a child says next; ``None`` if it is gone, or talks nonsense.
+
+    Raises:
+        DeadlineExceeded: It says nothing.
+
+    """
+    try:
+        if not wire.poll(seconds):
             raise DeadlineExceeded(seconds)
-        try:
-            return replied(self._wire.recv_bytes())
-        except (EOFError, OSError, msgspec.DecodeError):
-            return None
+        return replied(wire.recv_bytes())
+    except (EOFError, OSError, msgspec.DecodeError):
+        return None
 
 
 def _died() -> ModelFailed:

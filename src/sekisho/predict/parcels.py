@@ -42,16 +42,20 @@ class Reply(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         ready: The model is loaded; comes once, first.
+        process_id: The number of the process that is ready.
         values, probabilities: The answer.
-        failure: What went wrong instead: the name of the exception; after loading, with its message.
+        failure: What went wrong instead: the name of the exception; while loading, with its message.
+        code: The code of a failure that is known.
         memory: The resident memory of the child, in bytes.
 
     """
 
     ready: bool = False
+    process_id: int = 0
     values: Parcel | None = None
     probabilities: Parcel | None = None
     failure: str | None = None
+    code: str | None = None
     memory: int = 0
 
 

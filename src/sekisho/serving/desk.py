@@ -12,7 +12,7 @@ from sekisho.serving.front import Place
 from sekisho.serving.logs import timestamp
 from sekisho.serving.problems import Problem
 from sekisho.serving.protocols.interface import Reply
-from sekisho.serving.turns import Job
+from sekisho.serving.running.jobs import Job
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -24,9 +24,9 @@ if TYPE_CHECKING:
     from sekisho.serving.http.exchange import Exchange
     from sekisho.serving.protocols.interface import Route
     from sekisho.serving.recorder import Recorder
+    from sekisho.serving.running.jobs import Runner
     from sekisho.serving.settings import ServingSettings
     from sekisho.serving.tally import Tally
-    from sekisho.serving.turns import Runner
 
 State = Literal["starting", "ready", "unsound", "draining"]
 """What the model is up to: being loaded, answering, giving other answers than it did when it was packed, about to end."""
@@ -76,6 +76,11 @@ class Desk:
         """Whether so many requests wait that more are turned away."""
         return self.waiting >= self._settings.queue
 
+    @property
+    def is_able(self) -> bool:
+        """Whether there is a model that answers."""
+        return self.runner is not None and self.runner.is_able
+
     def place(self, route: Route) -> Place:
         """Return where requests to one route of a protocol go."""
         return Place(
@@ -93,6 +98,17 @@ class Desk:
         early, self._early = self._early, []
         for job in early:
             runner.submit(job)
+
+    def expire(self) -> None:
+        """Tell those whose time is over; to be called now and then."""
+        if self.runner is not None:
+            self.runner.expire()
+            return
+        now = monotonic()
+        late = [job for job in self._early if job.ends < now]
+        self._early = [job for job in self._early if job.ends >= now]
+        for job in late:
+            self._reject(job.exchange, Problem(kind=problems.NOT_READY, fields=problems.retry_after(5)), 1)
 
     # What the runner says
 

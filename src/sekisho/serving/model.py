@@ -8,20 +8,22 @@ import msgspec
 
 from sekisho.artifact.golden import same_answers
 from sekisho.errors import ArtifactError, ModelFailed
-from sekisho.predict.fence import Fence, FencedRuntime
+from sekisho.predict.fence import Fence, FencedRuntime, Nursery
 from sekisho.predict.predictor import Predictor
-from sekisho.serving.turns import Elsewhere, InProcess
+from sekisho.serving.running.elsewhere import Elsewhere
+from sekisho.serving.running.in_process import InProcess
 from sekisho.text import Text
 
 if TYPE_CHECKING:
     import asyncio
+    from collections.abc import Callable
 
     from sekisho.artifact.artifact import ModelArtifact
     from sekisho.artifact.formats.interface import Outputs
     from sekisho.artifact.signature import Signature
     from sekisho.predict.predictor import Prepared
+    from sekisho.serving.running.jobs import Desk, Runner
     from sekisho.serving.settings import ServingSettings
-    from sekisho.serving.turns import Desk, Runner
 
 ONNX: Final = "onnx"
 """The only runtime that may run in the serving process: a graph cannot run code of its own."""
@@ -60,9 +62,9 @@ def prove_fenced(artifact: ModelArtifact, settings: ServingSettings) -> None:
     runtime = FencedRuntime(artifact.folder, fence_of(settings))
     try:
         runtime.start()
-        runtime.wait_until_ready(settings.start_seconds)
         predictor = Predictor(artifact.signature, None)
         prepared = _golden(artifact, predictor)
+        runtime.wait_until_ready()
         if prepared is not None:
             _compare(artifact, runtime.run(predictor.columns(prepared), seconds=settings.start_seconds))
     finally:
@@ -105,11 +107,11 @@ class Model:
         assert self._artifact.folder is not None
         self._predictor = Predictor(self._signature, None)
         fence = fence_of(self._settings)
-        self._children = [FencedRuntime(self._artifact.folder, fence) for _ in range(self._settings.model_processes)]
-        for child in self._children:
-            child.start()
-        for child in self._children:
-            child.wait_until_ready(self._settings.start_seconds)
+        nursery = Nursery(self._artifact.folder, fence)
+        for _ in range(self._settings.model_processes):
+            child = FencedRuntime(self._artifact.folder, fence, nursery)
+            child.wait_until_ready()
+            self._children.append(child)
         self.prove()
 
     def prove(self) -> None:
@@ -131,17 +133,24 @@ class Model:
             columns = predictor.columns(prepared)
             _compare(self._artifact, child.run(columns, seconds=self._settings.deadline_seconds))
 
-    def runner(self, desk: Desk, loop: asyncio.AbstractEventLoop) -> Runner:
-        """Return what brings jobs to the model."""
+    def runner(self, desk: Desk, loop: asyncio.AbstractEventLoop, died: Callable[[], None]) -> Runner:
+        """Return what brings jobs to the model.
+
+        Args:
+            desk: Where answers go.
+            loop: The event loop.
+            died: Told about every process of the model that had to be started again.
+
+        """
         assert self._predictor is not None
         if self.is_ours:
             return InProcess(self._predictor, desk, loop)
-        return Elsewhere(self._predictor, self._children, desk, loop)
+        return Elsewhere(self._predictor, self._children, desk, loop, died)
 
     def is_sound(self) -> bool:
-        """Whether the model still answers a golden row as it did; only asked of a model in this process."""
+        """Whether the model still answers its golden rows as it did. One that runs elsewhere is not asked: it may be busy."""
         if not self.is_ours:
-            return any(child.process_id is not None for child in self._children)
+            return True
         try:
             self.prove()
         except (ArtifactError, ModelFailed):

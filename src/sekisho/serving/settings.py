@@ -101,7 +101,7 @@ class ServingSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     deadline_ms: Annotated[int, Meta(ge=1, le=600_000)] = 10_000
     limits: Limits = msgspec.field(default_factory=Limits)
     queue: Annotated[int, Meta(ge=1, le=1_000_000)] = 1_024
-    model_processes: Annotated[int, Meta(ge=1, le=64)] = 2
+    model_processes: Annotated[int, Meta(ge=1, le=64)] = 4
     model_memory: Annotated[int, Meta(ge=0)] = 4 * 2**30
     start_seconds: Seconds = 60.0
     grace_seconds: Seconds = 30.0

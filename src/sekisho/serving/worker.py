@@ -169,13 +169,13 @@ class Worker:
         except SekishoError as error:
             say(Word(state="failed", what=(error.what.en, error.what.ja), remedy=(error.remedy.en, error.remedy.ja)))
             return
-        self._desk.open(self._model.runner(self._desk, loop))
+        self._desk.open(self._model.runner(self._desk, loop, lambda: self.tally.add("ml_model_restarts", 1.0)))
         self.tally.set("ml_worker_ready", 1.0)
         say(Word(state="ready"))
         self._application = loop.run_in_executor(None, self._build_application)
         while True:
             await asyncio.sleep(SOUND_SECONDS)
-            sound = self._model.is_sound()
+            sound = self._model.is_sound() and self._desk.is_able
             if self._desk.state in {"ready", "unsound"}:
                 self._desk.state = "ready" if sound else "unsound"
                 self.tally.set("ml_worker_ready", float(sound))
@@ -186,6 +186,7 @@ class Worker:
             sweep(self._front.connections, monotonic())
             self._front.responses.tick()
             self._front.refresh_keys()
+            self._desk.expire()
             self.tally.measure()
             self.tally.set("ml_connections", len(self._front.connections))
             self.tally.set("ml_requests_waiting", self._desk.waiting)

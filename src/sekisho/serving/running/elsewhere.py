@@ -1,0 +1,158 @@
+"""A model in child processes that are killed at the deadline.
+
+While all children are busy, jobs gather; a child that becomes free takes as many as fit into a batch. A batch that fails is run again
+request by request.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import deque
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Final
+
+from sekisho.errors import ModelFailed, SekishoError
+from sekisho.serving.running.jobs import deliver, give_up, live, rows_of, settle_refusals
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from sekisho.predict.fence import FencedRuntime
+    from sekisho.predict.predictor import Predictor
+    from sekisho.serving.running.jobs import Desk, Job
+
+MOST_ROWS: Final = 1_024
+"""Rows of one batch."""
+FIRST_PAUSE: Final = 0.1
+LONGEST_PAUSE: Final = 5.0
+"""Seconds before a child that could not be started is tried again: doubled each time."""
+
+
+class Elsewhere:
+    """Runs a model in child processes that are killed at the deadline.
+
+    One that died or was killed is started again, and is given nothing to do before it is ready.
+
+    Args:
+        predictor: Prepares rows and reads answers.
+        runtimes: The children, ready.
+        desk: Where answers go.
+        loop: The event loop.
+        died: Told about every child that had to be started again.
+
+    """
+
+    def __init__(
+        self,
+        predictor: Predictor,
+        runtimes: Sequence[FencedRuntime],
+        desk: Desk,
+        loop: asyncio.AbstractEventLoop,
+        died: Callable[[], None],
+    ) -> None:
+        self._predictor = predictor
+        self._runtimes = tuple(runtimes)
+        self._free = list(runtimes)
+        self._desk = desk
+        self._loop = loop
+        self._died = died
+        self._jobs: deque[Job] = deque()
+        self._threads = ThreadPoolExecutor(max_workers=len(runtimes), thread_name_prefix="model")
+        self._tasks: set[asyncio.Future[None]] = set()
+        self._closing = False
+
+    @property
+    def waiting(self) -> int:
+        """How many jobs wait."""
+        return len(self._jobs)
+
+    @property
+    def is_able(self) -> bool:
+        """Whether there is a child that answers."""
+        return any(runtime.is_alive for runtime in self._runtimes)
+
+    def submit(self, job: Job) -> None:
+        """Take a job."""
+        self._jobs.append(job)
+        if self._free and len(self._jobs) == 1:
+            self._loop.call_soon(self._dispatch)
+
+    def expire(self) -> None:
+        """Tell those whose time is over."""
+        self._jobs = deque(live(self._jobs, self._desk, time.monotonic()))
+
+    async def close(self) -> None:
+        """Wait for the jobs under way, and end the children."""
+        self._closing = True
+        while self._jobs or self._tasks:
+            await asyncio.sleep(0.01)
+        for runtime in self._runtimes:
+            runtime.stop()
+        self._threads.shutdown(wait=False, cancel_futures=True)
+
+    def _dispatch(self) -> None:
+        while self._free and self._jobs:
+            batch = self._next_batch()
+            if batch:
+                task = self._loop.create_task(self._run(self._free.pop(), batch))
+                self._tasks.add(task)
+                task.add_done_callback(self._tasks.discard)
+
+    def _next_batch(self) -> list[Job]:
+        taken: list[Job] = []
+        rows = 0
+        while self._jobs:
+            job = self._jobs[0]
+            if taken and (job.alone or taken[0].alone or rows + len(job.question.rows) > MOST_ROWS):
+                break
+            self._jobs.popleft()
+            taken.append(job)
+            rows += len(job.question.rows)
+        return live(taken, self._desk, time.monotonic())
+
+    async def _run(self, runtime: FencedRuntime, jobs: list[Job]) -> None:
+        try:
+            await self._ask(runtime, jobs)
+        except ModelFailed as error:
+            if len(jobs) == 1:
+                self._desk.failed(jobs[0], error)
+            for job in jobs if len(jobs) > 1 else ():
+                job.alone = True
+                self._jobs.append(job)
+        except Exception as error:  # a fault of ours must not take the other requests along
+            give_up(jobs, error, self._desk)
+        finally:
+            if not runtime.is_alive:
+                self._died()
+                await self._revive(runtime)
+            self._free.append(runtime)
+            self._dispatch()
+
+    async def _ask(self, runtime: FencedRuntime, jobs: list[Job]) -> None:
+        prepared = self._predictor.prepare(rows_of(jobs))
+        left = settle_refusals(jobs, prepared.findings, self._desk)
+        if left is not jobs:
+            if not left:
+                return
+            jobs[:] = left
+            prepared = self._predictor.prepare(rows_of(jobs))
+        seconds = min(job.ends for job in jobs) - time.monotonic()
+        if len(jobs) > 1:
+            # If one of them hangs, the others need time for a second try.
+            seconds /= 4.0
+        columns = self._predictor.columns(prepared)
+        outputs = await self._loop.run_in_executor(self._threads, lambda: runtime.run(columns, seconds=seconds))
+        deliver(jobs, self._predictor.read(outputs, prepared.rows), prepared.findings, self._desk)
+
+    async def _revive(self, runtime: FencedRuntime) -> None:
+        pause = FIRST_PAUSE
+        while not self._closing:
+            try:
+                await self._loop.run_in_executor(self._threads, runtime.wait_until_ready)
+            except SekishoError:
+                runtime.stop()
+                await asyncio.sleep(pause)
+                pause = min(LONGEST_PAUSE, 2 * pause)
+            else:
+                return

@@ -1,0 +1,134 @@
+"""A model in this process, asked in the turn after the requests came.
+
+Requests that arrive within one turn of the event loop are run as one batch, by ``loop.call_soon`` and without a timer: a lone request waits for
+nobody, and many share the cost of a run. Each caller gets their own rows back. A batch that fails is run again request by request, so that a
+failure hurts nobody but the one who caused it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Final
+
+from sekisho.errors import ModelFailed
+from sekisho.serving.running.jobs import deliver, give_up, live, rows_of, settle_refusals
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from sekisho.predict.answers import Answers
+    from sekisho.predict.predictor import Predictor
+    from sekisho.predict.scrutiny import Findings
+    from sekisho.serving.running.jobs import Desk, Job
+
+BULK: Final = 256
+"""Rows; a request with more is run in a thread, so that the others need not wait for it."""
+MOST_ROWS: Final = 1_024
+"""Rows of one batch."""
+
+
+class InProcess:
+    """Runs a model in this process, in the turn after the requests came.
+
+    Args:
+        predictor: The model.
+        desk: Where answers go.
+        loop: The event loop.
+
+    """
+
+    def __init__(self, predictor: Predictor, desk: Desk, loop: asyncio.AbstractEventLoop) -> None:
+        self._predictor = predictor
+        self._desk = desk
+        self._loop = loop
+        self._jobs: list[Job] = []
+        self._bulk = ThreadPoolExecutor(max_workers=1, thread_name_prefix="bulk")
+        self._tasks: set[asyncio.Future[None]] = set()
+
+    @property
+    def waiting(self) -> int:
+        """How many jobs wait."""
+        return len(self._jobs) + len(self._tasks)
+
+    def submit(self, job: Job) -> None:
+        """Take a job."""
+        if len(job.question.rows) > BULK:
+            task = self._loop.create_task(self._run_bulk(job))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+            return
+        if not self._jobs:
+            self._loop.call_soon(self._turn)
+        self._jobs.append(job)
+
+    @property
+    def is_able(self) -> bool:
+        """The model is here."""
+        return True
+
+    def expire(self) -> None:
+        """Do nothing: nobody waits here for longer than a turn."""
+
+    async def close(self) -> None:
+        """Wait for the jobs under way."""
+        if self._tasks:
+            await asyncio.wait(self._tasks)
+        self._bulk.shutdown(wait=False, cancel_futures=True)
+
+    def _turn(self) -> None:
+        jobs, self._jobs = self._jobs, []
+        for batch in _batches(live(jobs, self._desk, time.monotonic())):
+            self._run(batch)
+
+    def _run(self, jobs: Sequence[Job]) -> None:
+        try:
+            prepared = self._predictor.prepare(rows_of(jobs))
+            left = settle_refusals(jobs, prepared.findings, self._desk)
+            if left is not jobs:
+                if left:
+                    self._run(left)
+                return
+            answers = self._predictor.read(self._predictor.run(prepared), prepared.rows)
+            deliver(jobs, answers, prepared.findings, self._desk)
+        except ModelFailed as error:
+            if len(jobs) == 1:
+                self._desk.failed(jobs[0], error)
+            else:
+                for job in jobs:
+                    self._run((job,))
+        except Exception as error:  # a fault of ours must not take the other requests along
+            give_up(jobs, error, self._desk)
+
+    async def _run_bulk(self, job: Job) -> None:
+        def work() -> tuple[Answers | None, Findings | None]:
+            prepared = self._predictor.prepare(job.question.rows)
+            if prepared.findings is not None and prepared.findings.refusals:
+                return None, prepared.findings
+            return self._predictor.read(self._predictor.run(prepared), prepared.rows), prepared.findings
+
+        try:
+            answers, findings = await self._loop.run_in_executor(self._bulk, work)
+            if answers is None:
+                settle_refusals((job,), findings, self._desk)
+            elif not job.exchange.gone:
+                deliver((job,), answers, findings, self._desk)
+        except ModelFailed as error:
+            self._desk.failed(job, error)
+        except Exception as error:  # a fault of ours must not take the other requests along
+            give_up((job,), error, self._desk)
+
+
+def _batches(jobs: Sequence[Job]) -> Iterable[Sequence[Job]]:
+    if len(jobs) <= MOST_ROWS // BULK or sum(len(job.question.rows) for job in jobs) <= MOST_ROWS:
+        return (jobs,) if jobs else ()
+    batches: list[list[Job]] = [[]]
+    rows = 0
+    for job in jobs:
+        if rows + len(job.question.rows) > MOST_ROWS:
+            batches.append([])
+            rows = 0
+        batches[-1].append(job)
+        rows += len(job.question.rows)
+    return [batch for batch in batches if batch]

@@ -1,0 +1,163 @@
+"""Jobs: requests that wait for the model, who brings them to it, and where the answers go."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+from sekisho.errors import DeadlineExceeded, InvalidInput, ModelFailed
+from sekisho.predict.answers import invalid_output
+from sekisho.text import Text
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from sekisho.predict.answers import Answers
+    from sekisho.predict.rows import Row
+    from sekisho.predict.scrutiny import Findings, Flag
+    from sekisho.serving.http.exchange import Exchange
+    from sekisho.serving.protocols.interface import Question, Route
+
+
+class Job:
+    """One request that waits for the model.
+
+    Attributes:
+        exchange: The request.
+        route: Writes its answer.
+        question: Its rows.
+        ends: When its time is over, in seconds of the monotonic clock.
+        alone: Whether it must not share a batch, because one it was in has failed.
+
+    """
+
+    __slots__ = ("alone", "ends", "exchange", "question", "route")
+
+    def __init__(self, exchange: Exchange, route: Route, question: Question, ends: float) -> None:
+        self.exchange = exchange
+        self.route = route
+        self.question = question
+        self.ends = ends
+        self.alone = False
+
+
+class Desk(Protocol):
+    """Where answers go."""
+
+    def answered(self, job: Job, answers: Answers, first: int, flags: dict[int, list[Flag]]) -> None:
+        """Answer a job.
+
+        Args:
+            job: The job.
+            answers: Those of the whole batch.
+            first: Where the job's rows begin in it.
+            flags: What is unusual about rows, by their index in the job.
+
+        """
+        ...
+
+    def refused(self, job: Job, error: InvalidInput) -> None:
+        """Tell a caller that a row does not fit."""
+        ...
+
+    def failed(self, job: Job, error: ModelFailed) -> None:
+        """Tell a caller that the model failed."""
+        ...
+
+    def fault(self, error: BaseException) -> None:
+        """Take note of an error that is ours."""
+        ...
+
+
+class Runner(Protocol):
+    """Brings jobs to the model."""
+
+    @property
+    def waiting(self) -> int:
+        """How many jobs wait."""
+        ...
+
+    def submit(self, job: Job) -> None:
+        """Take a job; the desk is told about it once, now or later."""
+        ...
+
+    @property
+    def is_able(self) -> bool:
+        """Whether there is a model to bring them to."""
+        ...
+
+    def expire(self) -> None:
+        """Tell those whose time is over; to be called now and then."""
+        ...
+
+    async def close(self) -> None:
+        """Wait for the jobs under way, and end."""
+        ...
+
+
+def rows_of(jobs: Sequence[Job]) -> Sequence[Row]:
+    """Return the rows of all jobs, one after the other."""
+    if len(jobs) == 1:
+        return jobs[0].question.rows
+    return [row for job in jobs for row in job.question.rows]
+
+
+def live(jobs: Iterable[Job], desk: Desk, now: float) -> list[Job]:
+    """Return the jobs that somebody still waits for, and tell the others that their time is over."""
+    found = []
+    for job in jobs:
+        if job.exchange.gone:
+            continue
+        if job.ends < now:
+            desk.failed(job, DeadlineExceeded(job.ends - job.exchange.started))
+        else:
+            found.append(job)
+    return found
+
+
+def settle_refusals(jobs: Sequence[Job], findings: Findings | None, desk: Desk) -> Sequence[Job]:
+    """Refuse the jobs that hold a row which does not fit; return the others, or ``jobs`` itself if all fit."""
+    if findings is None or not findings.refusals:
+        return jobs
+    left = []
+    first = 0
+    for job in jobs:
+        after = first + len(job.question.rows)
+        bad = [row for row in findings.refusals if first <= row < after]
+        if bad:
+            error = findings.refusals[min(bad)]
+            error.row = min(bad) - first
+            desk.refused(job, error)
+        else:
+            left.append(job)
+        first = after
+    return left
+
+
+def deliver(jobs: Sequence[Job], answers: Answers, findings: Findings | None, desk: Desk) -> None:
+    """Give every job its own answers."""
+    first = 0
+    for job in jobs:
+        after = first + len(job.question.rows)
+        if answers.unsound and not answers.unsound.isdisjoint(range(first, after)):
+            desk.failed(job, invalid_output())
+        else:
+            flags: dict[int, list[Flag]] = {}
+            if findings is not None and findings.flags:
+                flags = {row - first: found for row, found in findings.flags.items() if first <= row < after}
+            desk.answered(job, answers, first, flags)
+        first = after
+
+
+def give_up(jobs: Sequence[Job], error: Exception, desk: Desk) -> None:
+    """Tell everybody in a batch that the service failed."""
+    desk.fault(error)
+    for job in jobs:
+        if not job.exchange.gone:
+            desk.failed(
+                job,
+                ModelFailed(
+                    "internal_error",
+                    Text(en="the service failed", ja="サービス内部で問題が起きました"),
+                    Text(en="tell the operator", ja="運用者に連絡してください"),
+                ),
+            )
