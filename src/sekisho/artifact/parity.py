@@ -235,11 +235,10 @@ def _answers_anyway(compiled: Runtime, trial: Trial, signature: Signature) -> _F
 
 def _depends_on_batch(compiled: Runtime, prepared: Sequence[Trial], scale: float) -> Text | None:
     """Return why the answers depend on how many rows are asked at once, or in which order; ``None`` if they do not."""
-    rows = next(
-        (trial.rows.take(slice(0, 256)) for trial in prepared if trial.real and trial.answers is not None), None
-    )
-    if rows is None:
+    real = [trial.rows for trial in prepared if trial.real and trial.answers is not None]
+    if not real:
         return None
+    rows = max(real, key=len).take(slice(0, 256))
     at_once = compiled.run(rows.arrays())
     orders = [np.arange(rows.rows)[start : start + size] for size in BATCHES for start in range(0, rows.rows, size)]
     orders.append(np.arange(rows.rows)[::-1])

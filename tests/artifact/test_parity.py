@@ -1,0 +1,292 @@
+"""The proof of parity finds every kind of difference, however small the place where it shows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+
+from sekisho.artifact.parity import TOLERANCE, Attempt, compare, find_equal
+from sekisho.artifact.runtime import Columns, Graph, Outputs
+from sekisho.artifact.signature import Feature, Output, Signature
+from sekisho.artifact.table import Table
+from sekisho.artifact.trials import Trial, trials
+from sekisho.errors import ArtifactError, ModelFailed
+from sekisho.text import verbatim
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+THRESHOLD = 0.37519
+BINARY = Output(task="binary", classes=("no", "yes"), dtype="object", probabilities=True)
+SIGNATURE = Signature(
+    features=(
+        Feature(name="x", kind="float", dtype="float64", nullable=True, minimum=0.0, maximum=1.0),
+        Feature(name="n", kind="integer", dtype="int64", nullable=False, minimum=0, maximum=100),
+        Feature(name="c", kind="category", dtype="object", nullable=False, categories=("a", "b")),
+    ),
+    output=BINARY,
+)
+REGRESSION = Signature(features=SIGNATURE.features, output=Output(task="regression"))
+
+
+@dataclass(frozen=True)
+class Stump:
+    """A model with one threshold on ``x``, one on ``n``, and a null and a category of its own."""
+
+    x: float = THRESHOLD
+    n: int = 42
+    null: float = 0.9
+    unseen: float = 0.3
+    knows: tuple[str, ...] = ("a", "b")
+    refuses_unseen: bool = False
+    fenced: bool = True
+    regression: bool = False
+
+    def score(self, columns: Columns) -> Any:
+        x, n, c = columns["x"].astype(float), columns["n"].astype(int), columns["c"]
+        known = np.isin(c.astype(str), self.knows)
+        if self.refuses_unseen and not known.all():
+            raise ModelFailed("model_error", verbatim("x"), verbatim("x"))
+        with np.errstate(invalid="ignore"):
+            scores = np.where(x <= self.x, 0.2, 0.7) + np.where(n <= self.n, 0.0, 0.05)
+        scores = np.where(np.isnan(x), self.null, scores)
+        return np.where(known, scores, self.unseen)
+
+    def run(self, columns: Columns) -> Outputs:
+        scores = self.score(columns)
+        if self.regression:
+            return Outputs(values=scores * 1000, probabilities=None)
+        return answer(scores)
+
+
+def answer(scores: Any) -> Outputs:
+    labels = np.where(scores > 0.5, "yes", "no").astype(object)
+    return Outputs(values=labels, probabilities=np.column_stack([1 - scores, scores]))
+
+
+@dataclass(frozen=True)
+class Changed:
+    """A model whose answers are changed on the way out."""
+
+    change: Callable[[Columns, Outputs], Outputs]
+    model: Stump = Stump()
+    fenced: bool = True
+
+    def run(self, columns: Columns) -> Outputs:
+        return self.change(columns, self.model.run(columns))
+
+
+@pytest.fixture(scope="module")
+def reference() -> Table:
+    random = np.random.default_rng(0)
+    x = random.random(400)
+    x[::10] = np.nan
+    return Table.of({"x": x, "n": random.integers(0, 101, 400), "c": np.array(["a", "b"] * 200, dtype=object)})
+
+
+def prepared(original: Any, reference: Table, signature: Signature = SIGNATURE) -> tuple[Trial, ...]:
+    return tuple(trials(original, signature, reference, reference.take(slice(0, 8))))
+
+
+def attempt(compiled: Any, reference: Table, original: Any = None, signature: Signature = SIGNATURE) -> Attempt:
+    original = original or Stump()
+    return compare(compiled, prepared(original, reference, signature), signature, precision="single")
+
+
+def test_the_same_answers_are_equal(reference: Table) -> None:
+    found = attempt(Stump(), reference)
+    assert found.equal
+    assert found.largest_difference == 0.0
+    assert found.rows.keys() == {"golden", "reference", "nulls", "unseen", "extremes", "boundaries"}
+    assert all(count > 0 for count in found.rows.values())
+    assert found.counter_example is None
+
+
+def test_differences_within_the_tolerance_are_allowed(reference: Table) -> None:
+    near = Changed(lambda _, given: answer(given.probabilities[:, 1] + TOLERANCE / 2))  # type: ignore[index]
+    found = attempt(near, reference)
+    assert found.equal
+    assert found.largest_difference == pytest.approx(TOLERANCE / 2)
+
+
+DIFFERENT: dict[str, tuple[Any, str]] = {
+    "a threshold moved by the smallest step": (Stump(x=float(np.nextafter(THRESHOLD, 1.0))), "boundaries"),
+    "a threshold in float32": (Stump(x=float(np.float32(THRESHOLD))), "boundaries"),
+    "a threshold of whole numbers": (Stump(n=41), "boundaries"),
+    "a null": (Stump(null=0.8), "golden"),
+    "an unseen category": (Stump(unseen=0.31), "unseen"),
+    "a category known for another": (Stump(knows=("a",)), "golden"),
+    "far beyond the range": (
+        Changed(lambda columns, given: answer(given.probabilities[:, 1] + (columns["x"].astype(float) > 5) * 0.01)),  # type: ignore[index]
+        "extremes",
+    ),
+    "refuses an unseen category": (Stump(refuses_unseen=True), "unseen"),
+    "NaN": (Changed(lambda _, given: answer(given.probabilities[:, 1] * np.nan)), "golden"),  # type: ignore[index]
+    "labels swapped, scores kept": (
+        Changed(lambda _, given: replace(given, values=given.values[::-1])),
+        "golden",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", DIFFERENT)
+def test_every_difference_is_found_with_the_row_that_shows_it(name: str, reference: Table) -> None:
+    compiled, trial = DIFFERENT[name]
+    found = attempt(compiled, reference)
+    assert not found.equal
+    assert found.reason is not None
+    example = found.counter_example
+    assert example is not None
+    if name == "a threshold of whole numbers":
+        assert example.row["n"] == 42
+    else:
+        assert example.trial == trial
+    assert set(example.row) == {"x", "n", "c"}
+
+
+def test_a_row_that_only_the_compiled_model_answers(reference: Table) -> None:
+    found = attempt(Stump(), reference, original=Stump(refuses_unseen=True))
+    assert not found.equal
+    assert found.counter_example is not None
+    assert (found.counter_example.trial, found.counter_example.original) == ("unseen", None)
+
+
+def test_rows_that_both_refuse_are_equal(reference: Table) -> None:
+    assert attempt(Stump(refuses_unseen=True), reference, original=Stump(refuses_unseen=True)).equal
+
+
+@pytest.mark.parametrize("rows", [1, 3, 64])
+def test_answers_that_depend_on_the_batch(rows: int, reference: Table) -> None:
+    def change(columns: Columns, given: Outputs) -> Outputs:
+        return replace(given, values=given.values == "yes") if len(columns["x"]) == rows else given
+
+    found = attempt(Changed(change), reference)
+    assert not found.equal
+    assert "beside them" in str(found.reason)
+
+
+def test_answers_that_depend_on_the_order(reference: Table) -> None:
+    def change(columns: Columns, given: Outputs) -> Outputs:
+        first = columns["n"][0]
+        return answer(np.full(len(given.values), 0.2)) if len(columns["n"]) == 256 and first == last else given
+
+    (last,) = reference.take([255]).column("n").values.tolist()
+    found = attempt(Changed(change), reference)
+    assert not found.equal
+
+
+def test_at_the_boundary_itself_either_label_is_right(reference: Table) -> None:
+    tie = Changed(lambda _, given: answer(np.where(given.probabilities[:, 1] > 0.5, 0.5, 0.2)))  # type: ignore[index]
+    other = Changed(
+        lambda columns, given: replace(
+            tie.run(columns), values=np.where(given.values == "yes", "yes", "no").astype(object)
+        )
+    )
+    boundary = [trial for trial in prepared(tie, reference) if not trial.real]
+    assert compare(other, boundary, SIGNATURE, precision="single").equal
+    assert not compare(other, prepared(tie, reference), SIGNATURE, precision="single").equal
+
+
+def test_personal_features_are_not_shown() -> None:
+    features = tuple(
+        Feature(
+            name=name, kind="float", dtype="float64", nullable=False, minimum=0.0, maximum=1.0, personal=name == "x"
+        )
+        for name in ("x", "y")
+    )
+    signature = Signature(features=features, output=Output(task="regression"))
+
+    @dataclass(frozen=True)
+    class Sum:
+        more: float = 0.0
+        fenced: bool = True
+
+        def run(self, columns: Columns) -> Outputs:
+            return Outputs(
+                values=columns["x"].astype(float) + columns["y"].astype(float) + self.more, probabilities=None
+            )
+
+    table = Table.of({"x": [0.0, 1.0], "y": [0.5, 0.2]})
+    made = tuple(trials(Sum(), signature, table, table))
+    found = compare(Sum(more=0.1), made, signature, precision="single")
+    assert found.counter_example is not None
+    assert set(found.counter_example.row) == {"y"}
+    assert found.counter_example.difference == pytest.approx(0.1 / 1.2)
+
+
+@pytest.mark.parametrize(("more", "equal"), [(0.0, True), (0.0008, True), (0.0011, False)])
+def test_numbers_are_compared_by_their_scale(more: float, equal: bool, reference: Table) -> None:
+    original = Stump(regression=True)
+    # The largest answer to real rows is 900.
+    compiled = Changed(lambda _, given: replace(given, values=given.values.astype(float) + more), original)
+    assert attempt(compiled, reference, original, REGRESSION).equal is equal
+
+
+def test_labels_without_scores_are_compared_a_little_off_the_boundary(reference: Table) -> None:
+    signature = Signature(
+        features=SIGNATURE.features, output=Output(task="binary", classes=("no", "yes"), dtype="object")
+    )
+
+    def bare(model: Stump) -> Changed:
+        return Changed(lambda _, given: replace(given, probabilities=None), model)
+
+    near, far = bare(Stump(x=THRESHOLD + 1e-7)), bare(Stump(x=THRESHOLD + 1e-3))
+    assert attempt(near, reference, bare(Stump()), signature).equal
+    assert not attempt(far, reference, bare(Stump()), signature).equal
+
+
+def test_the_first_graph_that_is_equal_is_taken(reference: Table) -> None:
+    models: dict[bytes, Any] = {b"wrong": Stump(x=0.4), b"right": Stump(), b"later": Stump()}
+    tried = []
+
+    def load(data: bytes) -> Any:
+        tried.append(data)
+        if data == b"broken":
+            raise ArtifactError(verbatim("it cannot be loaded"), verbatim("x"))
+        return models[data]
+
+    graphs = iter([Graph(precision=name.decode(), onnx=name) for name in (b"broken", b"wrong", b"right", b"later")])
+    graph, attempts = find_equal(graphs, load, prepared(Stump(), reference), SIGNATURE)
+    assert graph == b"right"
+    assert tried == [b"broken", b"wrong", b"right"]
+    assert [each.equal for each in attempts] == [False, False, True]
+    graph, attempts = find_equal(
+        iter([Graph(precision="x", onnx=b"wrong")]), load, prepared(Stump(), reference), SIGNATURE
+    )
+    assert graph is None
+    assert len(attempts) == 1
+
+
+def test_boundaries_lie_on_both_sides_of_every_threshold(reference: Table) -> None:
+    (boundary,) = [trial for trial in prepared(Stump(), reference) if trial.kind == "boundaries"]
+    values = set(boundary.rows.column("x").values.tolist())
+    assert {THRESHOLD, float(np.nextafter(THRESHOLD, 1.0)), float(np.float32(THRESHOLD))} <= values
+    assert {42, 43} <= set(boundary.rows.column("n").values.tolist())
+
+
+def test_rejected_values_are_not_tried(reference: Table) -> None:
+    strict = Signature(
+        features=(
+            Feature(name="x", kind="float", dtype="float64", nullable=False, out_of_range="reject"),
+            SIGNATURE.features[1],
+            Feature(
+                name="c",
+                kind="category",
+                dtype="object",
+                nullable=False,
+                categories=("a", "b"),
+                unseen_category="reject",
+            ),
+        ),
+        output=BINARY,
+    )
+    whole = reference.take(~reference.column("x").null)
+    made = prepared(Stump(), whole, strict)
+    assert {trial.kind for trial in made} == {"golden", "reference", "extremes", "boundaries"}
+    tried = np.concatenate([trial.rows.column("x").values for trial in made]).astype(float)
+    low, high = whole.column("x").values.min(), whole.column("x").values.max()
+    assert tried.min() >= low
+    assert tried.max() <= high
