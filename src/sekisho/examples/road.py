@@ -53,6 +53,7 @@ def walk(root: Path, narrator: Narrator, language: Language) -> Report:
     Raises:
         WrongUse: ``root`` holds something that the demo did not make.
         SekishoError: A part of the road could not be walked.
+
     """
     root = root.resolve()
     with narrator.step(Text(en="1/6 Lay the project", ja="1/6 プロジェクトを用意")):
@@ -66,7 +67,9 @@ def walk(root: Path, narrator: Narrator, language: Language) -> Report:
     _tell_verdict(report, narrator)
     with _service(project) as url:
         guest = visitor.Visitor(url=url, key=(root / layout.SECRET).read_text(encoding="utf-8").strip())
-        with narrator.step(Text(en="4/6 Ask the service, well and badly", ja="4/6 サービスに正しい要求と誤った要求を送る")):
+        with narrator.step(
+            Text(en="4/6 Ask the service, well and badly", ja="4/6 サービスに正しい要求と誤った要求を送る")
+        ):
             guest.wait_until_ready(START_SECONDS)
             answers = guest.ask_well_and_badly()
         for answer in answers:
@@ -74,7 +77,9 @@ def walk(root: Path, narrator: Narrator, language: Language) -> Report:
         with narrator.step(Text(en="5/6 A year of ordinary traffic", ja="5/6 通常のトラフィック（1年分）")) as done:
             usual = guest.send_ordinary(done)
         narrator.say(usual)
-        with narrator.step(Text(en="6/6 The world changes: drifted traffic", ja="6/6 世界が変わる：ドリフトしたトラフィック")) as done:
+        with narrator.step(
+            Text(en="6/6 The world changes: drifted traffic", ja="6/6 世界が変わる：ドリフトしたトラフィック")
+        ) as done:
             seen = guest.send_drifted(done, patience=DRIFT_SECONDS)
         narrator.say(seen)
     for line in _next_steps(root, page):
@@ -91,7 +96,10 @@ def _train(root: Path) -> None:
         last = (run.stderr.strip().splitlines() or [""])[-1]
         raise SekishoError(
             Text(en=f"training failed: {last}", ja=f"学習に失敗しました: {last}"),
-            Text(en="run python train.py there to see more", ja="そのフォルダーで python train.py を実行して確認してください"),
+            Text(
+                en="run python train.py there to see more",
+                ja="そのフォルダーで python train.py を実行して確認してください",
+            ),
             where=root / "train.py",
         )
 
@@ -125,12 +133,17 @@ def _tell_verdict(report: Report, narrator: Narrator) -> None:
     )
     for item in report.items:
         if item.verdict.status is Status.FAIL:
-            narrator.say(Text(en=f"✗ {item.id}: {item.verdict.summary.en}", ja=f"✗ {item.id}: {item.verdict.summary.ja}"))
+            narrator.say(
+                Text(en=f"✗ {item.id}: {item.verdict.summary.en}", ja=f"✗ {item.id}: {item.verdict.summary.ja}")
+            )
 
 
 def _next_steps(root: Path, page: Path) -> Iterator[Text]:
     yield Text(en=f"The report: {page}", ja=f"レポート: {page}")
-    yield Text(en=f"The project is a normal one. In {root} try:", ja=f"できあがったのは通常のプロジェクトです。{root} で次をお試しください:")
+    yield Text(
+        en=f"The project is a normal one. In {root} try:",
+        ja=f"できあがったのは通常のプロジェクトです。{root} で次をお試しください:",
+    )
     for command in (
         "sekisho check",
         "sekisho explain security/rate-limiting",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
@@ -11,7 +11,7 @@ import msgspec
 from prometheus_client.parser import text_string_to_metric_families
 
 from sekisho.errors import ServiceError
-from sekisho.examples.employment import CATEGORICAL, FEATURES, NUMERIC, TIME
+from sekisho.examples.employment import FEATURES, NUMERIC, TIME
 from sekisho.examples.employment.layout import YEARS, read_table
 from sekisho.probes.resources.instance import Instance, Keys
 from sekisho.probes.wire.message import Reply, Request, post
@@ -37,6 +37,7 @@ class Visitor:
     Attributes:
         url: Where the service listens.
         key: The key's secret.
+
     """
 
     url: str
@@ -47,6 +48,7 @@ class Visitor:
 
         Raises:
             ServiceError: It does not within ``seconds``.
+
         """
         deadline = time.monotonic() + seconds
         while not self._ask(Request(target="/health/ready")).ok:
@@ -168,7 +170,7 @@ def _rows(table: pd.DataFrame) -> Iterator[Row]:
     """Yield the features of each row as JSON values."""
     for values in table[list(FEATURES)].itertuples(index=False):
         yield {
-            name: None if value != value else float(value) if name in NUMERIC else str(value)  # noqa: PLR0124 – NaN
+            name: None if value != value else float(value) if name in NUMERIC else str(value)
             for name, value in zip(FEATURES, values, strict=True)
         }
 

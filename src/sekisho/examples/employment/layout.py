@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -32,10 +33,13 @@ def lay(root: Path, language: Language) -> None:
     Raises:
         WrongUse: ``root`` holds something else.
         MissingExtra: pandas is not installed.
+
     """
     if root.exists() and (not root.is_dir() or any(root.iterdir())) and not (root / STATE_FOLDER / MARK).exists():
         raise WrongUse(
-            Text(en="this is not an empty folder, nor an earlier demo", ja="空のフォルダーでも、以前のデモでもありません"),
+            Text(
+                en="this is not an empty folder, nor an earlier demo", ja="空のフォルダーでも、以前のデモでもありません"
+            ),
             Text(en="name a new folder: sekisho demo DIR", ja="新しいフォルダーを指定してください: sekisho demo DIR"),
             where=root,
         )
@@ -44,7 +48,7 @@ def lay(root: Path, language: Language) -> None:
     _write_tables(root / "data")
     shutil.copyfile(Path(__file__).with_name("train.py"), root / "train.py")
     shutil.copyfile(Path(__file__).with_name("SOURCE.md"), root / "data" / "SOURCE.md")
-    (root / ".gitignore").write_text(f"{STATE_FOLDER}/\nsecrets/\n", encoding="utf-8")
+    (root / ".gitignore").write_text(f"{STATE_FOLDER}/\nartifact/\nsecrets/\n", encoding="utf-8")
     _write_keys(root)
     write_contract(root, contract_values(language), language, replace=True)
 
@@ -54,6 +58,7 @@ def read_table() -> pd.DataFrame:
 
     Raises:
         MissingExtra: pandas is not installed.
+
     """
     try:
         import pandas as pd
@@ -113,3 +118,17 @@ def _write_keys(root: Path) -> None:
         path.touch(mode=0o600)
         path.chmod(0o600)
         path.write_text(content + "\n", encoding="utf-8")
+
+
+def _commit(root: Path) -> None:
+    """Put the project under version control, where git is installed, so that the artifact can name the code it came from."""
+    git = shutil.which("git")
+    if git is None:
+        return
+    author = ("-c", "user.name=sekisho demo", "-c", "user.email=demo@localhost", "-c", "commit.gpgsign=false")
+    for words in (
+        ("init", "--quiet"),
+        ("add", "--all"),
+        (*author, "commit", "--quiet", "--allow-empty", "--message", "The demo's project"),
+    ):
+        subprocess.run([git, *words], cwd=root, check=True, capture_output=True)

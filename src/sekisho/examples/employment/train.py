@@ -1,4 +1,4 @@
-"""Train and pack the employment model: who, of those asked by the census, has a job?
+"""Train and pack the employment model: who of those asked by the census has a job.
 
     python train.py
 
