@@ -109,7 +109,9 @@ def test_speaks_the_language_of_the_caller(plan_of: PlanMaker, kind: str, langua
     with use_language(language):
         files = render(GENERATORS[kind], plan_of())
     words = "".join(
-        text_of(file) for path, file in files.items() if path.endswith((".yml", ".py", "dashboards/model.json", "Dockerfile"))
+        text_of(file)
+        for path, file in files.items()
+        if path.endswith((".yml", ".py", "dashboards/model.json", "Dockerfile"))
     )
     if words:
         assert ("が成果物" in words) == (language == "ja")
@@ -215,9 +217,9 @@ def test_the_build_context_holds_only_what_the_image_needs(plan_of: PlanMaker) -
     assert {path for path in files if path.startswith("docker/artifact/")} == listed
     others = {path.removeprefix("docker/") for path in files} - {path.removeprefix("docker/") for path in listed}
     wheel = next(name for name in others if name.endswith(".whl"))
-    assert others == {"Dockerfile", ".dockerignore", "serve", "sekisho.lock", wheel}
+    assert others == {"Dockerfile", ".dockerignore", "sekisho.toml", "serve", "sekisho.lock", wheel}
     ignore = [line for line in text_of(files["docker/.dockerignore"]).splitlines() if line and not line.startswith("#")]
-    assert ignore == ["*", "!artifact", "!serve", "!sekisho.lock", f"!{wheel}"]
+    assert ignore == ["*", "!artifact", "!sekisho.toml", "!serve", "!sekisho.lock", f"!{wheel}"]
     assert files["docker/serve"].mode & 0o111
 
 
@@ -235,7 +237,15 @@ def test_the_image_keeps_to_the_rules(plan_of: PlanMaker) -> None:
     assert [line for line in instructions if line.startswith("COPY")] == [
         line
         for line in instructions
-        if line.startswith(("COPY --from=build", 'COPY ["artifact/requirements.lock"', "COPY serve ", "COPY artifact "))
+        if line.startswith(
+            (
+                "COPY --from=build",
+                'COPY ["artifact/requirements.lock"',
+                "COPY serve ",
+                "COPY sekisho.toml ",
+                "COPY artifact ",
+            )
+        )
     ]
 
 

@@ -14,6 +14,7 @@ from sekisho.targets.interface import GeneratedFile, Setting
 from sekisho.targets.parts.contents import artifact_files
 from sekisho.targets.parts.header import header
 from sekisho.targets.parts.naming import image_name
+from sekisho.targets.parts.shipping import shipped_contract
 from sekisho.targets.parts.templates import Comment, fill
 from sekisho.targets.parts.wheel import running_wheel
 from sekisho.text import Text
@@ -27,7 +28,8 @@ PORT: Final = 8080
 KEYS_PATH: Final = "/run/secrets/api_keys"
 STATE_PATH: Final = "/var/lib/sekisho"
 LEDGER_PATH: Final = f"{STATE_PATH}/predictions.sqlite"
-ARTIFACT_PATH: Final = "/opt/artifact"
+PROJECT_PATH: Final = "/opt/model"
+"""Where the contract lies, and the artifact beside it."""
 
 HEALTH_COMMAND: Final = (
     "python3",
@@ -63,7 +65,8 @@ def image_files(plan: Plan) -> tuple[GeneratedFile, ...]:
     top = header(plan, "docker")
     written = {
         "Dockerfile": _dockerfile(plan, wheel.name),
-        ".dockerignore": f"{top.text}\n\n*\n!artifact\n!serve\n!sekisho.lock\n!{wheel.name}\n",
+        ".dockerignore": f"{top.text}\n\n*\n!artifact\n!sekisho.toml\n!serve\n!sekisho.lock\n!{wheel.name}\n",
+        "sekisho.toml": f"{top.text}\n\n{shipped_contract(plan)}",
         "sekisho.lock": f"{top.text}\n\n./{wheel.name} --hash=sha256:{wheel.digest}\n",
     }
     return (
@@ -84,22 +87,17 @@ Amazon SageMaker はコンテナをこの名前で起動します。/opt/ml/mode
 )
 
 
+_SERVE: Final = ("sekisho", "serve", "-C", PROJECT_PATH, "--host", "0.0.0.0", "--ledger", LEDGER_PATH)  # noqa: S104
+
+
 def serve_command(plan: Plan) -> tuple[str, ...]:
     """Return what the container runs when it is told nothing else."""
     keys = plan.project.contract.security.authentication == "api-key"
-    guarded = ("--key-file", KEYS_PATH) if keys else ("--open",)
-    return ("sekisho", "serve", ARTIFACT_PATH, "--port", str(PORT), *_serving(plan), *guarded)
-
-
-def _serving(plan: Plan) -> tuple[str, ...]:
-    """Return the settings of the service, however it is started."""
-    return ("--host", "0.0.0.0", "--ledger", LEDGER_PATH)  # noqa: S104 - inside the container
+    return (*_SERVE, "--port", str(PORT), *(("--key-file", KEYS_PATH) if keys else ("--open",)))
 
 
 def _entry(plan: Plan) -> str:
-    return fill(
-        "serve.sh.j2", header=header(plan, "docker"), how=Comment(_ENTRY), arguments=(*_serving(plan), "--open")
-    )
+    return fill("serve.sh.j2", header=header(plan, "docker"), how=Comment(_ENTRY), serve=_SERVE)
 
 
 def _dockerfile(plan: Plan, wheel: str) -> str:
