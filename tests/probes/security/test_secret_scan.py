@@ -99,6 +99,11 @@ def test_only_what_people_wrote_is_read(tmp_path: Path) -> None:
     (tmp_path / "model.bin").write_bytes(secret.encode())
     (tmp_path / "large.json").write_text(f'{{"api_key": "abc123def"}}{" " * 2**20}')
     (tmp_path / "link.env").symlink_to(tmp_path / ".env")
+    for name, mode in (("kept.env", 0o600), ("open.env", 0o644)):
+        file = tmp_path / "secrets" / name
+        file.parent.mkdir(exist_ok=True)
+        file.write_text(secret)
+        file.chmod(mode)
     found = secret_scan.measure(Project(root=tmp_path, contract=example_contract()))
-    assert found.files == 2  # type: ignore[attr-defined]
-    assert sorted(each.file for each in found.findings) == [".env", "deploy/.env"]  # type: ignore[attr-defined]
+    assert found.files == 3  # type: ignore[attr-defined]
+    assert sorted(each.file for each in found.findings) == [".env", "deploy/.env", "secrets/open.env"]  # type: ignore[attr-defined]

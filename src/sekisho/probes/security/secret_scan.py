@@ -32,12 +32,13 @@ _SUFFIXES: Final = {
         ".tf",
         ".tfvars",
     ),
-    *(".md", ".txt", ".ipynb", ".pem", ".key", ".xml", ".js", ".ts"),
+    *(".env", ".md", ".txt", ".ipynb", ".pem", ".key", ".xml", ".js", ".ts"),
 }
 _NAMES: Final = re.compile(
     r"^(?:\.env|Dockerfile|Containerfile|docker-compose|compose|Makefile|\.netrc|\.pypirc)", re.IGNORECASE
 )
 
+_SECRET_FOLDERS: Final = {"secrets", ".secrets"}
 _SECRET_NAME: Final = re.compile(
     r"(?:^|[_\-.])(?:api[_-]?keys?|secret(?:[_-]?key)?|secrets|access[_-]?key|auth[_-]?key|private[_-]?key|token|tokens"
     r"|password|passwd|pwd|credentials?)$",
@@ -107,8 +108,11 @@ def secret_scan(project: Project) -> SecretScan:
 
 
 def _is_read(path: Path) -> bool:
+    """Return whether a file is looked into; one in a folder of secrets that only its owner can read is where it should be."""
+    status = path.stat()
+    kept_well = path.parent.name in _SECRET_FOLDERS and not status.st_mode & 0o077
     named = path.suffix.lower() in _SUFFIXES or _NAMES.match(path.name) is not None
-    return named and path.stat().st_size <= LARGEST_FILE
+    return named and not kept_well and status.st_size <= LARGEST_FILE
 
 
 def scan(file: str, text: str) -> list[SecretFinding]:
