@@ -151,3 +151,27 @@ def _read_until(descriptor: int, words: str | None) -> str:
             break
         seen += chunk
     return seen.decode("utf-8", "replace")
+
+
+def drift(*arguments: object) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "sekisho", "--lang", "en", "drift", *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, timeout=SECONDS, check=False)
+
+
+def test_an_artifact_is_a_reference_for_sekisho_drift(artifact: ModelArtifact, tmp_path: Path) -> None:
+    rows(800, 6).to_csv(tmp_path / "same.csv", index=False)
+    rows(800, 7, shift=1.0).to_csv(tmp_path / "other.csv", index=False)
+    assert drift(artifact.folder, tmp_path / "same.csv").returncode == 0
+    found = drift(artifact.folder, tmp_path / "other.csv")
+    assert found.returncode == 1
+    assert found.stdout.splitlines()[1].startswith("x\tdrift\t")
+
+
+def test_an_artifact_without_a_reference_says_so(tmp_path: Path) -> None:
+    table = rows(200, 8)
+    table.to_csv(tmp_path / "now.csv", index=False)
+    bare = ModelArtifact(LogisticRegression().fit(table, table["y"] > 0), lock=False).save(tmp_path / "bare")
+    found = drift(bare.folder, tmp_path / "now.csv")
+    assert found.returncode == 2
+    assert "carries no drift reference" in found.stderr
+    assert len(found.stderr.splitlines()) == 1

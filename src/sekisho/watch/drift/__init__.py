@@ -1,1 +1,1 @@
-"""Shelf: the statistics of drift, and the detector that judges by them."""
+"""Drift: the detector, what it stands on, and the shelf of its statistics."""
