@@ -52,13 +52,15 @@ def linear(
 
     """
     from sklearn.linear_model import LogisticRegression, Ridge
+    from threadpoolctl import threadpool_limits
 
     rows = sample(training.rows, MOST_ROWS, seed)
     learned = learned[rows]
     inputs, asked = _design(training.take(rows), test)
     if not inputs.shape[1] or len(np.unique(learned)) < 2:
         return None
-    with warnings.catch_warnings():
+    # One thread: on so few rows more of them wait for one another, and on a busy machine for long.
+    with warnings.catch_warnings(), threadpool_limits(1):
         warnings.simplefilter("ignore")  # a baseline that has not fully converged is a baseline still
         if answers.task == "regression":
             return replace(answers, given=Ridge().fit(inputs, learned).predict(asked), probabilities=None)

@@ -92,7 +92,7 @@ def alone(known: Column, asked: Column, target: Target) -> float:
         target: The right answers of both.
 
     """
-    learned_part, asked_part = _parts(known, asked)
+    learned_part, asked_part = parts(known, asked)
     count = int(max(learned_part.max(initial=0), asked_part.max(initial=0))) + 1
     rows = np.bincount(learned_part, minlength=count).astype(np.float64)
     right = np.eye(target.classes)[target.learned] if target.classes else target.learned[:, None].astype(np.float64)
@@ -115,8 +115,8 @@ def _straight(known: Floats, asked: Floats, target: Target) -> float:
     return score(target, np.where(rows, slope * np.nan_to_num(asked) + start, middle))
 
 
-def _parts(known: Column, asked: Column) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Return the part that each cell belongs to: 0 null or never seen, else a category or a range of numbers."""
+def parts(known: Column, asked: Column) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return the part that each cell belongs to: 0 null or never seen, else a category or a range of numbers of ``known``."""
     if known.kind in {"float", "integer", "boolean", "datetime"} and asked.kind in {
         "float",
         "integer",
@@ -175,17 +175,36 @@ def marker(asked: Column, target: Target) -> Marker | None:
 
 def without(training: Table, test: Table, target: Target, seed: int) -> float:
     """Return how well boosted trees answer the target from all columns of ``training`` and ``test``."""
-    from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
-
     rows = sample(training.rows, MOST_ROWS, seed)
-    parts = [_parts(known.take(rows), asked) for known, asked in zip(training.columns, test.columns, strict=True)]
-    if not parts:
+    cut = [parts(known.take(rows), asked) for known, asked in zip(training.columns, test.columns, strict=True)]
+    if not cut:
         return 0.0 if not target.classes else 0.5
-    known, asked = np.stack([part[0] for part in parts], axis=1), np.stack([part[1] for part in parts], axis=1)
-    if not target.classes:
-        values = HistGradientBoostingRegressor(max_iter=60, random_state=seed).fit(known, target.learned[rows])
-        return score(target, values.predict(asked))
-    model = HistGradientBoostingClassifier(max_iter=60, random_state=seed).fit(known, target.learned[rows])
-    stated = np.zeros((len(asked), target.classes))
-    stated[:, model.classes_.astype(np.int64)] = model.predict_proba(asked)
-    return score(target, stated)
+    known, asked = np.stack([part[0] for part in cut], axis=1), np.stack([part[1] for part in cut], axis=1)
+    return score(target, boosted(known, target.learned[rows], asked, classes=target.classes, seed=seed))
+
+
+def boosted(known: NDArray[np.int64], learned: Numbers, asked: NDArray[np.int64], *, classes: int, seed: int) -> Floats:
+    """Return what boosted trees answer: probabilities, shape ``(m, classes)``, or values, shape ``(m,)``, if there are none.
+
+    Args:
+        known: The parts of the rows learned from, shape ``(n, k)``.
+        learned: Their right answers, shape ``(n,)``.
+        asked: The parts of the rows asked about, shape ``(m, k)``.
+        classes: How many classes there are; 0 for values.
+        seed: Of the trees.
+
+    """
+    from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
+    from threadpoolctl import threadpool_limits
+
+    # One thread: on so few rows more of them wait for one another, and on a busy machine for long.
+    with threadpool_limits(1):
+        if not classes:
+            values: Floats = (
+                HistGradientBoostingRegressor(max_iter=60, random_state=seed).fit(known, learned).predict(asked)
+            )
+            return values
+        model = HistGradientBoostingClassifier(max_iter=60, random_state=seed).fit(known, learned)
+        stated = np.zeros((len(asked), classes))
+        stated[:, model.classes_.astype(np.int64)] = model.predict_proba(asked)
+    return stated

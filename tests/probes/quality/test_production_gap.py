@@ -1,0 +1,110 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Protocol
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from sekisho.checks.quality.production_data import production_data as box
+from sekisho.contract.sections import Contract, Serving
+from sekisho.gate.probe import Progress
+from sekisho.gate.verdict import Status, Verdict
+from sekisho.probes.quality.production_gap import ProductionGap, production_gap
+from sekisho.probes.resources.tables import DataSetT, ProductionSample, TestSet, TrainingSet
+
+MakeContract = Callable[..., Contract]
+
+
+class MakeDataSet(Protocol):
+    def __call__(self, frame: pd.DataFrame, kind: type[DataSetT], asked: Contract) -> DataSetT: ...
+
+
+def rows(first: str, days: int, *, count: int = 1_200, shift: float = 0.0, seed: int = 0) -> pd.DataFrame:
+    random = np.random.default_rng(seed)
+    moments = pd.Timestamp(first) + pd.to_timedelta(random.integers(0, days, count), unit="D")
+    return pd.DataFrame(
+        {
+            "at": moments.strftime("%Y-%m-%d"),
+            "income": random.normal(3_000 + 800 * shift, 800, count),
+            "plan": random.choice(["basic", "plus", "pro"], count),
+            "label": random.integers(0, 2, count),
+        }
+    )
+
+
+@pytest.fixture
+def judged(contract: MakeContract, data_set: MakeDataSet) -> Callable[..., tuple[ProductionGap, Verdict]]:
+    def make(
+        test: pd.DataFrame, production: pd.DataFrame, training: pd.DataFrame | None = None
+    ) -> tuple[ProductionGap, Verdict]:
+        asked = contract(data={"target": "label", "time": "at" if "at" in test else None})
+        found = production_gap.measure(
+            asked.quality,
+            Serving(),
+            data_set(test, TestSet, asked),
+            data_set(production, ProductionSample, asked),
+            None if training is None else data_set(training, TrainingSet, asked),
+            None,
+            None,
+            Progress(),
+        )
+        assert isinstance(found, ProductionGap)
+        return found, box.judge(found)
+
+    return make
+
+
+TRAINING = rows("2025-01-01", 500, seed=1)
+NOW = rows("2026-11-01", 23, seed=3)
+
+
+def failures(verdict: Verdict) -> list[str]:
+    return [finding.text.en for finding in verdict.findings if finding.status is Status.FAIL]
+
+
+def test_a_month_old_sample_of_the_same_kind_has_no_failure(
+    judged: Callable[..., tuple[ProductionGap, Verdict]],
+) -> None:
+    found, verdict = judged(rows("2026-09-01", 30, seed=2), NOW, TRAINING)
+    assert failures(verdict) == []
+    assert found.age_days == pytest.approx(54, abs=3)
+    assert found.test_after_training
+    # Only the replay is open: there is nobody to ask here.
+    assert verdict.status is Status.UNKNOWN
+    assert next(f.text.en for f in verdict.findings if f.status is Status.UNKNOWN).startswith("no production row")
+
+
+def test_a_test_set_two_years_old_fails(judged: Callable[..., tuple[ProductionGap, Verdict]]) -> None:
+    _, verdict = judged(rows("2024-06-01", 200, seed=2), NOW)
+    assert verdict.status is Status.FAIL
+    assert "days apart" in failures(verdict)[0]
+
+
+def test_a_test_set_of_another_kind_fails(judged: Callable[..., tuple[ProductionGap, Verdict]]) -> None:
+    found, verdict = judged(rows("2026-09-01", 30, seed=2), rows("2026-11-01", 23, shift=0.8, seed=3))
+    assert verdict.status is Status.FAIL
+    assert found.telling[0][0] == "income"
+    assert "income" in failures(verdict)[0]
+
+
+def test_a_new_category_is_seen(judged: Callable[..., tuple[ProductionGap, Verdict]]) -> None:
+    production = NOW.assign(plan=np.where(NOW.index % 3 == 0, "family", NOW["plan"]))
+    found, verdict = judged(rows("2026-09-01", 30, seed=2), production)
+    assert found.telling[0][0] == "plan"
+    assert verdict.status is Status.FAIL
+
+
+def test_rows_of_the_same_time_do_not_show_what_comes_later(
+    judged: Callable[..., tuple[ProductionGap, Verdict]],
+) -> None:
+    found, verdict = judged(rows("2026-08-01", 60, seed=2), NOW, rows("2026-08-01", 60, seed=4))
+    assert found.test_after_training is False
+    assert verdict.status is Status.UNKNOWN
+
+
+def test_without_times_the_age_is_unknown(judged: Callable[..., tuple[ProductionGap, Verdict]]) -> None:
+    found, verdict = judged(rows("2026-09-01", 30, seed=2).drop(columns="at"), NOW.drop(columns="at"))
+    assert found.age_days is None
+    assert verdict.status is Status.UNKNOWN
