@@ -69,8 +69,8 @@ def test_free_text_is_not_kept() -> None:
 
 
 def test_columns_of_nulls_and_no_rows() -> None:
-    data: dict[str, list[object]]
-    for data in ({"x": [None, None], "y": [float("nan")] * 2}, {"x": []}):
+    tables: list[dict[str, list[object]]] = [{"x": [None, None], "y": [float("nan")] * 2}, {"x": []}]
+    for data in tables:
         made = DriftReference.of(Table.of(data))
         assert DriftReference.decoded(made.encoded()).digest == made.digest
 

@@ -26,7 +26,7 @@ _MAGIC: Final[tuple[tuple[bytes, Content], ...]] = (
     (b"\x1f\x8b", "compressed"),
     (b"BZh", "compressed"),
     (b"\xfd7zXZ\x00", "compressed"),
-    (b"]\x00\x00\x80\x00", "compressed"),
+    (b"]\x00\x00", "compressed"),
     (b"\x04\x22\x4d\x18", "compressed"),
     (b"\x28\xb5\x2f\xfd", "compressed"),
     (b"x\x01", "compressed"),

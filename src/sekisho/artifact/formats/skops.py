@@ -242,7 +242,7 @@ def _without_padding(content: bytes) -> bytes:
     records = np.load(io.BytesIO(content), allow_pickle=False)
     if records.dtype.names is None:
         return content
-    clean = np.zeros_like(records)
+    clean = np.zeros(records.shape, dtype=records.dtype)  # zeros_like leaves what is between the fields
     for name in records.dtype.names:
         clean[name] = records[name]
     stream = io.BytesIO()
