@@ -6,6 +6,8 @@ It tells what happens to a :class:`Narrator`, and leaves a normal deployment pro
 from __future__ import annotations
 
 import contextlib
+import shlex
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -144,11 +146,12 @@ def _next_steps(root: Path, page: Path) -> Iterator[Text]:
         en=f"The project is a normal one. In {root} try:",
         ja=f"できあがったのは通常のプロジェクトです。{root} で次をお試しください:",
     )
-    for command in (
-        "sekisho check",
-        "sekisho explain security/rate-limiting",
-        "sekisho serve",
-        "sekisho drift data/training.csv data/production.csv",
-        "sekisho generate compose",
+    program = "sekisho" if shutil.which("sekisho") else shlex.join([sys.executable, "-m", "sekisho"])
+    for verb in (
+        "check",
+        "explain security/rate-limiting",
+        "serve",
+        "drift data/training.csv data/production.csv",
+        "generate compose",
     ):
-        yield verbatim(f"    {command}")
+        yield verbatim(f"    {program} {verb}")

@@ -84,10 +84,10 @@ class Visitor:
         """Send rows of the production year as they are, and tell what the drift gauges say of them."""
         self._send(_year("production").sample(ORDINARY_ROWS, random_state=1), done)
         drifted = self._drifted_after_evaluation(patience=20.0)
-        named = ", ".join(sorted(drifted)) or "–"
+        named = ", ".join(sorted(drifted))
         return Text(
-            en=f"{ORDINARY_ROWS:,} rows of 2018 answered; drifted features: {named}",
-            ja=f"2018年の {ORDINARY_ROWS:,} 行に応答。ドリフトした特徴量: {named}",
+            en=f"{ORDINARY_ROWS:,} rows of 2018 answered; drifted features: {named or 'none'}",
+            ja=f"2018年の {ORDINARY_ROWS:,} 行に応答。ドリフトした特徴量: {named or 'なし'}",
         )
 
     def send_drifted(self, done: Callable[[float], None], *, patience: float) -> Text:
