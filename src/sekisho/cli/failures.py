@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 from typing import Final
 
 from sekisho.errors import MissingExtra, SekishoError
@@ -57,6 +58,12 @@ def system_failure(error: OSError) -> SekishoError:
         None if error.filename is None else os.fsdecode(error.filename) if not isinstance(error.filename, int) else None
     )
     return SekishoError(what, remedy, where=where)
+
+
+def link_loop(error: RuntimeError) -> SekishoError | None:
+    """Return what is wrong if ``error`` is how :meth:`Path.resolve` speaks of a loop before Python 3.13."""
+    found = re.fullmatch(r"Symlink loop from '(.*)'", str(error), re.DOTALL)
+    return SekishoError(*_CAUSES[errno.ELOOP], where=found[1]) if found else None
 
 
 def missing_library(error: ModuleNotFoundError) -> SekishoError | None:

@@ -64,4 +64,4 @@ def command(folder: Path, name: str | None, *, force: bool) -> None:
 
 def _name_of(folder: Path) -> str:
     """Return a name for the model that is like the name of the folder."""
-    return re.sub(r"[^A-Za-z0-9._-]+", "-", folder.resolve().name).strip("._-")[:100] or "model"
+    return re.sub(r"[^A-Za-z0-9._-]+", "-", folder.absolute().name).strip("._-")[:100] or "model"

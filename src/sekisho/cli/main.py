@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Final, NoReturn
 import click
 
 from sekisho import __version__
-from sekisho.cli.failures import fault, missing_library, system_failure
+from sekisho.cli.failures import fault, link_loop, missing_library, system_failure
 from sekisho.cli.help import HelpContext, speak
 from sekisho.cli.streams import complain, let_go_of_output, reader_is_gone, show_log, speak_utf8
 from sekisho.cli.usage import usage_error
@@ -215,6 +215,8 @@ def _as_ours(error: BaseException) -> SekishoError:
             return system_failure(error)
         case ModuleNotFoundError():
             return missing_library(error) or fault(error)
+        case RuntimeError():
+            return link_loop(error) or fault(error)
     return fault(error)
 
 
