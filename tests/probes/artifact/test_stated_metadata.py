@@ -40,13 +40,13 @@ def project(folder: Path) -> Project:
 def foreign(folder: Path, content: dict[str, Any], scored: Scored | None = None) -> StatedMetadata:
     (folder / "model.onnx").write_bytes(b"\x08\x07")
     (folder / "metadata.json").write_text(json.dumps(content))
-    found = stated_metadata.measure(project(folder), Quality(), files_at(folder / "model.onnx"), None, scored, None)
+    found = stated_metadata.measure(project(folder), Quality(), files_at(folder / "model.onnx"), None, scored)
     assert isinstance(found, StatedMetadata)
     return found
 
 
 def measured(folder: Path, artifact: ModelArtifact | None, root: Path) -> StatedMetadata:
-    found = stated_metadata.measure(project(root), Quality(), files_at(folder), artifact, None, None)
+    found = stated_metadata.measure(project(root), Quality(), files_at(folder), artifact, None)
     assert isinstance(found, StatedMetadata)
     return found
 
@@ -214,3 +214,21 @@ def test_a_packed_artifact_without_a_date_fails(model: Any, data: Any, tmp_path:
     assert verdict.status is Status.FAIL
     assert "training date" in verdict.summary.en
     assert [claim.metric for claim in found.claims] == ["accuracy"]
+
+
+def test_another_training_file_than_the_one_that_trained_it_fails(model: Any, data: Any, tmp_path: Path) -> None:
+    data.data.to_csv(tmp_path / "training.csv", index=False)
+    settings = {"seed": 1, "data": tmp_path / "training.csv"}
+    pack(model, data.data, data.target, folder=tmp_path / "artifact", name="x", training=settings, lock=False)
+    asked = Contract(model=Model(name="x"), data=Data(training="training.csv"))
+
+    def status() -> Status:
+        artifact = ModelArtifact.load(tmp_path / "artifact")
+        found = stated_metadata.measure(
+            Project(root=tmp_path, contract=asked), Quality(), files_at(tmp_path / "artifact"), artifact, None
+        )
+        return box.judge(found).status
+
+    assert status() is Status.PASS
+    data.data.head(100).to_csv(tmp_path / "training.csv", index=False)
+    assert status() is Status.FAIL

@@ -45,6 +45,7 @@ def metadata(found: StatedMetadata) -> Verdict:
     if found.files:
         findings += [_date(found.date_fault)] if found.date_fault else []
         findings += [_code(found.repository), *_seed(found)]
+        findings += [_data(found.data_matches)] if found.data_matches is not None else []
         findings += [_claim(claim) for claim in found.claims]
     stated = {field.name: field.value for field in found.fields}
     return verdict(
@@ -119,6 +120,20 @@ def _seed(found: StatedMetadata) -> list[Finding]:
     return [holds(not found.seed_needed, Text(en="no seed is written", ja="乱数の種が記録されていません"))]
 
 
+def _data(matches: bool) -> Finding:
+    if matches:
+        words = Text(
+            en="data.training is the file that trained the model",
+            ja="data.training は学習に使ったファイルそのものです",
+        )
+    else:
+        words = Text(
+            en="data.training is not the file that trained the model: its digest is another one",
+            ja="data.training は学習に使ったファイルと異なります（ダイジェストが不一致）",
+        )
+    return holds(matches, words)
+
+
 def _claim(claim: Claim) -> Finding:
     if claim.measured is None:
         return holds(
@@ -144,7 +159,9 @@ def _claim(claim: Claim) -> Finding:
 # How it looks
 
 
-def _stated(*claims: Claim, without: str = "", repository: Repository = "clean") -> StatedMetadata:
+def _stated(
+    *claims: Claim, without: str = "", repository: Repository = "clean", data_matches: bool = True
+) -> StatedMetadata:
     values = {
         "name": "credit",
         "version": "1.2.0",
@@ -160,7 +177,7 @@ def _stated(*claims: Claim, without: str = "", repository: Repository = "clean")
         date_fault=None,
         seed_needed=True,
         repository=repository,
-        data_matches=True,
+        data_matches=data_matches,
         claims=claims,
     )
 
@@ -175,4 +192,5 @@ metadata.fails(_stated(_accuracy(0.95, 0.81, agrees=False)))
 metadata.fails(_stated(without="training_date"))
 metadata.fails(_stated(without="seed"))
 metadata.fails(_stated(repository="unknown commit"))
+metadata.fails(_stated(data_matches=False))
 metadata.is_unknown(_stated(Claim(name="metrics.accuracy", metric="accuracy", stated=0.95, measured=None, agrees=None)))

@@ -8,6 +8,7 @@ import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
 from math import isfinite, sqrt
+from pathlib import Path
 from typing import Final, Literal
 
 from sekisho.artifact.artifact import ModelArtifact
@@ -17,7 +18,6 @@ from sekisho.errors import SekishoError
 from sekisho.gate.probe import probe
 from sekisho.probes.resources.artifacts import ModelFiles, file_digest
 from sekisho.probes.resources.scored import Scored
-from sekisho.probes.resources.tables import TrainingSet
 from sekisho.probes.resources.written import SYNONYMS, Written, read_written
 from sekisho.probes.statistics.answers import Answers
 from sekisho.probes.statistics.estimates import Resampling, estimate
@@ -79,7 +79,8 @@ class StatedMetadata:
         seed_needed: Whether training used chance, as far as the parameters tell.
         repository: ``none`` when the project is under no version control; else whether the stated commit exists in it, and whether
             the files differed from it when the model was trained.
-        data_matches: Whether the stated digest is that of ``data.training``; ``None`` when one of them is not there.
+        data_matches: Whether the file that trained the model is the one that ``data.training`` names, byte for byte; ``None`` when
+            the artifact names no file of that name.
         claims: The figures.
 
     """
@@ -100,7 +101,6 @@ def stated_metadata(
     files: ModelFiles,
     artifact: ModelArtifact | None,
     scored: Scored | None,
-    training: TrainingSet | None,
 ) -> StatedMetadata:
     """Read the fields, look up the commit, and measure every written figure again."""
     written = read_written(files, artifact)
@@ -114,7 +114,7 @@ def stated_metadata(
         date_fault=None if date is None else _date_fault(str(date)),
         seed_needed=_seed_needed(written),
         repository=_repository(project, stated["code"], written),
-        data_matches=_data_matches(project, written, training),
+        data_matches=_data_matches(project, artifact),
         claims=tuple(_claims(written, scored, quality)),
     )
 
@@ -159,16 +159,14 @@ def _git(*command: str) -> str | None:
     return done.stdout
 
 
-def _data_matches(project: Project, written: Written, training: TrainingSet | None) -> bool | None:
-    stated = {
-        str(value).lower().removeprefix("sha256:")
-        for path, value in written.entries.items()
-        if isinstance(value, str) and re.fullmatch(r"(?:sha256:)?[0-9a-fA-F]{64}", value) and "data" in path
-    }
+def _data_matches(project: Project, artifact: ModelArtifact | None) -> bool | None:
+    """Return whether the file that trained the model, as its artifact says, is the one that ``data.training`` names."""
     relative = project.contract.data.training
-    if not stated or training is None or relative is None:
+    if artifact is None or relative is None or not project.path(relative).is_file():
         return None
-    return bool(stated & {training.full.digest, training.table.digest, file_digest(project.path(relative))})
+    path = project.path(relative)
+    same = [each.digest for each in artifact.metadata.data if each.file and Path(each.file).name == path.name]
+    return file_digest(path) in same if same else None
 
 
 def _claims(written: Written, scored: Scored | None, quality: Quality) -> Iterator[Claim]:

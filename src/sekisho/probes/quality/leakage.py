@@ -16,6 +16,7 @@ from sekisho.gate.probe import Progress, probe
 from sekisho.probes.resources.labels import Labels
 from sekisho.probes.resources.tables import DataSet, TestSet, TrainingSet
 from sekisho.probes.statistics.answers import Floats
+from sekisho.probes.statistics.baselines import sample
 from sekisho.probes.statistics.solo import Marker, Target, alone, marker, without
 from sekisho.text import Text
 
@@ -123,9 +124,9 @@ def _halves(
             Text(en="name the target column in sekisho.toml", ja="sekisho.toml に目的変数の列を指定してください"),
         )
     labels = Labels.of(None if artifact is None else artifact.signature.output, test.target)
-    asked, asked_target = _known_rows(test, test.target, artifact, labels)
+    asked, asked_target = _known_rows(test, test.target, artifact, labels, quality.seed)
     if training is not None and training.target is not None:
-        known, known_target = _known_rows(training, training.target, artifact, labels)
+        known, known_target = _known_rows(training, training.target, artifact, labels, quality.seed)
     else:
         mixed = np.random.default_rng(quality.seed).permutation(asked.rows)
         half = asked.rows // 2
@@ -147,8 +148,11 @@ def _halves(
     return known.select(names), asked.select(names), target, labels
 
 
-def _known_rows(given: DataSet, target: Column, artifact: ModelArtifact | None, labels: Labels) -> tuple[Table, Floats]:
+def _known_rows(
+    given: DataSet, target: Column, artifact: ModelArtifact | None, labels: Labels, seed: int
+) -> tuple[Table, Floats]:
     features = given.table if artifact is None else given.full.select(artifact.signature.names)
     numbers = labels.numbers(target.scalars())
-    rows = np.flatnonzero(np.isfinite(numbers))[:MOST_ROWS]
+    known = np.flatnonzero(np.isfinite(numbers))
+    rows = known[sample(len(known), MOST_ROWS, seed)]
     return features.take(rows), numbers[rows]

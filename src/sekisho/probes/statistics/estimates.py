@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Literal
+from typing import Final, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +14,9 @@ from sekisho.probes.statistics.answers import Answers, Floats, patterns
 from sekisho.probes.statistics.bootstrap import Measure, bca_bounds, bootstrap, percentile_bounds
 from sekisho.probes.statistics.intervals import Interval, Share, wilson
 from sekisho.probes.statistics.metrics import Metric
+
+MOST_ROWS: Final = 50_000
+"""A score of more rows, one that does not only count classes, is resampled on as many of them."""
 
 Method = Literal["score interval", "BCa bootstrap"]
 
@@ -63,20 +66,28 @@ def estimate(metric: Metric, model: Answers, others: Sequence[Answers], how: Res
 
     """
     several: tuple[Answers, ...] = (model, *others)
+    points = np.array([metric.of(answers) for answers in several])
     counts = np.ones(len(model), dtype=np.int64)
     if metric.reads == "classes":
         several, counts = patterns(several)
+    elif len(model) > MOST_ROWS:
+        drawn = np.random.default_rng(how.seed).choice(len(model), MOST_ROWS, replace=False)
+        several, counts = tuple(answers.take(drawn) for answers in several), counts[:MOST_ROWS]
     measures: list[Measure] = [partial(metric.score, answers) for answers in several]
-    points = [float(measure(counts[None, :].astype(np.float64))[0]) for measure in measures]
     replicates = bootstrap(measures, counts, how.resamples, how.seed)
+    if counts.sum() < len(model):
+        # Errors shrink with the root of the number of rows: what fewer rows scatter tells what all of them do.
+        centres = np.array([metric.of(answers) for answers in several])
+        shrink = np.sqrt(counts.sum() / len(model))
+        replicates = points[:, None] + (replicates - centres[:, None]) * shrink
 
-    interval, method = _interval(metric, model, measures[0], counts, points[0], replicates[0], how)
+    interval, method = _interval(metric, model, measures[0], counts, float(points[0]), replicates[0], how)
     return Estimates(
         interval=interval,
         method=method,
         replicates=replicates[0],
         differences=tuple(
-            _difference(points[0] - points[index], replicates[0] - replicates[index], how.confidence)
+            _difference(float(points[0] - points[index]), replicates[0] - replicates[index], how.confidence)
             for index in range(1, len(several))
         ),
     )
