@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import pytest
 from scipy import stats
@@ -120,6 +122,32 @@ def test_a_change_of_share_weighs_more_near_zero() -> None:
     assert change_of_share(0.3, 0.3) == 0.0
 
 
+@pytest.mark.parametrize("names", ["abcdefghijklmn", "aaaaaaabbbbccd", "aabbccddeeffgg", "aaaaaaaaaaaaab"])
+def test_p_values_of_labels_are_valid_over_every_division(names: str) -> None:
+    """Of all ways to divide the pooled rows, no more than a share ``p`` may have a p-value of ``p`` or less."""
+    known = sorted(set(names))
+    codes = np.array([known.index(name) for name in names])
+    pooled = np.bincount(codes)
+    found: dict[str, list[float]] = {"composition": [], "unseen": []}
+    for chosen in itertools.combinations(range(len(names)), 5):
+        current = np.bincount(codes[list(chosen)], minlength=len(known))
+        order = np.argsort(pooled - current == 0, kind="stable")  # those of the reference first, as pairs have them
+        pair = LabelPair(
+            n=len(names) - 5,
+            m=5,
+            labels=tuple(known[index] for index in order),
+            reference=(pooled - current)[order],
+            current=current[order],
+            shown=True,
+        )
+        found["composition"].append(composition.measure(pair).p_value)
+        found["unseen"].append(unseen.measure(pair).p_value)
+    for p_values in found.values():
+        ordered = np.sort(p_values)
+        share = np.searchsorted(ordered, ordered, side="right") / len(ordered)
+        assert (share <= ordered + 1e-12).all()
+
+
 def _normal(random: np.random.Generator, rows: int) -> np.ndarray:
     return random.normal(size=rows)
 
@@ -142,10 +170,11 @@ def test_p_values_are_never_too_small_when_nothing_has_changed(draw: object, n: 
     """Of 400 unchanged windows, no more than binomial luck allows have a p-value of 10 % or 2 % or less."""
     assert callable(draw)
     random = np.random.default_rng(3)
+    units = tuple(shelf.units(STATISTICS, Statistic).values())
     found: dict[str, list[float]] = {}
     for _ in range(400):
         for pair in pairs(draw(random, n), draw(random, m)).values():
-            for unit in shelf.units(STATISTICS, Statistic).values():
+            for unit in units:
                 if isinstance(pair, unit.pair):
                     found.setdefault(unit.id, []).append(unit.measure(pair).p_value)
     assert found
