@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 
 import numpy as np
+import pytest
 
 from sekisho.probes.wire.client import run
 from sekisho.probes.wire.load import fire, timetable
@@ -85,3 +86,24 @@ def test_a_timetable_keeps_its_rate() -> None:
     due = np.array(timetable(40, 2.0))
     assert len(due) == 80
     assert np.allclose(np.diff(due), 1 / 40)
+
+
+def test_a_load_that_is_interrupted_ends_at_once(serve: Serve) -> None:
+    class Interrupted(BaseException):
+        pass
+
+    sent = 0
+
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal sent
+        while await reader.readuntil(b"\r\n\r\n"):
+            sent += 1
+            writer.write(OK)
+
+    def interrupt(fraction: float) -> None:
+        if fraction > 0.1:
+            raise Interrupted
+
+    with pytest.raises(Interrupted):
+        run(fire(serve(talk), [Request(target="/")], timetable(200, 5.0), on_way=interrupt))
+    assert sent < 500

@@ -95,13 +95,7 @@ def latency(service: Service, serving: Serving, progress: Progress) -> Latency:
     picked = random.permutation(len(service.rows))[:PAYLOADS]
     requests = [instance.signed(service.adapter.one(service.rows[index])) for index in picked]
     moments = timetable(rate, WARM_UP + seconds)
-    told = max(1, round(rate / 4))
-
-    def advance(index: int, _reply: object) -> None:
-        if index % told == 0:
-            progress.advance(index / len(moments))
-
-    load = run(fire(instance.url, requests, moments, on_reply=advance))
+    load = run(fire(instance.url, requests, moments, on_way=progress.advance))
     first = instance.first_reply
     return _summary(
         load,

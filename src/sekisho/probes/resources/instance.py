@@ -8,13 +8,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
+from typing import Final
 
 from sekisho.gate.probe import Progress
 from sekisho.probes.resources.process import Child
 from sekisho.probes.wire.client import Client, run
 from sekisho.probes.wire.message import Reply, Request
 
-TOO_MANY = 429
+TOO_MANY: Final = 429
+PATIENCE: Final = 120.0
+"""Seconds that a rate limit is waited for, for all requests together."""
 
 
 class Caller(Enum):
@@ -122,11 +125,12 @@ class Instance:
         client = Client(self.url, timeout=timeout)
         replies: dict[int, Reply] = {}
         queue = iter(range(len(requests)))
+        deadline = time.monotonic() + (PATIENCE if patient else 0.0)
 
         async def work() -> None:
             for index in queue:
                 reply = await client.send(requests[index])
-                while patient and reply.status == TOO_MANY:
+                while reply.status == TOO_MANY and time.monotonic() < deadline:
                     await asyncio.sleep(_wait_of(reply))
                     reply = await client.send(requests[index])
                     progress.advance(share[0])
@@ -145,8 +149,3 @@ def _wait_of(reply: Reply) -> float:
     """Return how long a refused client is asked to wait, within reason (RFC 9110, section 10.2.3)."""
     said = reply.headers.get("retry-after", "")
     return min(float(said), 5.0) if said.isdecimal() and int(said) > 0 else 0.2
-
-
-def until(deadline: float) -> bool:
-    """Return whether ``deadline`` (of :func:`time.monotonic`) is still ahead."""
-    return time.monotonic() < deadline

@@ -11,6 +11,7 @@ import tempfile
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Final
 
 import msgspec
 
@@ -39,6 +40,9 @@ from sekisho.probes.resources.questions import Questions, questions
 from sekisho.probes.resources.tables import TestSet, TrainingSet
 from sekisho.probes.wire.message import Reply
 from sekisho.text import Text
+
+ANSWERS: Final = 10.0
+"""Seconds that a service given by address has to say that it is ready; nobody is starting it now."""
 
 
 class Service:
@@ -71,9 +75,10 @@ class Service:
         self.digest = digest
         self._contract = contract
         self._launcher = launcher
-        self._site = Site(
-            root=root, logs=state, adapter=adapter, row=asked.rows[0], seconds=contract.serving.start_seconds
+        seconds = (
+            contract.serving.start_seconds if launcher is not None else min(contract.serving.start_seconds, ANSWERS)
         )
+        self._site = Site(root=root, logs=state, adapter=adapter, row=asked.rows[0], seconds=seconds)
         self._lock = threading.Lock()
         self._open = contextlib.ExitStack()
         self._main: Instance | SekishoError | None = None
@@ -222,7 +227,7 @@ def _launcher(project: Project, artifact: ModelArtifact | None) -> Launcher | No
         return ForeignServer(contract)
     if artifact is None or artifact.folder is None:
         raise NotMeasured(
-            Text(en="there is no artifact to serve", ja="起動できる成果物がありません"),
+            Text(en="there is no readable artifact to serve", ja="起動できる（読み込める）成果物がありません"),
             Text(
                 en="pack the model with sekisho pack, or name your service in serving.command or serving.url",
                 ja="sekisho pack でモデルを梱包するか、serving.command か serving.url で対象のサービスを指定してください",

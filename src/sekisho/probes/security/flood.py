@@ -137,17 +137,14 @@ async def _flood(
     start = burst / (rate - limit) + RUN_IN
     moments = timetable(rate, start)
     moments += [start + moment for moment in timetable(limit * TIMES, seconds)]
-    told = max(1, len(moments) // 20)
     retry_after = 0
 
     def note(index: int, reply: Reply) -> None:
         nonlocal retry_after
         if reply.status == TOO_MANY and moments[index] >= start:
             retry_after += reply.headers.get("retry-after", "").strip().isdecimal()
-        if index % told == 0:
-            progress.advance(index / len(moments))
 
-    loads = [fire(instance.url, [instance.signed(request)], moments, on_reply=note)]
+    loads = [fire(instance.url, [instance.signed(request)], moments, on_reply=note, on_way=progress.advance)]
     if instance.keys.second is not None:
         other = instance.signed(request, Caller.SECOND)
         loads.append(fire(instance.url, [other], [start + moment for moment in timetable(SECOND_RATE, seconds)]))

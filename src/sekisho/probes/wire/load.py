@@ -46,6 +46,7 @@ async def fire(
     timeout: float = 10.0,
     largest_pool: int = 512,
     on_reply: Callable[[int, Reply], None] | None = None,
+    on_way: Callable[[float], None] | None = None,
 ) -> Load:
     """Send one request at each moment of ``due``.
 
@@ -55,7 +56,8 @@ async def fire(
         due: Seconds from the start, ascending.
         timeout: Seconds after which a request is given up.
         largest_pool: Connections at most; a request that finds none free waits, and its waiting counts.
-        on_reply: Called with the index in ``due`` and the reply.
+        on_reply: Called with the index in ``due`` and the reply; must not raise.
+        on_way: Called now and then with the fraction that has been sent; what it raises ends the load.
 
     """
     count = len(due)
@@ -69,6 +71,7 @@ async def fire(
     tasks: set[asyncio.Task[None]] = set()
     opened = 0
     left = count
+    told = max(1, count // 40)
     loop = asyncio.get_running_loop()
     finished = loop.create_future()
     start = loop.time() + 0.02
@@ -134,6 +137,8 @@ async def fire(
             elif index % 64 == 63:
                 await asyncio.sleep(0)  # late: answers must still be read
             lag[index] = max(0.0, loop.time() - start - moment)
+            if on_way is not None and index % told == 0:
+                on_way(index / count)
             dispatch(index)
         await finished
     finally:
