@@ -91,7 +91,7 @@ class Life:
 
 
 class FencedRuntime:
-    """A model in a child process. Not thread-safe: one question at a time.
+    """A model in a child process. Not thread-safe: one question at a time. But any thread may stop it.
 
     Args:
         folder: The artifact.
@@ -141,8 +141,7 @@ class FencedRuntime:
         if first is None or not first.ready:
             self.stop()
             raise _cannot_load(self._folder, "" if first is None else first.failure or "")
-        assert self._life is not None
-        self._life.born(first.process_id)
+        self._living().born(first.process_id)
         self._ready = True
 
     def run(self, columns: Columns, *, seconds: float) -> Outputs:
@@ -180,9 +179,8 @@ class FencedRuntime:
             life.end()
 
     def _ask(self, columns: Columns, left: float, seconds: float) -> Reply:
-        assert self._life is not None
         try:
-            self._life.wire.send_bytes(ask(columns))
+            self._living().wire.send_bytes(ask(columns))
             said = self._receive(left)
         except DeadlineExceeded:
             self.stop()
@@ -196,8 +194,13 @@ class FencedRuntime:
 
     def _receive(self, seconds: float) -> Reply | None:
         """Return what the child says next; ``None`` if it is gone, or talks nonsense."""
-        assert self._life is not None
-        return _receive(self._life.wire, seconds)
+        return _receive(self._living().wire, seconds)
+
+    def _living(self) -> Life:
+        life = self._life
+        if life is None:
+            raise _died()  # somebody has stopped it meanwhile
+        return life
 
 
 class Nursery:

@@ -49,24 +49,27 @@ def fence_of(settings: ServingSettings) -> Fence:
     )
 
 
-def prove_fenced(artifact: ModelArtifact, settings: ServingSettings) -> None:
-    """Run the golden rows in a child process with limits on memory and time.
+def prove_fenced(artifact: ModelArtifact, runtime: FencedRuntime, *, seconds: float) -> None:
+    """Run the golden rows in a child process with limits on memory and time, which is ended after.
 
     A graph that allocates without bound or never ends shows it here, before it is let into a serving process.
+
+    Args:
+        artifact: Whose rows.
+        runtime: The child.
+        seconds: How long it may take to answer.
 
     Raises:
         SekishoError: The model cannot be loaded, fails, hangs, or answers otherwise than it did when it was packed.
 
     """
-    assert artifact.folder is not None
-    runtime = FencedRuntime(artifact.folder, fence_of(settings))
     try:
         runtime.start()
         predictor = Predictor(artifact.signature, None)
         prepared = _golden(artifact, predictor)
         runtime.wait_until_ready()
         if prepared is not None:
-            _compare(artifact, runtime.run(predictor.columns(prepared), seconds=settings.start_seconds))
+            _compare(artifact, runtime.run(predictor.columns(prepared), seconds=seconds))
     finally:
         runtime.stop()
 

@@ -22,11 +22,12 @@ from typing import TYPE_CHECKING, Any, Final
 from sekisho.artifact.artifact import ModelArtifact
 from sekisho.errors import SekishoError, ServiceError
 from sekisho.ledger.predictions import PredictionBook
+from sekisho.predict.fence import FencedRuntime
 from sekisho.serving import logs
 from sekisho.serving.guards.keys import KeyRing
 from sekisho.serving.layout import GO, METRICS_VARIABLE, RunFolder, Word, decode, make_run_folder
 from sekisho.serving.listener import listen, url_of
-from sekisho.serving.model import ONNX, prove_fenced
+from sekisho.serving.model import ONNX, fence_of, prove_fenced
 from sekisho.serving.settings import ServingSettings, check_exposure, settings_of
 from sekisho.text import Text
 
@@ -189,6 +190,7 @@ class Supervisor:
             _Child(start=lambda command=command: self._start_companion(command), name=f"companion {number}")  # type: ignore[misc]
             for number, command in enumerate(settings.companions)
         ]
+        self._fenced = FencedRuntime(self._folder, fence_of(settings))
         self._may_load = False
         self._announced = False
         self._failed_starts = 0
@@ -211,6 +213,7 @@ class Supervisor:
                 self._step(proving)
             self._say("info", "ending", signal=signal.Signals(self._received.number).name)
         finally:
+            self._fenced.stop()
             self._end()
 
     def _step(self, proving: threading.Thread) -> None:
@@ -232,7 +235,7 @@ class Supervisor:
         if self._artifact.runtime_name != ONNX:
             return  # such a model never leaves its fence
         try:
-            prove_fenced(self._artifact, self._settings)
+            prove_fenced(self._artifact, self._fenced, seconds=self._settings.start_seconds)
         except SekishoError as error:
             self._proof = error
 
