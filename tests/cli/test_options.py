@@ -12,9 +12,10 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+import click
 import pytest
 
-from sekisho.cli.options import print_json, print_table, progress_bar
+from sekisho.cli.options import FiniteRange, print_json, print_table, progress_bar
 from sekisho.text import Text, verbatim
 
 TABLE = """
@@ -94,3 +95,11 @@ def test_progress_is_a_bar_on_a_terminal_and_gone_at_the_end() -> None:
     assert "working" in shown
     assert "50%" in shown
     assert shown.rstrip().endswith("done")
+
+
+@pytest.mark.parametrize("value", ["nan", "inf", "-inf", "0", "11", "x"])
+def test_a_number_is_finite_and_in_its_range(value: str) -> None:
+    kind = FiniteRange(0, 10, min_open=True)
+    assert kind.convert("9.5", None, None) == 9.5
+    with pytest.raises(click.BadParameter):
+        kind.convert(value, None, None)

@@ -10,7 +10,7 @@ import click
 
 from sekisho.artifact.artifact import ModelArtifact
 from sekisho.artifact.table import Table, read_table
-from sekisho.cli.options import json_option, print_json, print_table
+from sekisho.cli.options import FiniteRange, json_option, print_json, print_table
 from sekisho.contract.sections import Monitoring
 from sekisho.documents.drift_report import write_html
 from sekisho.text import Text
@@ -59,7 +59,7 @@ HELP = Text(
 )
 @click.option(
     "--smallest-effect",
-    type=click.FloatRange(0.0, 1.0),
+    type=FiniteRange(0.0, 1.0),
     default=USUAL.smallest_effect,
     show_default=True,
     help=str(
@@ -71,14 +71,14 @@ HELP = Text(
 )
 @click.option(
     "--alarms-per-30-days",
-    type=click.FloatRange(0.0, min_open=True),
+    type=FiniteRange(0.0, min_open=True),
     default=USUAL.false_alarms_per_30_days,
     show_default=True,
     help=str(Text(en="False alarms that are acceptable in 30 days", ja="30 日間に許容する誤報の回数")),
 )
 @click.option(
     "--windows-per-day",
-    type=click.FloatRange(0.0, min_open=True),
+    type=FiniteRange(0.0, min_open=True),
     default=USUAL.windows_per_day,
     show_default=True,
     help=str(Text(en="How often such a report is made", ja="1 日にこのレポートを作る回数")),

@@ -6,6 +6,7 @@ Results go to standard output and everything about the way there to standard err
 
 from __future__ import annotations
 
+import math
 import sys
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,6 +21,22 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
 FunctionT = TypeVar("FunctionT", bound="Callable[..., Any]")
+
+
+class FiniteRange(click.FloatRange):
+    """A number in a range; what is no number, or infinite, is in none."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """Return ``value`` as a number.
+
+        Raises:
+            click.BadParameter: It is not one, not finite, or out of the range.
+
+        """
+        number = float(super().convert(value, param, ctx))
+        if not math.isfinite(number):
+            self.fail(str(Text(en="this is not a finite number", ja="有限の数値ではありません")), param, ctx)
+        return number
 
 
 def json_option(function: FunctionT) -> FunctionT:

@@ -10,6 +10,7 @@ import click
 import msgspec
 
 from sekisho.artifact.artifact import ModelArtifact
+from sekisho.cli.options import FiniteRange
 from sekisho.contract.loader import load_project
 from sekisho.contract.sections import Monitoring
 from sekisho.serving.contracted import contracted
@@ -109,7 +110,7 @@ SERVING = Text(en="Serving at {}  (Ctrl-C ends)", ja="{} で提供中です (Ctr
 @click.option("--key-file", type=click.Path(path_type=Path), metavar="FILE", help=str(KEY_FILE))
 @click.option("--open", is_flag=True, default=None, help=str(OPEN))
 @click.option("--ledger", type=click.Path(path_type=Path), metavar="FILE", help=str(LEDGER))
-@click.option("--rate-limit", type=click.FloatRange(min=0, min_open=True), metavar="N", help=str(RATE))
+@click.option("--rate-limit", type=FiniteRange(min=0, min_open=True), metavar="N", help=str(RATE))
 @click.option("--burst", type=click.IntRange(min=1), metavar="N", help=str(BURST))
 @click.option("--deadline-ms", type=click.IntRange(1, 600_000), metavar="N", help=str(DEADLINE))
 @click.option("--trust", is_flag=True, default=None, help=str(TRUST))

@@ -12,7 +12,7 @@ import click
 import msgspec
 
 from sekisho.artifact.artifact import ModelArtifact
-from sekisho.cli.options import json_option, project_option
+from sekisho.cli.options import FiniteRange, json_option, project_option
 from sekisho.contract.loader import load_project
 from sekisho.contract.sections import Monitoring
 from sekisho.errors import NotFound
@@ -67,7 +67,7 @@ HELP = Text(
 )
 @click.option(
     "--interval",
-    type=click.FloatRange(0.1, 3_600.0),
+    type=FiniteRange(0.1, 3_600.0),
     default=2.0,
     show_default=True,
     metavar="SECONDS",
