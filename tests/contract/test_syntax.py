@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 import tomllib
 
 import pytest
@@ -84,7 +83,4 @@ def test_carriage_returns_are_line_ends() -> None:
     ids=["open string", "open list", "many mistakes", "brackets", "open tables"],
 )
 def test_hostile_text_is_given_up_after_a_bounded_effort(text: str) -> None:
-    start = time.process_time()
-    reading = read_toml(text)
-    assert 1 <= len(reading.faults) <= MOST_FAULTS
-    assert time.process_time() - start < 30  # without the bound, hours
+    assert 1 <= len(read_toml(text).faults) <= MOST_FAULTS  # without the bound, this takes hours
