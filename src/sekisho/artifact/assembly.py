@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -29,6 +30,8 @@ from sekisho.errors import CannotPack, MissingExtra, ModelFailed, SekishoError
 from sekisho.text import Text, verbatim
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from sekisho.artifact.manifest import Manifest
     from sekisho.artifact.subject import Subject
 
@@ -86,6 +89,7 @@ class Parts:
     reference: DriftReference | None
 
 
+@functools.cache
 def formats() -> dict[str, Format]:
     """Return every format on the shelf, by id."""
     return shelf.units(SHELF, Format)  # type: ignore[type-abstract]
@@ -201,7 +205,7 @@ def _check_restoring(subject: Subject, original: Runtime) -> None:
         restored = original.run(features.take(rows).arrays()).values
     except ModelFailed:
         restored = None
-    if restored is None or not bool(np.all(restored == direct)):
+    if restored is None or not _same(direct, restored):
         raise CannotPack(
             Text(
                 en="the model answers differently once it is saved and its columns are restored from the signature",
@@ -212,6 +216,15 @@ def _check_restoring(subject: Subject, original: Runtime) -> None:
                 ja="数値・文字列・真偽値・カテゴリ・日時の通常の列で学習してください",
             ),
         )
+
+
+def _same(direct: NDArray[np.generic], restored: NDArray[np.generic]) -> bool:
+    """Return whether answers are equal; numbers may differ by what another layout of the same rows in memory makes of their last digits."""
+    if direct.dtype.kind == "f" and restored.dtype.kind == "f":
+        return bool(
+            np.allclose(direct.astype(np.float64), restored.astype(np.float64), rtol=1e-9, atol=1e-12, equal_nan=True)
+        )
+    return bool(np.all(restored == direct))
 
 
 def _with_range(signature: Signature, prepared: tuple[Trial, ...]) -> Signature:

@@ -18,6 +18,8 @@ MOST_RATIO: Final = 200
 RATIO_FREE_BYTES: Final = 16 * 1024**2
 """Below this size, an archive may be compressed as much as it likes."""
 
+_ENTRY: Final = b"PK\x01\x02"
+"""How an entry of a zip's directory begins."""
 _MAGIC: Final[tuple[tuple[bytes, Content], ...]] = (
     (b"PK\x03\x04", "zip"),
     (b"PK\x05\x06", "zip"),
@@ -134,6 +136,8 @@ def open_archive(data: bytes, *, where: str) -> zipfile.ZipFile:
             linked, or named so that they would leave the folder.
 
     """
+    if data.count(_ENTRY) > MOST_ENTRIES:  # counted before zipfile makes an object of each
+        raise _refused(where, _too_many())
     try:
         archive = zipfile.ZipFile(io.BytesIO(data))
     except (zipfile.BadZipFile, ValueError, NotImplementedError, OSError):
@@ -143,7 +147,7 @@ def open_archive(data: bytes, *, where: str) -> zipfile.ZipFile:
     expanded = sum(entry.file_size for entry in entries)
     packed = sum(entry.compress_size for entry in entries)
     if len(entries) > MOST_ENTRIES:
-        reason = Text(en=f"more than {MOST_ENTRIES:,} entries", ja=f"項目が {MOST_ENTRIES:,} 個を超えています")
+        reason = _too_many()
     elif expanded > MOST_BYTES:
         reason = Text(en=f"expands to {expanded:,} bytes", ja=f"展開すると {expanded:,} バイトになります")
     elif packed > len(data):
@@ -180,6 +184,10 @@ def read_entry(archive: zipfile.ZipFile, name: str, *, where: str) -> bytes:
     if len(data) != size:
         raise _refused(where, Text(en=f"{name} has another size than it says", ja=f"{name} の大きさが記録と違います"))
     return data
+
+
+def _too_many() -> Text:
+    return Text(en=f"more than {MOST_ENTRIES:,} entries", ja=f"項目が {MOST_ENTRIES:,} 個を超えています")
 
 
 def _strange(entry: zipfile.ZipInfo) -> bool:
