@@ -157,8 +157,8 @@ def _accepted(found: ModelFormat) -> Finding:
     if models:
         names = ", ".join(f"{file.name} ({file.content})" for file in models)
         words = Text(
-            en=f"{names} runs no code when it is read",
-            ja=f"{names} は読み込み時にコードを実行しない形式です",
+            en=f"{names}: no code runs when it is read",
+            ja=f"{names}: 読み込み時にコードを実行しない形式です",
         )
     else:
         contents = ", ".join(f"{file.name} ({file.content})" for file in found.files[:5])

@@ -69,7 +69,7 @@ def _complete(found: StatedMetadata) -> Finding:
     missing = [words for name, words in FIELDS.items() if stated.get(name) is None]
     if missing:
         words = Text(
-            en=f"{', '.join(each.en for each in missing)} is missing from {', '.join(found.files)}",
+            en=f"{', '.join(found.files)} lacks {', '.join(each.en for each in missing)}",
             ja=f"{', '.join(found.files)} に{'・'.join(each.ja for each in missing)}がありません",
         )
     else:

@@ -48,7 +48,7 @@ KINDS: Final = {
     ),
     remedy=Text(
         en="put imputation and encoding inside the pipeline (SimpleImputer, OneHotEncoder(handle_unknown='ignore')), or refuse "
-        "such rows with 422; sekisho explain shows the rows that failed",
+        "such rows with 422; the report shows the rows that failed",
         ja="欠損補完とエンコードをパイプラインに含める（SimpleImputer、OneHotEncoder(handle_unknown='ignore')）か、"
         "該当する行を 422 で拒否してください。失敗した行はレポートで確認できます",
     ),

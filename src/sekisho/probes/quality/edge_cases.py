@@ -225,9 +225,12 @@ def _wrongly_refused(odd: OddRow, said: Told) -> bool:
 
 
 def _counter(odd: OddRow, said: Told) -> CounterExample:
-    sent = odd.row if odd.feature is None else odd.row.get(odd.feature, "(left out)")
+    if odd.feature is None:
+        sent = shown(odd.row)
+    else:
+        sent = shown(odd.row[odd.feature]) if odd.feature in odd.row else "(left out)"
     return CounterExample(
-        kind=odd.kind, feature=odd.feature, sent=shown(sent), outcome=said.words, refused=said.outcome == "refused"
+        kind=odd.kind, feature=odd.feature, sent=sent, outcome=said.words, refused=said.outcome == "refused"
     )
 
 
