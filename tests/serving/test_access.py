@@ -17,7 +17,7 @@ from sekisho.serving.guards.keys import new_key
 
 from .conftest import Running, serving, until
 
-ROUTES = [
+ROUTES: list[tuple[str, str, Any, str]] = [
     ("GET", "/model/info", None, "any"),
     ("GET", "/docs", None, "any"),
     ("GET", "/openapi.json", None, "any"),

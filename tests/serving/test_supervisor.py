@@ -57,7 +57,8 @@ class Load:
                     connection = None
             except (OSError, http.client.HTTPException) as error:
                 outcome = type(error).__name__
-                connection.close()
+                if connection is not None:
+                    connection.close()
                 connection = None
             self.outcomes[outcome] += 1
             if early and outcome != "200":

@@ -13,7 +13,7 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 HANG, DIE, RAISE, NAN, FEWER, IMPOSSIBLE, CRASH, HOARD, PRINT = 601, 602, 603, 604, 605, 606, 607, 608, 609
 
 
-class Troubled(ClassifierMixin, BaseEstimator):
+class Troubled(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     """Predicts whether the second feature is positive."""
 
     def fit(self, rows: Any, labels: Any) -> Troubled:
