@@ -77,6 +77,7 @@ def families(signature: Signature, routes: Sequence[str], *, version: str, info:
             help="Requests by route and HTTP status.",
             labels=("route", "status"),
             values=tuple((route, str(code)) for route in (*routes, "other") for code in codes),
+            sparse=True,
         ),
         Family(
             name="ml_problems",

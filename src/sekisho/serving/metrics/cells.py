@@ -36,6 +36,7 @@ class Family:
         values: The label values of its series.
         buckets: The upper bounds of a histogram's buckets, ascending, without infinity.
         merge: How a gauge is made of the workers' cells.
+        sparse: Whether a counter's series are shown only once they have counted: where there are many, and nobody watches a rate of them.
 
     """
 
@@ -46,6 +47,7 @@ class Family:
     values: tuple[tuple[str, ...], ...] = ((),)
     buckets: tuple[float, ...] = ()
     merge: Literal["sum", "max"] = "sum"
+    sparse: bool = False
 
     @property
     def width(self) -> int:

@@ -68,11 +68,10 @@ def _metric(family: Family, places: object, cells: NDArray[np.float64]) -> Metri
             gauge.add_metric(values, float(cells[place]))
         return gauge
     counter = CounterMetricFamily(family.name, family.help, labels=family.labels)
-    shown = {values: float(cells[place]) for values, place in places.items()}
-    for values, value in shown.items():
-        # Routes times statuses: the empty ones of so many say nothing.
-        if value or len(family.labels) < 2 or len(shown) <= 3:
-            counter.add_metric(values, value)
+    for values, place in places.items():
+        # A series that appears with its first count hides that count from every rate: only sparse ones are left out while empty.
+        if cells[place] or not family.sparse:
+            counter.add_metric(values, float(cells[place]))
     return counter
 
 
