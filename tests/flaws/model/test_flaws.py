@@ -24,6 +24,7 @@ from sekisho.artifact.packing import pack
 from sekisho.artifact.signature import Note
 from sekisho.contract.project import Project
 from sekisho.contract.sections import Contract
+from sekisho.contract.template import render_contract
 from sekisho.gate.report import Item
 from sekisho.gate.runner import run_gate
 from sekisho.gate.verdict import Status
@@ -68,7 +69,9 @@ class Deployment:
 
     def judge(self, box: str) -> Item:
         """Judge one box."""
-        project = Project(root=self.root, contract=msgspec.convert(self.contract, Contract))
+        contract = msgspec.convert(self.contract, Contract)
+        (self.root / "sekisho.toml").write_text(render_contract(self.contract, "en"), encoding="utf-8")
+        project = Project(root=self.root, contract=contract)
         (item,) = run_gate(project, ids=[box]).items
         return item
 

@@ -12,10 +12,12 @@ import msgspec
 
 from sekisho.artifact.artifact import ModelArtifact
 from sekisho.artifact.column import Scalar
+from sekisho.artifact.formats.interface import Outputs
+from sekisho.artifact.formats.onnx import OnnxFormat
 from sekisho.artifact.signature import Output, Signature
 from sekisho.errors import InvalidInput, ModelFailed, SekishoError
 from sekisho.predict.fence import Fence, FencedRuntime
-from sekisho.predict.predictor import Predictor
+from sekisho.predict.predictor import Predictor, Prepared
 from sekisho.probes.adapters.interface import Answer, Unreadable
 from sekisho.probes.resources.labels import spelling
 from sekisho.probes.resources.service import Service
@@ -108,14 +110,16 @@ class ServiceAsker:
 
 
 class ArtifactAsker:
-    """Asks the artifact itself, in a child process that is killed at the deadline."""
+    """Asks the artifact itself as the service would: a graph in this process, once a child has loaded it; anything else in the child."""
 
     through = "artifact"
 
-    def __init__(self, signature: Signature, runtime: FencedRuntime, *, deadline_ms: int) -> None:
-        self.signature = signature
-        self._predictor = Predictor(signature, None)
-        self._runtime = runtime
+    def __init__(self, artifact: ModelArtifact, child: FencedRuntime, *, deadline_ms: int) -> None:
+        self.signature = artifact.signature
+        runtime = artifact.runtime() if artifact.runtime_name == OnnxFormat.id else None
+        self._predictor = Predictor(artifact.signature, runtime)
+        self._in_process = runtime is not None
+        self._child = child
         self._seconds = deadline_ms / 1_000
 
     def ask(self, rows: Sequence[Row]) -> list[Told]:
@@ -132,8 +136,7 @@ class ArtifactAsker:
             prepared = self._predictor.prepare(read)
             if prepared.findings is not None and prepared.findings.refusals:
                 raise next(iter(prepared.findings.refusals.values()))
-            columns = self._predictor.columns(prepared)
-            answers = self._predictor.read(self._runtime.run(columns, seconds=self._seconds), len(rows))
+            answers = self._predictor.read(self._run(prepared), len(rows))
         except InvalidInput as refusal:
             return Told(outcome="refused", words=refusal.code)
         except ModelFailed as failure:
@@ -141,6 +144,11 @@ class ArtifactAsker:
         if answers.unsound:
             return Told(outcome="failed", words="invalid_output")
         return Told(outcome="answered", words="answered", flagged=prepared.findings is not None)
+
+    def _run(self, prepared: Prepared) -> Outputs:
+        if self._in_process:
+            return self._predictor.run(prepared)
+        return self._child.run(self._predictor.columns(prepared), seconds=self._seconds)
 
 
 @contextmanager
@@ -163,12 +171,12 @@ def opened(service: Service | None, artifact: ModelArtifact | None, *, deadline_
     if artifact is None or artifact.folder is None:
         yield None
         return
-    runtime = FencedRuntime(artifact.folder, Fence())
+    child = FencedRuntime(artifact.folder, Fence())
     try:
-        runtime.wait_until_ready(Fence().start_seconds)
-        yield ArtifactAsker(artifact.signature, runtime, deadline_ms=deadline_ms)
+        child.wait_until_ready(Fence().start_seconds)
+        yield ArtifactAsker(artifact, child, deadline_ms=deadline_ms)
     finally:
-        runtime.stop()
+        child.stop()
 
 
 def _unsound(answer: Answer, output: Output) -> str | None:
