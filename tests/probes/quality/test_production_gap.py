@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Callable
 from typing import Protocol
 
@@ -9,10 +10,30 @@ import pytest
 
 from sekisho.checks.quality.production_data import production_data as box
 from sekisho.contract.sections import Contract, Serving
+from sekisho.gate.attestations import Attestations
 from sekisho.gate.probe import Progress
+from sekisho.gate.testing import example_contract
 from sekisho.gate.verdict import Status, Verdict
 from sekisho.probes.quality.production_gap import ProductionGap, production_gap
 from sekisho.probes.resources.tables import DataSetT, ProductionSample, TestSet, TrainingSet
+
+SIGNED = Attestations(
+    contract=example_contract(
+        sign_offs=[
+            {
+                "box": "quality/production-data",
+                "statement": "every hundredth request, drawn by the gateway",
+                "author": "the data team",
+                "reviewer": "the risk team",
+                "artifact": "a" * 64,
+                "issued": dt.date(2026, 11, 1),
+                "expires": dt.date(2027, 11, 1),
+            }
+        ]
+    ),
+    artifact="a" * 64,
+    today=dt.date(2026, 11, 2),
+)
 
 MakeContract = Callable[..., Contract]
 
@@ -51,7 +72,7 @@ def judged(contract: MakeContract, data_set: MakeDataSet) -> Callable[..., tuple
             Progress(),
         )
         assert isinstance(found, ProductionGap)
-        return found, box.judge(found)
+        return found, box.judge(found, SIGNED)
 
     return make
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from dataclasses import replace
 from typing import Final
 
+from sekisho.gate.attestations import Attestations
 from sekisho.gate.check import check
+from sekisho.gate.testing import example_contract
 from sekisho.gate.verdict import Finding, Verdict, holds, verdict
 from sekisho.probes.quality.production_gap import Period, ProductionGap
 from sekisho.probes.statistics.intervals import Interval
@@ -17,6 +20,8 @@ OLDEST_DAYS: Final = 366.0
 """A test set that ends longer than this before the production sample is too old."""
 MOST_REFUSED: Final = 0.01
 """The share of production rows that may be refused as the caller's fault."""
+
+DRAWN: Final = Text(en="how the production sample was drawn", ja="本番データの標本の取り方")
 
 
 # The box
@@ -31,16 +36,20 @@ MOST_REFUSED: Final = 0.01
         ja="2年前のデータや別の経路で集めたデータでの評価は、過去の性能しか示しません。学習から本番投入までの間にも世の中は変わります。",
     ),
     remedy=Text(
-        en="name a recent sample of production rows in data.production and the time column in data.time, and validate on rows later "
-        "than all training rows",
-        ja="最近の本番データの標本を data.production に、時刻の列を data.time に指定し、学習データより後の期間で検証してください",
+        en="name a recent sample of production rows in data.production and the time column in data.time, validate on rows later "
+        "than all training rows, and sign off how the sample was drawn",
+        ja="最近の本番データの標本を data.production に、時刻の列を data.time に指定し、学習データより後の期間で検証したうえで、標本の取り方に承認を得てください",
     ),
 )
-def production_data(gap: ProductionGap) -> Verdict:
-    """Judge how old the test set is, whether it looks like production, and what the model says of production rows."""
+def production_data(gap: ProductionGap, attestations: Attestations) -> Verdict:
+    """Judge how old the test set is, whether it looks like production, and what the model says of production rows.
+
+    A table cannot say of itself that it is like production: somebody states how it was drawn.
+    """
     findings = [_later(gap), _age(gap), _alike("test", gap.test_told, gap)]
     findings += [_alike("training", gap.training_told, gap)] if gap.training_told is not None else []
     findings.append(_replay(gap))
+    findings.append(attestations.finding("quality/production-data", DRAWN))
     return verdict(
         *findings,
         age_days=gap.age_days,
@@ -152,8 +161,23 @@ def _gap(*, age_days: float = 31.0, told: float = 0.52, failed: int = 0) -> Prod
     )
 
 
-production_data.passes(_gap())
-production_data.fails(_gap(age_days=730.0))
-production_data.fails(_gap(told=0.78))
-production_data.fails(_gap(failed=4))
-production_data.is_unknown(replace(_gap(), test_after_training=None, age_days=None))
+def _signed(*, signed: bool = True) -> Attestations:
+    statement = {
+        "box": "quality/production-data",
+        "statement": "every hundredth request of October, drawn by the gateway",
+        "author": "the data team",
+        "reviewer": "the risk team",
+        "artifact": "a" * 64,
+        "issued": dt.date(2026, 11, 1),
+        "expires": dt.date(2027, 11, 1),
+    }
+    contract = example_contract(sign_offs=[statement] if signed else [])
+    return Attestations(contract=contract, artifact="a" * 64, today=dt.date(2026, 11, 2))
+
+
+production_data.passes(_gap(), _signed())
+production_data.fails(_gap(age_days=730.0), _signed())
+production_data.fails(_gap(told=0.78), _signed())
+production_data.fails(_gap(failed=4), _signed())
+production_data.is_unknown(replace(_gap(), test_after_training=None, age_days=None), _signed())
+production_data.is_unknown(_gap(), _signed(signed=False))
