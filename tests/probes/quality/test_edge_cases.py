@@ -129,6 +129,12 @@ def test_trees_that_take_nulls_pass(people: pd.DataFrame, tmp_path: Path) -> Non
     assert verdict.status is Status.PASS, verdict.summary.en
 
 
+def test_nothing_is_left_in_the_project(sound: ModelArtifact, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    measured(sound)
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_nobody_to_ask_is_not_measured() -> None:
     with pytest.raises(NotMeasured):
         edge_cases.measure(Quality(), Serving(), None, None, Progress())

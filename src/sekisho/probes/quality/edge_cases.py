@@ -6,9 +6,11 @@ A failure among those is made small again (https://hypothesis.readthedocs.io).
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from random import Random
 from typing import TYPE_CHECKING, Final
 
@@ -182,7 +184,10 @@ def _draw(asker: Asker, count: int, seed: int) -> list[JsonRow]:
 
 def _settings(count: int) -> settings:
     import hypothesis
+    from hypothesis.configuration import set_hypothesis_home_dir
 
+    # What it keeps of Unicode belongs in a cache, not in the project that is judged.
+    set_hypothesis_home_dir(Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "sekisho" / "hypothesis")
     return hypothesis.settings(
         max_examples=count,
         phases=[hypothesis.Phase.generate],
