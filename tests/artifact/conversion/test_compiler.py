@@ -143,7 +143,12 @@ CLASSIFIERS = {
 }
 
 
-@pytest.mark.parametrize("name", CLASSIFIERS)
+USUAL = {"logistic", "tree", "forest", "histogram boosting", "gradient boosting", "linear support vectors", "network"}
+
+
+@pytest.mark.parametrize(
+    "name", [name if name in USUAL else pytest.param(name, marks=pytest.mark.slow) for name in CLASSIFIERS]
+)
 def test_binary_classifiers_with_strings_and_nulls(name: str, frame: pd.DataFrame, score: Any) -> None:
     estimator, precision = CLASSIFIERS[name]
     artifact = proven(
@@ -155,7 +160,9 @@ def test_binary_classifiers_with_strings_and_nulls(name: str, frame: pd.DataFram
 @pytest.mark.parametrize(
     "name", ["logistic", "forest", "histogram boosting", "gradient boosting", "linear discriminant", "network"]
 )
-@pytest.mark.parametrize("labels", [["a", "b", "c"], [7, 2, 5]], ids=["strings", "integers"])
+@pytest.mark.parametrize(
+    "labels", [["a", "b", "c"], pytest.param([7, 2, 5], marks=pytest.mark.slow)], ids=["strings", "integers"]
+)
 def test_classifiers_of_three(name: str, labels: list[Any], frame: pd.DataFrame, score: Any) -> None:
     answers = np.array(labels)[np.digitize(score, [-5, 8])]
     artifact = proven(make_pipeline(columns(), CLASSIFIERS[name][0]), frame[NUMBERS + WORDS], answers)
@@ -222,7 +229,12 @@ ENCODERS = {
 
 @pytest.mark.parametrize("name", ENCODERS)
 @pytest.mark.parametrize(
-    "chosen", [WORDS, ["job", "code", "flag"], ["whole", "town"]], ids=["words", "mixed", "numbers"]
+    "chosen",
+    [
+        pytest.param(WORDS, marks=pytest.mark.slow, id="words"),
+        pytest.param(["job", "code", "flag"], marks=pytest.mark.slow, id="several kinds"),
+        pytest.param(["whole", "town"], id="with nulls"),
+    ],
 )
 def test_encoders(name: str, chosen: list[str], frame: pd.DataFrame, score: Any) -> None:
     encoder = make_column_transformer((ENCODERS[name], chosen), (SimpleImputer(), NUMBERS))
