@@ -215,7 +215,8 @@ def test_the_build_context_holds_only_what_the_image_needs(plan_of: PlanMaker) -
         "docker/artifact/manifest.json"
     }
     assert {path for path in files if path.startswith("docker/artifact/")} == listed
-    others = {path.removeprefix("docker/") for path in files} - {path.removeprefix("docker/") for path in listed}
+    others = {path.removeprefix("docker/") for path in set(files) - listed - {".gitignore"}}
+    assert text_of(files[".gitignore"]).splitlines()[-2:] == ["/.env", "/secrets/"]
     wheel = next(name for name in others if name.endswith(".whl"))
     assert others == {"Dockerfile", ".dockerignore", "sekisho.toml", "serve", "sekisho.lock", wheel}
     ignore = [line for line in text_of(files["docker/.dockerignore"]).splitlines() if line and not line.startswith("#")]

@@ -171,3 +171,15 @@ def test_drift_is_judged_beside_the_service(stack: Stack) -> None:
     until(lambda: bool(stack.query('ml_drift_window_rows{job="Breast.Cancer"} >= 50')), 120)
     features = {each["metric"]["feature"] for each in stack.query('ml_drift_effect{job="Breast.Cancer"}')}
     assert set(stack.plan.artifact.signature.names) <= features
+
+
+def test_an_alert_fires_when_the_service_is_gone_and_clears(engine: Engine, stack: Stack) -> None:
+    """The rule that everything else depends on, in real time: one minute, and half a minute of scraping."""
+    firing = 'ALERTS{alertname="ModelServiceDown",alertstate="firing"}'
+    assert stack.query(firing) == []
+    container = engine.docker("ps", "--quiet", "--filter", "label=com.docker.compose.service=model")
+    engine.docker("stop", "--time", "60", container)
+    until(lambda: bool(stack.query(firing)), 180)
+    assert stack.query(firing)[0]["metric"]["severity"] == "critical"
+    engine.docker("start", container)
+    until(lambda: not stack.query(firing), 120)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from sekisho.errors import TargetError, WrongUse
 from sekisho.targets.interface import GeneratedFile, Setting
+from sekisho.targets.parts import secrets
 from sekisho.targets.parts.contents import artifact_files
 from sekisho.targets.parts.header import header
 from sekisho.targets.parts.naming import image_name
@@ -70,6 +71,7 @@ def image_files(plan: Plan) -> tuple[GeneratedFile, ...]:
         "sekisho.lock": f"{top.text}\n\n./{wheel.name} --hash=sha256:{wheel.digest}\n",
     }
     return (
+        GeneratedFile(path=".gitignore", content=f"{top.text}\n\n/.env\n/{secrets.FOLDER}/\n".encode()),
         *(GeneratedFile(path=f"{FOLDER}/{name}", content=text.encode()) for name, text in written.items()),
         GeneratedFile(path=f"{FOLDER}/serve", content=_entry(plan).encode(), mode=0o755),
         GeneratedFile(path=f"{FOLDER}/{wheel.name}", content=wheel.content),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import sys
 import urllib.request
 from collections.abc import Callable
 from typing import Any
@@ -13,7 +14,7 @@ import msgspec
 import pytest
 
 from sekisho.artifact.artifact import ModelArtifact
-from sekisho.errors import NotFound, TargetError, WrongUse
+from sekisho.errors import MissingExtra, NotFound, TargetError, WrongUse
 from sekisho.targets.interface import Plan
 from sekisho.targets.parts.aws import deployment, requests
 from sekisho.targets.parts.aws.client import Amazon, one_line_errors
@@ -185,3 +186,11 @@ def test_a_dry_run_sends_nothing(plan_of: PlanMaker) -> None:
     ]
     assert msgspec.json.encode(planned)
     assert requests.steps(endpoint_of(plan_of())) == planned
+
+
+def test_without_the_library_it_says_what_to_install(plan_of: PlanMaker, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("boto3", "botocore.validate", "botocore.exceptions"):
+        monkeypatch.setitem(sys.modules, name, None)
+    for act in (deployment.plan_requests, lambda plan: deployment.deploy(plan, say_nothing)):
+        with pytest.raises(MissingExtra, match=r"pip install 'sekisho\[sagemaker\]'"):
+            act(plan_of())
