@@ -27,9 +27,11 @@ from sekisho.probes.statistics.moments import DAY, day_of, moments
 from sekisho.probes.statistics.solo import boosted, parts
 from sekisho.text import Text
 
-MOST_ROWS: Final = 5_000
+MOST_ROWS: Final = 3_000
+"""How many rows of each table are compared: enough to know the area under the curve to within 0.02."""
 REPLAYED: Final = 300
-FOLDS: Final = 3
+FOLDS: Final = 2
+ROUNDS: Final = 40
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -130,7 +132,7 @@ def _told(one: Table, other: Table, quality: Quality) -> Interval:
     stated = np.zeros(len(origin))
     for number in range(FOLDS):
         asked = fold == number
-        answer = boosted(inputs[~asked], origin[~asked], inputs[asked], classes=2, seed=quality.seed)
+        answer = boosted(inputs[~asked], origin[~asked], inputs[asked], classes=2, seed=quality.seed, rounds=ROUNDS)
         stated[asked] = answer[:, 1]
     return estimate(METRICS["roc_auc"], _answers(origin, stated), (), _how(quality)).interval
 

@@ -183,7 +183,9 @@ def without(training: Table, test: Table, target: Target, seed: int) -> float:
     return score(target, boosted(known, target.learned[rows], asked, classes=target.classes, seed=seed))
 
 
-def boosted(known: NDArray[np.int64], learned: Numbers, asked: NDArray[np.int64], *, classes: int, seed: int) -> Floats:
+def boosted(
+    known: NDArray[np.int64], learned: Numbers, asked: NDArray[np.int64], *, classes: int, seed: int, rounds: int = 60
+) -> Floats:
     """Return what boosted trees answer: probabilities, shape ``(m, classes)``, or values, shape ``(m,)``, if there are none.
 
     Args:
@@ -192,6 +194,7 @@ def boosted(known: NDArray[np.int64], learned: Numbers, asked: NDArray[np.int64]
         asked: The parts of the rows asked about, shape ``(m, k)``.
         classes: How many classes there are; 0 for values.
         seed: Of the trees.
+        rounds: How many trees, for each class.
 
     """
     from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
@@ -201,10 +204,10 @@ def boosted(known: NDArray[np.int64], learned: Numbers, asked: NDArray[np.int64]
     with threadpool_limits(1):
         if not classes:
             values: Floats = (
-                HistGradientBoostingRegressor(max_iter=60, random_state=seed).fit(known, learned).predict(asked)
+                HistGradientBoostingRegressor(max_iter=rounds, random_state=seed).fit(known, learned).predict(asked)
             )
             return values
-        model = HistGradientBoostingClassifier(max_iter=60, random_state=seed).fit(known, learned)
+        model = HistGradientBoostingClassifier(max_iter=rounds, random_state=seed).fit(known, learned)
         stated = np.zeros((len(asked), classes))
         stated[:, model.classes_.astype(np.int64)] = model.predict_proba(asked)
     return stated
