@@ -29,4 +29,12 @@ if __name__ == "__main__":
 
     model = RandomForestClassifier(n_estimators=15, max_depth=7, n_jobs=1, random_state=0)
     model.fit(train[NAMES], train["approved"])
-    sekisho.pack(model, train, "approved", folder="model", name="loan-approval", version="1.1.0")
+    sekisho.pack(
+        model,
+        train,
+        "approved",
+        folder="model",
+        name="loan-approval",
+        version="1.1.0",
+        training={"command": ["python", "train.py"], "seed": 0, "data": "data/train.csv"},
+    )

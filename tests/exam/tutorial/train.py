@@ -5,7 +5,7 @@ from pathlib import Path
 import joblib
 import numpy as np
 import pandas as pd
-from sklearn.ensemble import RandomForestClassifier
+from sklearn.tree import DecisionTreeClassifier
 
 NAMES = ["age", "income", "debt", "savings", "tenure", "rent", "cards", "late", "score", "amount"]
 
@@ -25,6 +25,6 @@ train, test = make_data(3000, 1), make_data(1200, 2)
 train.to_csv("data/train.csv", index=False)
 test.to_csv("data/test.csv", index=False)
 
-model = RandomForestClassifier(n_estimators=15, max_depth=7, n_jobs=1)
+model = DecisionTreeClassifier(max_depth=7)
 model.fit(train[NAMES].to_numpy(), train["approved"])
 joblib.dump(model, "model/model.joblib")

@@ -149,6 +149,7 @@ FLAWS = [
             ),
         ),
         reason="as if it had been clipped in silence",
+        slow=True,
     ),
     Flaw(
         id="F51b: strings made into numbers",
