@@ -33,7 +33,7 @@ def test_importing_sekisho_imports_none_of_its_rooms() -> None:
 
 
 CORE = {
-    "click", "fastapi", "httptools", "jinja2", "msgspec", "numpy", "onnxruntime", "prometheus_client", "rich", "uvicorn", "uvloop",
+    "click", "fastapi", "httptools", "jinja2", "msgspec", "numpy", "onnxruntime", "prometheus_client", "rich", "uvloop",
 }  # fmt: skip
 EXTRAS = {
     "boto3", "botocore", "httpx2", "hypothesis", "matplotlib", "onnx", "pandas", "polars", "pyarrow", "scipy", "skl2onnx",
