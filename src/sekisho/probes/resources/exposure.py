@@ -17,11 +17,12 @@ _SIGNS: Final[Mapping[str, re.Pattern[str]]] = {
         r"|\b[A-Za-z]:\\\\?\w+"
     ),
     "exception": re.compile(
-        r"\b(?:[A-Z]\w*)?(?:Error|Exception|Warning)\b(?=[:(\"' \]])"
+        r"\b[A-Z][A-Za-z]+(?:Error|Exception|Warning)\]?\s?[:(]"
         r"|could not convert string to float|Input X contains|Input contains (?:NaN|infinity)"
-        r"|X has \d+ features|Expected 2D array|Feature names|feature_names|invalid literal for|object of type '\w+'"
-        r"|object has no attribute|unsupported operand|not supported between instances|list index out of range"
-        r"|Found unknown categories|setting an array element|[Nn]one[Tt]ype|ufunc|dtype\('|sklearn|onnxruntime|lightgbm|xgboost"
+        r"|X has \d+ features|Expected 2D array|feature names (?:should match|unseen at fit)|Feature names (?:seen|unseen)"
+        r"|invalid literal for|object of type '\w+'|object has no attribute|unsupported operand"
+        r"|not supported between instances|list index out of range|Found unknown categories|setting an array element"
+        r"|NoneType|ufunc|dtype\('|sklearn|onnxruntime|lightgbm|xgboost"
     ),
 }
 
