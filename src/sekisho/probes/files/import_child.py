@@ -9,18 +9,17 @@ import json
 import sys
 from importlib import metadata
 
+from sekisho.artifact.artifact import ModelArtifact
+from sekisho.artifact.golden import same_answers
+
 
 def main(folder: str) -> int:
     """Answer the golden rows and print what was imported, and how many were answered otherwise."""
-    before = set(sys.modules)
-    from sekisho.artifact.artifact import ModelArtifact
-    from sekisho.artifact.golden import same_answers
-
     artifact = ModelArtifact.load(folder)
     rows = artifact.golden.table(artifact.signature)
     runtime = artifact.runtime()
     wrong = len(same_answers(artifact.golden, runtime.run(rows.arrays()))) if artifact.golden.rows else 0
-    tops = {name.partition(".")[0] for name in set(sys.modules) - before}
+    tops = {name.partition(".")[0] for name in sys.modules}
     print(json.dumps({"distributions": _distributions(tops), "rows": rows.rows, "wrong": wrong}))
     return 0
 

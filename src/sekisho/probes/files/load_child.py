@@ -11,6 +11,8 @@ import sys
 from pathlib import Path
 from typing import Any, Final
 
+from sekisho.artifact.formats import skops
+
 NO_LIBRARY: Final = 3
 _FORBIDDEN: Final = (
     "socket.connect",
@@ -37,8 +39,6 @@ def load(content: str, path: Path) -> None:
 
         onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
     elif content == "skops":
-        from sekisho.artifact.formats import skops
-
         skops.load(path.read_bytes(), where=path.name)
     elif content == "LightGBM text":
         import lightgbm
