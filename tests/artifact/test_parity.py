@@ -290,3 +290,35 @@ def test_rejected_values_are_not_tried(reference: Table) -> None:
     low, high = whole.column("x").values.min(), whole.column("x").values.max()
     assert tried.min() >= low
     assert tried.max() <= high
+
+
+def test_a_feature_that_is_refused_between_its_values_does_not_hide_the_others(reference: Table) -> None:
+    @dataclass(frozen=True)
+    class Picky(Stump):
+        def run(self, columns: Columns) -> Outputs:
+            if (columns["n"].astype(int) % 2).any():
+                raise ModelFailed("model_error", verbatim("x"), verbatim("x"))
+            return super().run(columns)
+
+    even = Table.of({"x": reference.column("x").values, "n": [2, 4] * 200, "c": ["a", "b"] * 200})
+    (boundary,) = [trial for trial in prepared(Picky(), even) if trial.kind == "boundaries"]
+    assert THRESHOLD in boundary.rows.column("x").values.tolist()
+    assert not attempt(Picky(x=float(np.nextafter(THRESHOLD, 1.0))), even, Picky()).equal
+
+
+def test_wide_tables_are_tried_on_some_of_their_features() -> None:
+    names = [f"x{index}" for index in range(2_000)]
+    features = tuple(Feature(name=name, kind="float", dtype="float64", nullable=True) for name in names)
+    signature = Signature(features=features, output=Output(task="regression"))
+    table = Table.of(np.random.default_rng(0).normal(size=(10, 2_000)), names)
+
+    @dataclass(frozen=True)
+    class First:
+        fenced: bool = True
+
+        def run(self, columns: Columns) -> Outputs:
+            return Outputs(values=np.nan_to_num(columns["x0"].astype(float)), probabilities=None)
+
+    made = tuple(trials(First(), signature, table, table))
+    assert sum(trial.rows.rows for trial in made) < 50_000
+    assert {trial.kind for trial in made} >= {"golden", "reference", "nulls", "extremes"}

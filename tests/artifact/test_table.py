@@ -167,6 +167,13 @@ def test_arrays() -> None:
     assert Table.of(np.array([["a"]])).records() == [{"x0": "a"}]
 
 
+def test_data_frames_of_ones_own_class() -> None:
+    class Frame(pd.DataFrame):
+        pass
+
+    assert Table.of(Frame({"a": [1]})).records() == [{"a": 1}]
+
+
 def test_records_with_missing_keys() -> None:
     assert Table.of([{"a": 1}, {"b": "x"}]).records() == [{"a": 1, "b": None}, {"a": None, "b": "x"}]
 

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from sekisho.artifact.signature import Signature
 
 BOUNDARIES: Final = 256
+MOST_FEATURES: Final = 128
+"""Of a wider table, as many numeric features are walked along."""
 CUTS: Final = 8
 MOST_ROUNDS: Final = 30
 """Each round leaves an eighth: enough to bring two float64 next to each other, but for the smallest."""
@@ -30,6 +32,21 @@ def ask(runtime: Runtime, rows: Table) -> Outputs | None:
         return runtime.run(rows.arrays())
     except ModelFailed:
         return None
+
+
+def stacked(tables: Sequence[Table]) -> Table:
+    """Return the rows of ``tables``, which have the same columns, one table after the other."""
+    return Table(
+        columns=tuple(
+            replace(
+                parts[0],
+                values=np.concatenate([part.values for part in parts]),
+                null=np.concatenate([part.null for part in parts]),
+                codes=None,
+            )
+            for parts in zip(*(table.columns for table in tables), strict=True)
+        )
+    )
 
 
 def boundaries(original: Runtime, signature: Signature, reference: Table, random: np.random.Generator) -> Table | None:
@@ -44,26 +61,43 @@ def boundaries(original: Runtime, signature: Signature, reference: Table, random
         for feature in signature.features
         if feature.kind in {"float", "integer"} and len(np.unique(reference.column(feature.name).present())) > 1
     ]
-    if not numeric:
+    names = [numeric[index] for index in sorted(random.permutation(len(numeric))[:MOST_FEATURES].tolist())]
+    closest = signature.output.task == "regression" or signature.output.probabilities
+    pushed = _pushed(original, reference, names, random, closest=closest)
+    if pushed is None:
+        # An encoder, say, refuses what lies between its categories: the others are walked along.
+        names = [name for name in names if _answers_everywhere(original, reference, name)]
+        pushed = _pushed(original, reference, names, random, closest=closest)
+    return pushed if pushed is not None and pushed.rows else None
+
+
+def _pushed(
+    original: Runtime, reference: Table, names: list[str], random: np.random.Generator, *, closest: bool
+) -> Table | None:
+    """Return the rows on both sides of every change along ``names``; ``None`` if the original refuses a row on the way."""
+    if not names:
         return None
-    each = max(2, BOUNDARIES // len(numeric))
-    holes = np.any([column.null for column in reference.columns], axis=0)
-    whole = np.flatnonzero(~holes) if not holes.all() else np.arange(reference.rows)
-    picked = random.choice(whole, size=each * len(numeric))
-    rows = reference.take(picked)
-    owner = np.repeat(np.arange(len(numeric)), each)
-    walk = _Walk(original=original, rows=rows, names=tuple(numeric), owner=owner)
-    low = np.array([float(reference.column(name).present().min()) for name in numeric])[owner]
-    high = np.array([float(reference.column(name).present().max()) for name in numeric])[owner]
+    walk = _Walk.along(original, reference, names, random)
+    ends = [_ends(reference, name) for name in names]
+    low, high = (np.array(end, dtype=np.float64)[walk.owner] for end in zip(*ends, strict=True))
     found = walk.narrow(low, high)
     if found is None:
         return None
     near, far, differ = found
-    if not differ.any():
-        return None
-    closest = signature.output.task == "regression" or signature.output.probabilities
     sides = _both_sides(near, far, closest=closest)
     return walk.pushed([np.where(walk.whole, near, side) if side is not far else side for side in sides], differ)
+
+
+def _ends(reference: Table, name: str) -> tuple[float, float]:
+    present = reference.column(name).present().astype(np.float64)
+    return float(present.min()), float(present.max())
+
+
+def _answers_everywhere(original: Runtime, reference: Table, name: str) -> bool:
+    """Return whether the original answers rows with any value of one feature between its ends."""
+    walk = _Walk.along(original, reference, [name], np.random.default_rng(0))
+    values = np.linspace(*_ends(reference, name), len(walk.owner))
+    return ask(original, walk.at(np.where(walk.whole, np.floor(values), values))) is not None
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, slots=True)
@@ -82,6 +116,15 @@ class _Walk:
     rows: Table
     names: tuple[str, ...]
     owner: NDArray[np.intp]
+
+    @classmethod
+    def along(cls, original: Runtime, reference: Table, names: Sequence[str], random: np.random.Generator) -> _Walk:
+        """Return walks along ``names``, from rows of the reference set without nulls where there are such."""
+        each = max(2, BOUNDARIES // len(names))
+        holes = np.any([column.null for column in reference.columns], axis=0)
+        whole = np.arange(reference.rows) if holes.all() else np.flatnonzero(~holes)
+        rows = reference.take(random.choice(whole, size=each * len(names)))
+        return cls(original=original, rows=rows, names=tuple(names), owner=np.repeat(np.arange(len(names)), each))
 
     def at(self, values: NDArray[np.float64]) -> Table:
         """Return the rows with the moving feature at ``values``, shape ``(n,)``."""
@@ -124,17 +167,7 @@ class _Walk:
 
     def pushed(self, sides: Sequence[NDArray[np.float64]], chosen: NDArray[np.bool_]) -> Table:
         """Return the ``chosen`` rows at each of ``sides``, one after the other."""
-        tables = [self.at(side).take(chosen) for side in sides]
-        return Table(
-            columns=tuple(
-                replace(
-                    parts[0],
-                    values=np.concatenate([part.values for part in parts]),
-                    null=np.concatenate([part.null for part in parts]),
-                )
-                for parts in zip(*(table.columns for table in tables), strict=True)
-            )
-        )
+        return stacked([self.at(side).take(chosen) for side in sides])
 
     @property
     def whole(self) -> NDArray[np.bool_]:

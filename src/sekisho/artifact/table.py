@@ -209,17 +209,18 @@ def _columns(data: object, names: Sequence[str] | None) -> tuple[Column, ...]:
     ):
         return python.of_records(data)
     # A foreign class is told by the name of its library, so that none is imported in vain.
-    library, kind = type(data).__module__.partition(".")[0], type(data).__name__
     known: Any = data
-    match library, kind:
-        case "pandas", "DataFrame":
-            return pandas.of_frame(known)
-        case "polars", "DataFrame":
-            return polars.of_frame(known)
-        case "pyarrow", "Table" | "RecordBatch":
-            return arrow.of_table(known)
+    for kind in type(data).__mro__:
+        match kind.__module__.partition(".")[0], kind.__name__:
+            case "pandas", "DataFrame":
+                return pandas.of_frame(known)
+            case "polars", "DataFrame":
+                return polars.of_frame(known)
+            case "pyarrow", "Table" | "RecordBatch":
+                return arrow.of_table(known)
+    given = f"{type(data).__module__.partition('.')[0]}.{type(data).__name__}"
     raise WrongUse(
-        Text(en=f"{library}.{kind} is not a table", ja=f"{library}.{kind} は表ではありません"),
+        Text(en=f"{given} is not a table", ja=f"{given} は表ではありません"),
         Text(
             en="give a DataFrame, a 2-D array, a dict of lists or a list of dicts",
             ja="DataFrame、2次元配列、リストの辞書、辞書のリストのいずれかを渡してください",

@@ -8,22 +8,27 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import partial
+from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from sekisho.artifact.boundaries import ask, boundaries
+from sekisho.artifact.boundaries import ask, boundaries, stacked
 from sekisho.artifact.column import Column
 from sekisho.artifact.table import Table
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
     from sekisho.artifact.runtime import Outputs, Runtime
     from sekisho.artifact.signature import Feature, Signature
 
 REFERENCE_ROWS: Final = 10_000
 BASE_ROWS: Final = 32
+MOST_FEATURES: Final = 256
+"""Of a wider table, as many features are emptied, filled with strangers and pushed beyond their range."""
+TOGETHER: Final = 64
+"""How many tables of :data:`BASE_ROWS` rows are asked at once."""
 MOST_ASKS: Final = 12
 """Where the original refuses some rows of many, as many questions are spent on finding out which."""
 _LARGEST_WHOLE: Final = 2**53
@@ -62,12 +67,25 @@ def trials(original: Runtime, signature: Signature, reference: Table, golden: Ta
     base = reference.take(np.sort(random.permutation(reference.rows)[:BASE_ROWS]))
     for kind, rows in (("golden", golden), ("reference", sample)):
         yield from _apart(original, kind, rows, real=True)
+    some = sorted(random.permutation(len(signature.features))[:MOST_FEATURES].tolist())
+    features = [signature.features[index] for index in some]
     for kind, made in (("nulls", _nulls), ("unseen", _unseen), ("extremes", _extremes)):
-        for rows in made(signature, base, reference):
-            yield from _apart(original, kind, rows)
+        yield from _together(original, kind, made(features, base, reference))
     pushed = boundaries(original, signature, reference, random)
     if pushed is not None:
         yield from _apart(original, "boundaries", pushed)
+
+
+def _together(original: Runtime, kind: str, tables: Iterator[Table]) -> Iterator[Trial]:
+    """Yield the trials of ``tables``, asked many at a time: a question costs about the same for many rows as for few."""
+    while batch := list(islice(tables, TOGETHER)):
+        rows = stacked(batch)
+        answers = ask(original, rows)
+        if answers is not None:
+            yield Trial(kind=kind, rows=rows, answers=answers)
+            continue
+        for each in batch:
+            yield from _apart(original, kind, each)
 
 
 def _apart(original: Runtime, kind: str, rows: Table, *, real: bool = False) -> Iterator[Trial]:
@@ -95,8 +113,8 @@ def _with(rows: Table, name: str, change: Callable[[Column], Column]) -> Table:
     return Table(columns=tuple(change(column) if column.name == name else column for column in rows.columns))
 
 
-def _nulls(signature: Signature, base: Table, reference: Table) -> Iterator[Table]:  # noqa: ARG001
-    for feature in signature.features:
+def _nulls(features: Sequence[Feature], base: Table, reference: Table) -> Iterator[Table]:  # noqa: ARG001
+    for feature in features:
         if feature.nullable:
             yield _with(base, feature.name, _emptied)
 
@@ -108,8 +126,8 @@ def _emptied(column: Column) -> Column:
     return replace(column, values=values, null=np.ones(len(column), dtype=np.bool_))
 
 
-def _unseen(signature: Signature, base: Table, reference: Table) -> Iterator[Table]:  # noqa: ARG001
-    for feature in signature.features:
+def _unseen(features: Sequence[Feature], base: Table, reference: Table) -> Iterator[Table]:  # noqa: ARG001
+    for feature in features:
         stranger = _stranger(feature)
         if stranger is None or feature.unseen_category == "reject":
             continue
@@ -137,8 +155,8 @@ def _filled(column: Column, value: Any) -> Column:
     return replace(column, values=values, null=np.zeros(len(column), dtype=np.bool_))
 
 
-def _extremes(signature: Signature, base: Table, reference: Table) -> Iterator[Table]:
-    for feature in signature.features:
+def _extremes(features: Sequence[Feature], base: Table, reference: Table) -> Iterator[Table]:
+    for feature in features:
         column = reference.column(feature.name)
         if feature.kind not in {"float", "integer"} or column.null.all():
             continue
