@@ -96,6 +96,24 @@ def test_alike_readings_of_different_cases_pass(
     assert findings(test, pd.concat([training, readings], ignore_index=True), asked, data_set) == []
 
 
+def test_cases_on_both_sides_fail_unless_the_test_is_later(contract: MakeContract, data_set: MakeDataSet) -> None:
+    def visits(rows: int, seed: int, first_day: str) -> pd.DataFrame:
+        random = np.random.default_rng(seed)
+        days = pd.Timestamp(first_day) + pd.to_timedelta(random.integers(0, 90, rows), unit="D")
+        frame = people(rows, seed).assign(day=days.strftime("%Y-%m-%d"), patient=random.integers(5_000, 5_400, rows))
+        return frame.drop(columns="id")
+
+    test, training = visits(600, 1, "2026-01-01"), visits(2_000, 2, "2026-01-01")
+    by_patient = contract(data={"target": "label", "identifier": "patient"})
+    (failed,) = findings(test, training, by_patient, data_set)
+    assert "patient stands in the training set too" in failed.text.en
+    timed = contract(data={"target": "label", "identifier": "patient", "time": "day"})
+    assert len(findings(test, training, timed, data_set)) == 1
+    assert findings(visits(600, 1, "2026-05-01"), training, timed, data_set) == []
+    others = test.assign(patient=test["patient"] + 1_000)
+    assert findings(others, training, by_patient, data_set) == []
+
+
 def test_an_identifier_that_only_counts_rows_excuses_nothing(
     frames: tuple[pd.DataFrame, pd.DataFrame], look: Callable[..., Overlap]
 ) -> None:

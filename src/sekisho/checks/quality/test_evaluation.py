@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Final
 
 from sekisho.contract.sections import Contract, Quality
@@ -46,7 +47,8 @@ MOST_OF_A_CLASS: Final = 0.5
 def test_evaluation(contract: Contract, overlap: Overlap, counts: ClassCounts, leakage: Leakage) -> Verdict:
     """Judge what the test set shares with the training set, how large it is, and every feature by itself."""
     asked = contract.quality
-    findings = [_overlap(asked, overlap), *_near(asked, overlap), _duplicates(asked, overlap), _enough(asked, counts)]
+    findings = [_overlap(asked, overlap), *_near(asked, overlap), *_shared(asked, overlap)]
+    findings += [_duplicates(asked, overlap), _enough(asked, counts)]
     leaks = [leak for leak in (_leak(each, leakage.metric) for each in leakage.features) if leak is not None]
     findings += [holds(not leaks, leak) for leak in leaks] or [_no_leak(leakage)]
     best = leakage.features[0] if leakage.features else None
@@ -107,6 +109,24 @@ def _near(asked: Quality, overlap: Overlap) -> list[Finding]:
             Text(
                 en=f"{near.test.fraction:.2%} of the test rows nearly repeat a training row; chance explains {near.training.fraction:.2%}",
                 ja=f"学習行にほぼ一致するテスト行は {near.test.fraction:.2%}（偶然の一致は {near.training.fraction:.2%}）",
+            ),
+        )
+    ]
+
+
+def _shared(asked: Quality, overlap: Overlap) -> list[Finding]:
+    """Judge cases that were seen in training with other values: only later rows of them are new to the model."""
+    share, limit = overlap.shared, asked.largest_overlap
+    if not share.count or overlap.later:
+        return []
+    return [
+        holds(
+            share.fraction <= limit,
+            Text(
+                en=f"of {share.count:,} test rows ({share.fraction:.2%}) the {overlap.identifier} stands in the training set too, "
+                f"at most {limit:.0%} may unless they are later",
+                ja=f"テストの {share.count:,} 行（{share.fraction:.2%}）は {overlap.identifier} が学習データにもあります"
+                f"（上限 {limit:.0%}、後の期間の行なら可）",
             ),
         )
     ]
@@ -224,7 +244,7 @@ def _share(count: int, trials: int) -> Share:
     return Share(count=count, trials=trials)
 
 
-def _tables(shared: int, near: int = 2) -> Overlap:
+def _tables(copied: int, near: int = 2) -> Overlap:
     gap = (near - 4) / 1_000
     return Overlap(
         test_rows=1_000,
@@ -232,7 +252,7 @@ def _tables(shared: int, near: int = 2) -> Overlap:
         columns=("age", "income", "churn"),
         by="content",
         identifier=None,
-        exact=_share(shared, 1_000),
+        exact=_share(copied, 1_000),
         by_chance=_share(0, 4_000),
         near=Near(
             test=_share(near, 1_000),
@@ -240,6 +260,8 @@ def _tables(shared: int, near: int = 2) -> Overlap:
             excess=Interval(point=gap, low=gap - 0.004, high=gap + 0.004),
         ),
         set_aside=0,
+        shared=_share(0, 1_000),
+        later=None,
         duplicates=_share(0, 1_000),
         training_duplicates=_share(0, 4_000),
         test="0" * 64,
@@ -264,5 +286,11 @@ def _classes(fewest: int) -> ClassCounts:
 test_evaluation.passes(example_contract(), _tables(4), _classes(200), _feature(0.93))
 test_evaluation.fails(example_contract(), _tables(200), _classes(200), _feature(0.93))
 test_evaluation.fails(example_contract(), _tables(4, near=150), _classes(200), _feature(0.93))
+test_evaluation.fails(
+    example_contract(),
+    replace(_tables(4), by="identifier", identifier="patient", near=None, shared=_share(310, 1_000)),
+    _classes(200),
+    _feature(0.93),
+)
 test_evaluation.fails(example_contract(), _tables(4), _classes(12), _feature(0.93))
 test_evaluation.fails(example_contract(), _tables(4), _classes(200), _feature(0.999, others=0.81))

@@ -16,6 +16,7 @@ from sekisho.probes.resources.tables import TestSet, TrainingSet
 from sekisho.probes.statistics.answers import Floats
 from sekisho.probes.statistics.baselines import sample
 from sekisho.probes.statistics.intervals import Interval, Share, difference
+from sekisho.probes.statistics.moments import moments
 from sekisho.probes.statistics.rows import coordinates, is_row_number, row_hashes
 from sekisho.text import Text
 
@@ -56,6 +57,8 @@ class Overlap:
         by_chance: Rows of the training set that look like another one there: as many test rows would by chance.
         near: Rows that nearly do; ``None`` where identifiers tell (they are counted in ``exact`` then) or no number is compared.
         set_aside: Rows that look like a training row but carry another identifier.
+        shared: Rows whose identifier stands in the training set with other values: the same case, seen again.
+        later: Whether every test row is later than every training row; ``None`` when the times are not known.
         duplicates: Rows of the test set that repeat an earlier one.
         training_duplicates: Rows of the training set that do.
         test, training: The digests of the two tables.
@@ -71,6 +74,8 @@ class Overlap:
     by_chance: Share
     near: Near | None
     set_aside: int
+    shared: Share
+    later: bool | None
     duplicates: Share
     training_duplicates: Share
     test: str
@@ -97,9 +102,10 @@ def overlap(
         same = np.isin(asked_hashes ^ asked_ids, known_hashes ^ known_ids)
         found = same | _nearly_itself(asked, known, asked_ids, known_ids)
         near, set_aside = None, int(np.count_nonzero(looks_known & ~found))
+        shared = np.isin(asked_ids, known_ids) & ~found
         asked_hashes, known_hashes = asked_hashes ^ asked_ids, known_hashes ^ known_ids
     else:
-        found, set_aside = looks_known, 0
+        found, set_aside, shared = looks_known, 0, np.zeros(asked.rows, dtype=bool)
         near = _near(asked, known, quality.seed)
     progress.advance(0.9)
     return Overlap(
@@ -112,6 +118,8 @@ def overlap(
         by_chance=_twins(known_hashes),
         near=near,
         set_aside=set_aside,
+        shared=_share(shared),
+        later=_later(test.times, training.times),
         duplicates=_repeats(asked_hashes),
         training_duplicates=_repeats(known_hashes),
         test=test.digest,
@@ -189,6 +197,13 @@ def _usual_distance(points: Floats, seed: int) -> float | None:
     distances = np.asarray(cKDTree(some).query(some[:2_000], k=2)[0])[:, 1]
     apart = distances[(distances > 0) & (distances < 1e5)]
     return float(np.quantile(apart, 0.01)) / 2 if len(apart) >= 30 else None
+
+
+def _later(test: Column | None, training: Column | None) -> bool | None:
+    if test is None or training is None:
+        return None
+    asked, known = moments(test), moments(training)
+    return None if asked is None or known is None else bool(np.nanmin(asked) >= np.nanmax(known))
 
 
 def _share(mask: NDArray[np.bool_]) -> Share:
