@@ -10,11 +10,9 @@ import contextlib
 import os
 import selectors
 import signal
-import socket
-import subprocess
 import sys
 import threading
-from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from time import monotonic
 from typing import TYPE_CHECKING, Any, Final
@@ -25,21 +23,20 @@ from sekisho.ledger.predictions import PredictionBook
 from sekisho.predict.fence import FencedRuntime
 from sekisho.serving import logs
 from sekisho.serving.guards.keys import KeyRing
-from sekisho.serving.layout import GO, METRICS_VARIABLE, RunFolder, Word, decode, make_run_folder
+from sekisho.serving.layout import GO, RunFolder, Word, decode, make_run_folder
 from sekisho.serving.listener import listen, url_of
 from sekisho.serving.model import ONNX, fence_of, prove_fenced
+from sekisho.serving.processes import Child, Starter
 from sekisho.serving.settings import ServingSettings, check_exposure, settings_of
 from sekisho.text import Text
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    import socket
+    from collections.abc import Callable, Iterator
     from types import FrameType
 
 POLL_SECONDS: Final = 0.1
-FIRST_PAUSE: Final = 0.1
-LONGEST_PAUSE: Final = 5.0
-"""Seconds before a process that died is started again: doubled each time, until it has lived for a while."""
-STEADY_SECONDS: Final = 10.0
+POLL_SECONDS_AT_START: Final = 0.02
 SECONDS_TO_KILL: Final = 5.0
 MOST_FAILED_STARTS: Final = 3
 
@@ -121,33 +118,6 @@ def _signals() -> Iterator[_Received]:
             signal.signal(number, handler)
 
 
-@dataclass(kw_only=True, slots=True)
-class _Child:
-    """A process that is brought back when it dies.
-
-    Attributes:
-        start: Starts it.
-        process: The process; ``None`` while it waits to be started.
-        control: The way to a worker; ``None`` for a companion.
-        began: When it was started last.
-        due: When it is to be started again.
-        pause: How long it waits before that.
-        state: What a worker said last.
-        received: Bytes of a word that has not ended.
-
-    """
-
-    start: Callable[[], tuple[subprocess.Popen[bytes], socket.socket | None]]
-    name: str
-    process: subprocess.Popen[bytes] | None = None
-    control: socket.socket | None = None
-    began: float = 0.0
-    due: float = 0.0
-    pause: float = FIRST_PAUSE
-    state: str = "starting"
-    received: bytes = field(default=b"")
-
-
 class Supervisor:
     """Runs one service.
 
@@ -182,12 +152,14 @@ class Supervisor:
         self._stray_read, self._stray_write = os.pipe()
         # A copy, because in the workers standard output leads to the pipe.
         self._log = os.dup(sys.__stdout__.fileno() if sys.__stdout__ else 1)
+        starter = Starter(
+            artifact=self._folder, run=run, listener=listener.fileno(), log=self._log, stray=self._stray_write
+        )
         self._workers = [
-            _Child(start=lambda number=number: self._start_worker(number), name=f"worker {number}")  # type: ignore[misc]
-            for number in range(settings.workers)
+            Child(name=f"worker {number}", start=partial(starter.worker, number)) for number in range(settings.workers)
         ]
         self._companions = [
-            _Child(start=lambda command=command: self._start_companion(command), name=f"companion {number}")  # type: ignore[misc]
+            Child(name=f"companion {number}", start=partial(starter.companion, command))
             for number, command in enumerate(settings.companions)
         ]
         self._fenced = FencedRuntime(self._folder, fence_of(settings))
@@ -217,7 +189,7 @@ class Supervisor:
             self._end()
 
     def _step(self, proving: threading.Thread) -> None:
-        for key, _ in self._selector.select(POLL_SECONDS):
+        for key, _ in self._selector.select(POLL_SECONDS if self._announced else POLL_SECONDS_AT_START):
             key.data()
         if self._proof is not None:
             raise self._proof
@@ -239,19 +211,15 @@ class Supervisor:
         except SekishoError as error:
             self._proof = error
 
-    def _look_after(self, child: _Child, now: float) -> None:
+    def _look_after(self, child: Child, now: float) -> None:
         if child.process is None:
             if child.due <= now and (child in self._workers or self._announced):
                 self._begin(child)
             return
-        code = child.process.poll()
+        code = child.died(now)
         if code is None:
-            if now - child.began > STEADY_SECONDS:
-                child.pause = FIRST_PAUSE
             return
         self._forget(child)
-        child.due = now + child.pause
-        child.pause = min(LONGEST_PAUSE, 2 * child.pause)
         self._say("error", "process died", process=child.name, exit_code=code)
         if child in self._workers and not self._announced:
             self._failed_starts += 1
@@ -264,30 +232,26 @@ class Supervisor:
                     Text(en="look at the log above", ja="上のログを確認してください"),
                 )
 
-    def _begin(self, child: _Child) -> None:
-        child.process, child.control = child.start()
-        child.began = monotonic()
-        child.state = "starting"
-        child.received = b""
+    def _begin(self, child: Child) -> None:
+        child.begin(monotonic())
         if child.control is not None:
             self._selector.register(child.control, selectors.EVENT_READ, lambda: self._listen_to(child))
             if self._may_load:
                 self._let_load(child)
 
-    def _forget(self, child: _Child) -> None:
-        child.process = None
+    def _forget(self, child: Child) -> None:
         if child.control is not None:
             with contextlib.suppress(KeyError):
                 self._selector.unregister(child.control)
             child.control.close()
             child.control = None
 
-    def _let_load(self, worker: _Child) -> None:
+    def _let_load(self, worker: Child) -> None:
         if worker.control is not None:
             with contextlib.suppress(OSError):
                 worker.control.sendall(GO)
 
-    def _listen_to(self, worker: _Child) -> None:
+    def _listen_to(self, worker: Child) -> None:
         assert worker.control is not None
         try:
             data = worker.control.recv(65_536)
@@ -300,7 +264,7 @@ class Supervisor:
         for line in lines:
             self._take_word(worker, decode(line))
 
-    def _take_word(self, worker: _Child, word: Word) -> None:
+    def _take_word(self, worker: Child, word: Word) -> None:
         worker.state = word.state
         if word.state == "failed" and word.what is not None and word.remedy is not None:
             what = Text(en=word.what[0], ja=word.what[1])
@@ -323,39 +287,6 @@ class Supervisor:
             )
             if self._on_ready is not None:
                 self._on_ready(url)
-
-    def _start_worker(self, number: int) -> tuple[subprocess.Popen[bytes], socket.socket]:
-        ours, theirs = socket.socketpair()
-        descriptors = (self._listener.fileno(), theirs.fileno(), self._log)
-        try:
-            process = subprocess.Popen(
-                [
-                    *(sys.executable, "-P", "-m", "sekisho.serving.worker"),
-                    *(str(self._folder), str(self._run.path), str(number)),
-                    *map(str, descriptors),
-                ],
-                pass_fds=descriptors,
-                stdin=subprocess.DEVNULL,
-                stdout=self._stray_write,
-                stderr=self._stray_write,
-                env=self._environment(),
-            )
-        finally:
-            theirs.close()
-        return process, ours
-
-    def _start_companion(self, command: Sequence[str]) -> tuple[subprocess.Popen[bytes], None]:
-        process = subprocess.Popen(
-            list(command),
-            stdin=subprocess.DEVNULL,
-            stdout=self._log,
-            stderr=self._log,
-            env=self._environment(),
-        )
-        return process, None
-
-    def _environment(self) -> dict[str, str]:
-        return {**os.environ, METRICS_VARIABLE: str(self._run.metrics), "SEKISHO_SUPERVISOR": str(os.getpid())}
 
     def _take_stray(self) -> None:
         """Put into the log whatever a process prints that should not: one JSON object a line, whatever it was."""

@@ -33,7 +33,7 @@ class Tally:
 
     def __init__(self, cells: Cells, signature: Signature, version: str) -> None:
         self._cells = cells.values
-        cells.clear(GAUGES)
+        cells.clear(tuple(GAUGES))
         predictions = cells.counter("ml_predictions")
         self._outcomes = {status: predictions[version, status] for status in ("success", "rejected", "error")}
         self._latency = cells.histogram("ml_prediction_latency_seconds")

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import resource
 import signal
 import socket
 import sys
@@ -59,6 +60,7 @@ SOUND_SECONDS: Final = 2.0
 LINGER_SECONDS: Final = 0.3
 """How long a worker that was told to end still accepts: what was sent before it was told may still be on its way."""
 SECONDS_WITHOUT_SUPERVISOR: Final = 3.0
+MOST_DESCRIPTORS: Final = 65_536
 APPLICATION: Final = {
     "/model/info": (("GET", "HEAD"), None),
     "/docs": (("GET", "HEAD"), None),
@@ -276,6 +278,7 @@ def main(arguments: list[str]) -> None:
 
     """
     folder, run_path, number, socket_descriptor, control_descriptor, log_descriptor = arguments
+    _allow_connections()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the supervisor decides
     control = socket.socket(fileno=int(control_descriptor))
     run = RunFolder(Path(run_path))
@@ -329,6 +332,14 @@ def _follow(control: socket.socket, loop: asyncio.AbstractEventLoop, go: asyncio
         loop.call_soon_threadsafe(worker.end)
     threading.Event().wait(SECONDS_WITHOUT_SUPERVISOR)
     os._exit(1)
+
+
+def _allow_connections() -> None:
+    """Let this process have as many descriptors as it may have at all: each connection takes one."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = MOST_DESCRIPTORS if hard == resource.RLIM_INFINITY else min(hard, MOST_DESCRIPTORS)
+    with suppress(ValueError, OSError):
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 def _loop_factory() -> Any:

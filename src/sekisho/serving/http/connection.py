@@ -19,7 +19,8 @@ import httptools
 
 from sekisho.serving import problems
 from sekisho.serving.http.exchange import Exchange
-from sekisho.serving.http.head import Field, Refused, read_head
+from sekisho.serving.http.head import Refused, read_head
+from sekisho.serving.http.incoming import Incoming
 from sekisho.serving.problems import Problem
 
 if TYPE_CHECKING:
@@ -44,46 +45,6 @@ class _Stop(Exception):
     """The rest of what came in is of no interest."""
 
 
-class _Incoming:
-    """What has come in of one request.
-
-    Attributes:
-        started: When its first byte came.
-        wire: Bytes that came in while it was read.
-        size: Bytes of its header fields.
-        in_head: Whether the head has not ended yet.
-        exchange: There as soon as the head has ended.
-        dropped: Whether it has been answered already, so that the rest of it is thrown away.
-        length: Bytes of the body.
-        held: Bytes that are reserved for it.
-
-    """
-
-    __slots__ = (
-        "body",
-        "dropped",
-        "exchange",
-        "fields",
-        "held",
-        "in_head",
-        "length",
-        "size",
-        "started",
-        "target",
-        "wire",
-    )
-
-    def __init__(self, started: float) -> None:
-        self.started = started
-        self.wire = self.size = self.length = self.held = 0
-        self.target = b""
-        self.fields: list[Field] = []
-        self.in_head = True
-        self.exchange: Exchange | None = None
-        self.dropped = False
-        self.body: list[bytes] = []
-
-
 class Connection(asyncio.Protocol):
     """The protocol of one connection.
 
@@ -102,7 +63,7 @@ class Connection(asyncio.Protocol):
         self._transport: asyncio.Transport = None  # type: ignore[assignment] # there from connection_made on
         self._peer = ""
         self._waiting: deque[Exchange] = deque()
-        self._incoming: _Incoming | None = None
+        self._incoming: Incoming | None = None
         self._chunk: bytes | None = None
         """What came in at once, if a message may begin with it."""
         self._last = False
@@ -176,7 +137,7 @@ class Connection(asyncio.Protocol):
         """Begin a request."""
         if self._last:
             raise _Stop
-        self._incoming = _Incoming(monotonic())
+        self._incoming = Incoming(monotonic())
         self.until = self._incoming.started + self._site.limits.head_seconds
 
     def on_url(self, url: bytes) -> None:
@@ -345,7 +306,7 @@ class Connection(asyncio.Protocol):
         else:
             self._turn_away(Problem(kind=problems.MALFORMED_HTTP))
 
-    def _reading(self) -> _Incoming:
+    def _reading(self) -> Incoming:
         assert self._incoming is not None
         return self._incoming
 
@@ -368,7 +329,7 @@ class Connection(asyncio.Protocol):
         self._waiting.append(exchange)
         self.answer(exchange, self._site.turn_away(problem))
 
-    def _refuse(self, incoming: _Incoming, problem: Problem, *, to_the_end: bool) -> None:
+    def _refuse(self, incoming: Incoming, problem: Problem, *, to_the_end: bool) -> None:
         """Answer a request before its body is there.
 
         Args:
@@ -387,7 +348,7 @@ class Connection(asyncio.Protocol):
         if not to_the_end:
             raise _Stop
 
-    def _hold(self, incoming: _Incoming, size: int) -> Problem | None:
+    def _hold(self, incoming: Incoming, size: int) -> Problem | None:
         """Reserve memory for a body; return a problem if all bodies together would take too much."""
         more = size - incoming.held
         if more > 0 and size > SMALL_BODY and self._site.held + more > 2 * self._site.limits.body_bytes:
@@ -396,7 +357,7 @@ class Connection(asyncio.Protocol):
         self._site.held += more
         return None
 
-    def _release(self, incoming: _Incoming | None = None) -> None:
+    def _release(self, incoming: Incoming | None = None) -> None:
         incoming = incoming or self._incoming
         if incoming is not None:
             self._site.held -= incoming.held

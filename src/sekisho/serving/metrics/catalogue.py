@@ -22,12 +22,20 @@ MOST_CLASSES: Final = 100
 STATUSES: Final = ("success", "rejected", "error")
 """What became of a prediction: answered, refused for what the caller sent, failed for what happened here."""
 FLAGS: Final = ("out_of_range", "unseen_category")
-GAUGES: Final = (
-    "ml_requests_waiting",
-    "ml_worker_ready",
-    "ml_worker_resident_memory_bytes",
-    "ml_connections",
-)
+_COUNTERS: Final = {
+    "ml_ledger_written": "Predictions written to the book of predictions.",
+    "ml_ledger_dropped": "Predictions that the book of predictions could not take.",
+    "ml_log_lines_dropped": "Log lines about single requests that were not written.",
+    "ml_model_restarts": "Model processes that were killed or died.",
+    "ml_worker_starts": "Worker processes that were started.",
+    "ml_cpu_seconds": "Processor time of the workers.",
+}
+GAUGES: Final = {
+    "ml_requests_waiting": "Requests that wait for the model.",
+    "ml_worker_ready": "Workers that are ready.",
+    "ml_worker_resident_memory_bytes": "Resident memory of the workers together.",
+    "ml_connections": "Open connections.",
+}
 """What is true now, and must not outlive a worker."""
 
 
@@ -41,7 +49,23 @@ def families(signature: Signature, routes: Sequence[str], *, version: str, info:
         info: What is known of the model, as labels.
 
     """
-    codes = sorted({200, *(kind.status for kind in KINDS.values())})
+    return (
+        *_of_predictions(signature, version),
+        *_of_requests(routes),
+        *(Family(name=name, kind="counter", help=words) for name, words in _COUNTERS.items()),
+        *(Family(name=name, kind="gauge", help=words) for name, words in GAUGES.items()),
+        Family(
+            name="ml_model_info",
+            kind="gauge",
+            help="The model that answers.",
+            labels=tuple(info),
+            values=(tuple(info.values()),),
+            merge="max",
+        ),
+    )
+
+
+def _of_predictions(signature: Signature, version: str) -> tuple[Family, ...]:
     return (
         Family(
             name="ml_predictions",
@@ -71,6 +95,12 @@ def families(signature: Signature, routes: Sequence[str], *, version: str, info:
             labels=("feature", "flag"),
             values=tuple((name, flag) for name in signature.names for flag in FLAGS),
         ),
+    )
+
+
+def _of_requests(routes: Sequence[str]) -> tuple[Family, ...]:
+    codes = sorted({200, *(kind.status for kind in KINDS.values())})
+    return (
         Family(
             name="ml_http_requests",
             kind="counter",
@@ -85,28 +115,6 @@ def families(signature: Signature, routes: Sequence[str], *, version: str, info:
             help="Requests that were not answered as asked, by the code of the problem.",
             labels=("code",),
             values=tuple((code,) for code in sorted(KINDS)),
-        ),
-        Family(name="ml_ledger_written", kind="counter", help="Predictions written to the book of predictions."),
-        Family(
-            name="ml_ledger_dropped", kind="counter", help="Predictions that the book of predictions could not take."
-        ),
-        Family(
-            name="ml_log_lines_dropped", kind="counter", help="Log lines about single requests that were not written."
-        ),
-        Family(name="ml_model_restarts", kind="counter", help="Model processes that were killed or died."),
-        Family(name="ml_worker_starts", kind="counter", help="Worker processes that were started."),
-        Family(name="ml_cpu_seconds", kind="counter", help="Processor time of the workers."),
-        Family(name="ml_requests_waiting", kind="gauge", help="Requests that wait for the model."),
-        Family(name="ml_worker_ready", kind="gauge", help="Workers that are ready."),
-        Family(name="ml_worker_resident_memory_bytes", kind="gauge", help="Resident memory of the workers together."),
-        Family(name="ml_connections", kind="gauge", help="Open connections."),
-        Family(
-            name="ml_model_info",
-            kind="gauge",
-            help="The model that answers.",
-            labels=tuple(info),
-            values=(tuple(info.values()),),
-            merge="max",
         ),
     )
 
