@@ -15,6 +15,7 @@ SCRIPT = """
 import json, os, sys, time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
+LISTED = sys.argv[3:] == ["listed"]  # features by position alone, and one route alone
 READY_AT = time.monotonic() + float(sys.argv[2])
 
 class Handler(BaseHTTPRequestHandler):
@@ -36,7 +37,12 @@ class Handler(BaseHTTPRequestHandler):
             self.answer(404, {})
 
     def do_POST(self):
-        row = json.loads(self.rfile.read(int(self.headers["Content-Length"])))["features"]
+        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        row = body["features"] if "features" in body else {"age": 0}
+        if LISTED and self.path != "/predict":
+            return self.answer(404, {})
+        if LISTED:
+            return self.answer(200, {"prediction": row[0] * 3}) if isinstance(row, list) else self.answer(422, {})
         self.answer(200, {"prediction": row["age"] * 2, "key": self.headers.get("X-API-Key"), **SEEN})
 
     def log_message(self, *args):

@@ -10,7 +10,7 @@ from sekisho.contract.sections import Contract
 from sekisho.errors import NotMeasured
 from sekisho.gate.testing import example_contract
 from sekisho.probes.adapters.interface import Answer
-from sekisho.probes.adapters.native import Native
+from sekisho.probes.adapters.native import Native, settle
 from sekisho.probes.resources.instance import Caller
 from sekisho.probes.resources.launch import ForeignServer
 from sekisho.probes.resources.questions import Questions
@@ -136,3 +136,34 @@ def test_a_command_in_one_string_is_split(asked: Questions) -> None:
     contract = example_contract(serving={"command": ("serve --bind '{host}:{port}' -w {workers}",)})
     plan = ForeignServer(contract).plan(Path(), 8123, 2, None, watched=False)
     assert plan.command == ("serve", "--bind", "127.0.0.1:8123", "-w", "2")
+
+
+def test_the_protocol_is_fitted_to_what_a_foreign_service_offers(
+    script: tuple[str, ...], asked: Questions, tmp_path: Path
+) -> None:
+    contract = example_contract(serving={"command": script, "start_seconds": 20})
+    listed = example_contract(serving={"command": (*script, "listed"), "start_seconds": 20})
+    for each, answers, routes in (
+        (contract, [40, 60, 80], ("/predict/batch", "/invocations")),
+        (listed, [60, 90, 120], (None, None)),
+    ):
+        launcher = ForeignServer(each)
+        service = Service(
+            each,
+            asked,
+            adapter=Native(("age",)),
+            settle=lambda ask: settle(("age",), ask, asked.rows[0]),
+            launcher=launcher,
+            root=tmp_path,
+            state=tmp_path / ".sekisho",
+        )
+        try:
+            assert [answer.label for answer in service.predict(asked.rows) if isinstance(answer, Answer)] == answers
+            assert (service.adapter.routes.batch, service.adapter.routes.invocations) == routes
+            assert service.adapter.routes.info is None
+            assert service.adapter.named is (each is contract)
+            with service.another() as instance:
+                assert instance.first_reply is not None
+                assert instance.first_reply.ok
+        finally:
+            service.close()

@@ -64,6 +64,11 @@ def _limited(flood: Flood, limit: float) -> Finding:
     too_many = flood.accepted > allowed + slack
     too_many &= flood.accepted_in_all > flood.burst + limit * flood.seconds_in_all + slack
     too_few = flood.accepted < allowed - slack - limit * flood.pause
+    if not too_many and not too_few and abs(flood.accepted - allowed) > slack:
+        seen = Text(
+            en=f"{seen.en}, which a pause of {flood.pause:.2g} s explains",
+            ja=f"{seen.ja}。差は {flood.pause:.2g} 秒の停止で説明できます",
+        )
     return holds(not too_many and not too_few, seen)
 
 

@@ -82,11 +82,6 @@ class Adapter(Protocol):
         """Whether features may also go as a plain list, in the order of the signature."""
         ...
 
-    @property
-    def strict(self) -> bool:
-        """Whether the protocol fixes how errors look: problem details (RFC 9457) with a stable code."""
-        ...
-
     def one(self, row: Row, *, positional: bool = False) -> Request:
         """Return the request for one row."""
         ...
@@ -118,6 +113,10 @@ class Adapter(Protocol):
         ...
 
 
+Ask = Callable[[Sequence[Request]], Sequence[Reply]]
+"""Sends requests to the running service and returns the replies in their order."""
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Speech:
     """One unit of the shelf.
@@ -126,12 +125,15 @@ class Speech:
         id: The name in ``serving.protocol``.
         title: What services speak it.
         adapt: Sets it up from the contract and the names of the features, in the order of the signature.
+        settle: Fits it to what a running service of somebody else offers, with a row that it must answer; ``None`` when there is
+            nothing to fit.
 
     """
 
     id: str
     title: Text
     adapt: Callable[[Serving, tuple[str, ...]], Adapter]
+    settle: Callable[[tuple[str, ...], Ask, Row], Adapter] | None = None
 
 
 def plain(value: object) -> Scalar:

@@ -25,7 +25,6 @@ class Invocations:
     routes: Routes
     named: bool = True
     both: bool = False
-    strict: bool = False
 
     def one(self, row: Row, *, positional: bool = False) -> Request:  # noqa: ARG002
         """Return the request for a table of one row."""

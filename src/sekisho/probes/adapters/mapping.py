@@ -24,7 +24,6 @@ class Mapped:
     names: tuple[str, ...]
     settings: Settings
     both: bool = False
-    strict: bool = False
 
     @property
     def named(self) -> bool:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import msgspec
 
-from sekisho.probes.adapters.interface import Answer, Routes, Row, Speech, Unreadable, fraction, plain, remarks
+from sekisho.probes.adapters.interface import Answer, Ask, Routes, Row, Speech, Unreadable, fraction, plain, remarks
 from sekisho.probes.wire.message import Reply, Request, post
 from sekisho.text import Text
 
@@ -23,30 +23,50 @@ ROUTES: Final = Routes(
 )
 
 
+NOT_OFFERED: Final = {404, 405}
+
+
 @dataclass(frozen=True, slots=True)
 class Native:
-    """The native protocol for the features ``names``."""
+    """The native protocol for the features ``names``; ``listed`` for services that take them by position alone."""
 
     names: tuple[str, ...]
     routes: Routes = ROUTES
-    named: bool = True
-    both: bool = True
-    strict: bool = True
+    listed: bool = False
+
+    @property
+    def named(self) -> bool:
+        """Whether features go by name."""
+        return not self.listed
+
+    @property
+    def both(self) -> bool:
+        """Whether features may also go as a plain list."""
+        return not self.listed
 
     def one(self, row: Row, *, positional: bool = False) -> Request:
         """Return the request for one row."""
-        features: object = [row[name] for name in self.names] if positional else row
-        return post(self.routes.predict, msgspec.json.encode({"features": features}))
+        return post(self.routes.predict, msgspec.json.encode(self._body(row, positional=positional)))
 
-    def many(self, rows: Sequence[Row]) -> Request:
+    def many(self, rows: Sequence[Row]) -> Request | None:
         """Return the request for several rows."""
-        return post(str(self.routes.batch), msgspec.json.encode([{"features": row} for row in rows]))
+        if self.routes.batch is None:
+            return None
+        return post(self.routes.batch, msgspec.json.encode([self._body(row) for row in rows]))
 
-    def invocation(self, rows: Sequence[Row]) -> Request:
+    def invocation(self, rows: Sequence[Row]) -> Request | None:
         """Return the request for several rows, as MLflow splits a table."""
+        if self.routes.invocations is None:
+            return None
         data = [[row[name] for name in self.names] for row in rows]
         body = msgspec.json.encode({"dataframe_split": {"columns": self.names, "data": data}})
-        return post(str(self.routes.invocations), body)
+        return post(self.routes.invocations, body)
+
+    def _body(self, row: Row, *, positional: bool = False) -> dict[str, object]:
+        if not self.listed and not positional:
+            return {"features": row}
+        known = [row[name] for name in self.names if name in row]
+        return {"features": [*known, *(value for name, value in row.items() if name not in self.names)]}
 
     def read_one(self, reply: Reply) -> Answer:
         """Return the answer to one row."""
@@ -78,10 +98,38 @@ def _answer(body: object) -> Answer:
     )
 
 
+def settle(names: tuple[str, ...], ask: Ask, row: Row) -> Native:
+    """Return the adapter without the routes that a service does not offer, by position if names mean nothing to it."""
+    whole = Native(names)
+    listed = Native(names, listed=True)
+    by_name, by_position = ask([whole.one(row), listed.one(row)])
+    speaks = listed if by_name.refused and by_position.ok else whole
+    optional = {
+        "ready": Request(target=str(ROUTES.ready)),
+        "info": Request(target=str(ROUTES.info)),
+        "batch": speaks.many([row]),
+        "invocations": speaks.invocation([row]),
+    }
+    asked = {name: request for name, request in optional.items() if request is not None}
+    replies = zip(asked, ask(list(asked.values())), strict=True)
+    missing = {name for name, reply in replies if reply.status in NOT_OFFERED}
+    routes = Routes(
+        predict=ROUTES.predict,
+        health=ROUTES.health,
+        metrics=ROUTES.metrics,
+        ready=None if "ready" in missing else ROUTES.ready,
+        info=None if "info" in missing else ROUTES.info,
+        batch=None if "batch" in missing else ROUTES.batch,
+        invocations=None if "invocations" in missing else ROUTES.invocations,
+    )
+    return replace(speaks, routes=routes)
+
+
 native = Speech(
     id="native",
     title=Text(
         en="Sekisho's own, and services that keep to its routes", ja="Sekisho 独自形式と、同じルートを持つサービス"
     ),
     adapt=lambda _serving, names: Native(names),
+    settle=settle,
 )

@@ -60,7 +60,7 @@ class FaultTable:
     """Every fault that was tried.
 
     Attributes:
-        strict: Whether the protocol of the service fixes statuses and problem details.
+        strict: Whether it is Sekisho's own server, which promises documented statuses and problem details.
         faults: In the order they were sent.
         still_answers: Whether a right request is answered afterwards as before.
 
@@ -97,7 +97,7 @@ def faults(service: Service, serving: Serving, progress: Progress) -> FaultTable
     (after,) = instance.ask([good])
     pairs = zip(first, second, replies[::2], replies[1::2], strict=True)
     return FaultTable(
-        strict=service.adapter.strict,
+        strict=service.own,
         faults=tuple(_seen(*pair) for pair in pairs),
         still_answers=before.ok and after.ok,
     )
@@ -200,7 +200,7 @@ def _wrong_requests(service: Service, serving: Serving, row: Row, canary: str) -
     ):
         request = post(route, body, media_type=media_type)
         yield _Wrong(name=f"request: media type of {name}", expected=(415,), request=request)
-    if service.adapter.strict:
+    if service.own:
         compressed = post(route, body).with_headers(("Content-Encoding", "gzip"))
         yield _Wrong(name="request: compressed, and is not", expected=(415, 400), request=compressed)
     large = post(route, body + b" " * (serving.maximum_body_bytes + 1_024))

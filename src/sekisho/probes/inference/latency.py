@@ -97,6 +97,9 @@ def latency(service: Service, serving: Serving, progress: Progress) -> Latency:
     moments = timetable(rate, WARM_UP + seconds)
     load = run(fire(instance.url, requests, moments, on_way=progress.advance))
     first = instance.first_reply
+    if first is not None and not first.ok:  # the protocol was not known yet
+        with service.another() as fresh:
+            first = fresh.first_reply
     return _summary(
         load,
         counted=load.due >= WARM_UP,

@@ -9,7 +9,7 @@ import contextlib
 import hashlib
 import tempfile
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -23,7 +23,7 @@ from sekisho.contract.project import Project
 from sekisho.contract.sections import Contract
 from sekisho.errors import NotMeasured, SekishoError
 from sekisho.gate.probe import resource
-from sekisho.probes.adapters.interface import Adapter, Answer, Speech, Unreadable
+from sekisho.probes.adapters.interface import Adapter, Answer, Ask, Speech, Unreadable
 from sekisho.probes.resources.files import project_files
 from sekisho.probes.resources.instance import Instance
 from sekisho.probes.resources.launch import (
@@ -52,6 +52,7 @@ class Service:
         contract: What it must keep to.
         asked: What it is asked.
         adapter: Speaks its protocol.
+        settle: Fits the adapter to what the running service offers; ``None`` when there is nothing to fit.
         launcher: Starts it; ``None`` when ``serving.url`` gives its address.
         root: The folder of the project.
         state: Where the output of what is started is kept.
@@ -65,23 +66,34 @@ class Service:
         asked: Questions,
         *,
         adapter: Adapter,
+        settle: Callable[[Ask], Adapter] | None = None,
         launcher: Launcher | None,
         root: Path,
         state: Path,
         digest: str = "",
     ) -> None:
-        self.adapter = adapter
         self.asked = asked
         self.digest = digest
         self._contract = contract
+        self._adapter = adapter
+        self._settle = settle
         self._launcher = launcher
-        seconds = (
-            contract.serving.start_seconds if launcher is not None else min(contract.serving.start_seconds, ANSWERS)
-        )
-        self._site = Site(root=root, logs=state, adapter=adapter, row=asked.rows[0], seconds=seconds)
-        self._lock = threading.Lock()
+        self._root, self._state = root, state
+        self._lock = threading.RLock()
         self._open = contextlib.ExitStack()
         self._main: Instance | SekishoError | None = None
+
+    @property
+    def adapter(self) -> Adapter:
+        """Speaks the protocol of the service, fitted to what it offers.
+
+        Raises:
+            NotMeasured: Fitting needs the running service, and it does not start or answer.
+
+        """
+        if self._settle is not None:
+            _ = self.main
+        return self._adapter
 
     @property
     def signature(self) -> Signature:
@@ -168,10 +180,24 @@ class Service:
 
     def _open_main(self) -> Instance:
         if self._launcher is not None:
-            return self._start(self._open, self._launcher, "service", workers=None, rate_limit=None)
-        instance = Instance(url=str(self._contract.serving.url).rstrip("/"), keys=given_keys(self._contract))
-        await_ready(instance, self._site)
+            instance = self._start(self._open, self._launcher, "service", workers=None, rate_limit=None)
+        else:
+            instance = Instance(url=str(self._contract.serving.url).rstrip("/"), keys=given_keys(self._contract))
+            await_ready(instance, self._site)
+        if self._settle is not None:
+            self._adapter, self._settle = self._settle(instance.ask), None
         return instance
+
+    @property
+    def _site(self) -> Site:
+        seconds = self._contract.serving.start_seconds
+        return Site(
+            root=self._root,
+            logs=self._state,
+            adapter=self._adapter,
+            row=self.rows[0],
+            seconds=seconds if self._launcher is not None else min(seconds, ANSWERS),
+        )
 
     def _start(
         self,
@@ -204,11 +230,17 @@ def service(
     """
     contract = project.contract
     asked = questions(artifact, test, training)
+    launcher, speech = _launcher(project, artifact), _speech(contract)
+    names = asked.signature.names
+    settle = speech.settle
     judged = Service(
         contract,
         asked,
-        adapter=_adapter(contract, asked.signature),
-        launcher=_launcher(project, artifact),
+        adapter=speech.adapt(contract.serving, names),
+        settle=None
+        if settle is None or isinstance(launcher, OwnServer)
+        else lambda ask: settle(names, ask, asked.rows[0]),
+        launcher=launcher,
         root=project.root,
         state=project.state,
         digest=_digest(project, artifact, asked),
@@ -236,7 +268,7 @@ def _launcher(project: Project, artifact: ModelArtifact | None) -> Launcher | No
     return OwnServer(artifact=artifact.folder, root=project.root, key_header=contract.security.key_header)
 
 
-def _adapter(contract: Contract, signature: Signature) -> Adapter:
+def _speech(contract: Contract) -> Speech:
     speeches = shelf.units("sekisho.probes.adapters", Speech)
     name = "native" if contract.serving.url is None and not contract.serving.command else contract.serving.protocol
     if name not in speeches:
@@ -247,7 +279,7 @@ def _adapter(contract: Contract, signature: Signature) -> Adapter:
             ),
             Text(en=f"set serving.protocol to one of: {known}", ja=f"serving.protocol を次から選んでください: {known}"),
         )
-    return speeches[name].adapt(contract.serving, signature.names)
+    return speeches[name]
 
 
 def _digest(project: Project, artifact: ModelArtifact | None, asked: Questions) -> str:
