@@ -16,6 +16,7 @@ import json, os, sys, time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 LISTED = sys.argv[3:] == ["listed"]  # features by position alone, and one route alone
+LOCKED = sys.argv[3:] == ["locked"]
 READY_AT = time.monotonic() + float(sys.argv[2])
 
 class Handler(BaseHTTPRequestHandler):
@@ -43,6 +44,8 @@ class Handler(BaseHTTPRequestHandler):
             return self.answer(404, {})
         if LISTED:
             return self.answer(200, {"prediction": row[0] * 3}) if isinstance(row, list) else self.answer(422, {})
+        if LOCKED and self.headers.get("X-API-Key") != "first":
+            return self.answer(401, {})
         self.answer(200, {"prediction": row["age"] * 2, "key": self.headers.get("X-API-Key"), **SEEN})
 
     def log_message(self, *args):

@@ -167,3 +167,22 @@ def test_the_protocol_is_fitted_to_what_a_foreign_service_offers(
                 assert instance.first_reply.ok
         finally:
             service.close()
+
+
+@pytest.mark.parametrize("remote", [False, True])
+def test_a_key_that_nobody_gave_is_asked_for(
+    script: tuple[str, ...], asked: Questions, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, remote: bool
+) -> None:
+    locked = example_contract(serving={"command": (*script, "locked"), "start_seconds": 20})
+    monkeypatch.setenv("SEKISHO_PROBE_KEY", "first")
+    service = service_of(locked, asked, tmp_path)
+    try:
+        assert len(service.predict(asked.rows)) == 3
+        monkeypatch.delenv("SEKISHO_PROBE_KEY")
+        contract = example_contract(serving={"url": service.main.url}) if remote else locked
+        other = service_of(contract, asked, tmp_path / "other" if remote else tmp_path, remote=remote)
+        with pytest.raises(NotMeasured, match="asks for a key"):
+            _ = other.main
+        other.close()
+    finally:
+        service.close()

@@ -18,11 +18,12 @@ from sekisho.probes.adapters.interface import Adapter, Row
 from sekisho.probes.resources.instance import Instance, Keys
 from sekisho.probes.resources.process import Child, free_port, surroundings
 from sekisho.probes.wire.client import exchange
-from sekisho.probes.wire.message import Request
+from sekisho.probes.wire.message import Reply, Request
 from sekisho.serving.guards.keys import new_key
 from sekisho.text import Text
 
 NOT_FOUND: Final = 404
+NO_ENTRY: Final = {401, 403}
 UNLIMITED: Final = 10**8
 """Requests per second and key that no probe reaches."""
 
@@ -144,6 +145,7 @@ class Site:
         adapter: Speaks their protocol.
         row: A row that they must answer.
         seconds: How long they may take to be ready.
+        key_variable: The environment variable that may hold a key.
 
     """
 
@@ -152,6 +154,7 @@ class Site:
     adapter: Adapter
     row: Row
     seconds: float
+    key_variable: str
 
 
 def start(plan: Plan, site: Site, *, port: int, name: str) -> Instance:
@@ -167,11 +170,33 @@ def start(plan: Plan, site: Site, *, port: int, name: str) -> Instance:
     try:
         await_ready(instance, site)
         ready = time.monotonic() - began
-        (first,) = exchange(instance.url, [instance.signed(site.adapter.one(site.row))])
+        first = first_reply(instance, site)
     except BaseException:
         child.end()
         raise
     return replace(instance, start_seconds=ready, first_reply=first)
+
+
+def first_reply(instance: Instance, site: Site) -> Reply:
+    """Ask for the first prediction.
+
+    Raises:
+        NotMeasured: The service asks for a key, and there is none to give.
+
+    """
+    (reply,) = exchange(instance.url, [instance.signed(site.adapter.one(site.row))])
+    if reply.status in NO_ENTRY and instance.keys.full is None:
+        raise NotMeasured(
+            Text(
+                en="the service asks for a key, and none was given to the checkpoint",
+                ja="サービスはAPIキーを要求していますが、検査用のキーが渡されていません",
+            ),
+            Text(
+                en=f"set the environment variable {site.key_variable} to a valid key, and {site.key_variable}_2 to another",
+                ja=f"環境変数 {site.key_variable} に有効なキーを、{site.key_variable}_2 に別のキーを設定してください",
+            ),
+        )
+    return reply
 
 
 def port_for_one() -> int:

@@ -32,6 +32,7 @@ from sekisho.probes.resources.launch import (
     OwnServer,
     Site,
     await_ready,
+    first_reply,
     given_keys,
     port_for_one,
     start,
@@ -184,6 +185,7 @@ class Service:
         else:
             instance = Instance(url=str(self._contract.serving.url).rstrip("/"), keys=given_keys(self._contract))
             await_ready(instance, self._site)
+            first_reply(instance, self._site)
         if self._settle is not None:
             self._adapter, self._settle = self._settle(instance.ask), None
         return instance
@@ -197,6 +199,7 @@ class Service:
             adapter=self._adapter,
             row=self.rows[0],
             seconds=seconds if self._launcher is not None else min(seconds, ANSWERS),
+            key_variable=self._contract.security.probe_key_variable,
         )
 
     def _start(

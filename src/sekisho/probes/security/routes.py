@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from sekisho.contract.sections import Security
-from sekisho.errors import NotMeasured
 from sekisho.gate.probe import Progress, probe
 from sekisho.probes.adapters.interface import Unreadable
 from sekisho.probes.resources.instance import Caller, Instance
@@ -75,10 +74,6 @@ def routes(service: Service, security: Security, progress: Progress) -> RouteWal
     """Walk the routes of the protocol, those of the served OpenAPI, and common ones.
 
     Where the service is not ours to break, only what reads and what predicts is asked.
-
-    Raises:
-        NotMeasured: The service lets nobody in, not even with the key that was given.
-
     """
     instance = service.main
     known = list(_known(service, instance))
@@ -88,17 +83,6 @@ def routes(service: Service, security: Security, progress: Progress) -> RouteWal
         if not set(trial.statuses.values()) <= GONE:
             trials.append(trial)
         progress.advance((step + 1) / len(known))
-    if instance.keys.full is None and all(trial.statuses["no key"] in {401, 403} for trial in trials if trial.predicts):
-        raise NotMeasured(
-            Text(
-                en="the service asks for a key, and none was given to the checkpoint",
-                ja="サービスはAPIキーを要求していますが、検査用のキーが渡されていません",
-            ),
-            Text(
-                en=f"set the environment variable {security.probe_key_variable} to a valid key",
-                ja=f"環境変数 {security.probe_key_variable} に有効なキーを設定してください",
-            ),
-        )
     return RouteWalk(
         routes=tuple(trials),
         has_key=instance.keys.full is not None,
