@@ -12,6 +12,12 @@ VERSION: Final = 1
 """Counts up when the list changes."""
 
 _BY_MODULE: Final = {
+    # scikit-learn before 1.6 names the module of its compiled losses so.
+    "_loss": (
+        "CyAbsoluteError CyExponentialLoss CyHalfBinomialLoss CyHalfGammaLoss CyHalfMultinomialLoss "
+        "CyHalfPoissonLoss CyHalfSquaredError CyHalfTweedieLoss CyHalfTweedieLossIdentity CyHuberLoss "
+        "CyPinballLoss"
+    ),
     "builtins": "bool bytes complex dict float int list map set slice str tuple",
     "collections": "OrderedDict defaultdict",
     "functools": "partial",
@@ -20,6 +26,8 @@ _BY_MODULE: Final = {
         "log log10 log1p log2 matrix mean median ndarray object_ sign sin sinh sqrt square str_ tan tanh "
         "uint16 uint32 uint64 uint8"
     ),
+    # NumPy before 2.3, or skops before 0.14, names the module of its compiled functions so.
+    "numpy._core._multiarray_umath": "absolute cbrt cos exp expm1 log log10 log1p log2 sign sin sinh sqrt square tan tanh",
     "numpy.ma": "MaskedArray",
     "numpy.random._generator": "Generator",
     "numpy.random.mtrand": "RandomState",

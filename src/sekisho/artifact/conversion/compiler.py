@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import TYPE_CHECKING, Any, Final, get_args
 
 import numpy as np
@@ -31,7 +32,9 @@ def compile_sklearn(model: Any, signature: Signature) -> Iterator[Graph]:
     reasons = []
     for precision, prepares, narrow in _PRECISIONS:
         try:
-            graphs = _compiled(model, signature, prepares, narrow=narrow)
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # of what will be called otherwise some day
+                graphs = _compiled(model, signature, prepares, narrow=narrow)
         except NotConvertible as error:
             reasons.append(str(error))
             continue
