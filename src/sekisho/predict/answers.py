@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
+
+import msgspec
 
 from sekisho.errors import ModelFailed
 from sekisho.text import Text
@@ -18,8 +19,7 @@ LARGEST_SUM_ERROR: Final = 1e-3
 """How far the probabilities of one row may be from a sum of 1: 32-bit ensembles reach 1e-5."""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Answers:
+class Answers(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     """The answers to ``n`` rows as JSON values.
 
     Attributes:

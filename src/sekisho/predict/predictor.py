@@ -12,8 +12,9 @@ batch, and gives each caller their own answers::
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+
+import msgspec
 
 from sekisho.artifact.formats.onnx import OnnxRuntime
 from sekisho.errors import ModelFailed
@@ -32,8 +33,7 @@ if TYPE_CHECKING:
     from sekisho.predict.rows import Row
 
 
-@dataclass(frozen=True, kw_only=True, eq=False, slots=True)
-class Prepared:
+class Prepared(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     """Rows made ready for the model.
 
     Attributes:

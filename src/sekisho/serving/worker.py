@@ -86,7 +86,8 @@ class Worker:
         self._artifact = artifact
         self._signature = with_policies(artifact.signature, settings)
         shape = Shape(signature=self._signature, reader=RowReader(self._signature), most_rows=settings.limits.rows)
-        routes = [route for unit in units(PROTOCOLS, WireProtocol).values() for route in unit.routes(shape)]
+        spoken = sorted(units(PROTOCOLS, WireProtocol).values(), key=lambda unit: unit.id != "native")
+        routes = [route for unit in spoken for route in unit.routes(shape)]
         model_type = artifact.metadata.model_type or artifact.runtime_name
         self._facts = Facts(
             name=artifact.name,

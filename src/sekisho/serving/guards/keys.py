@@ -28,6 +28,7 @@ PREFIX: Final = "sk_"
 LONGEST_KEY: Final = 256
 MOST_BYTES: Final = 4 * 1024 * 1024
 
+_ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _LINE: Final = re.compile(
     r"(?P<id>[A-Za-z0-9][A-Za-z0-9._-]{0,63}):(?P<scopes>[a-z]+(?:,[a-z]+)*):(?P<hash>[0-9a-f]{64})"
 )
@@ -79,6 +80,14 @@ def new_key(key_id: str, scopes: Iterable[Scope] = ("predict",)) -> tuple[str, s
         WrongUse: The id or a scope cannot stand in a key file.
 
     """
+    if not _ID.fullmatch(key_id):
+        raise WrongUse(
+            Text(en="a key cannot be called this", ja="この名前は鍵に使えません"),
+            Text(
+                en="use at most 64 letters, digits, dots, dashes and underscores",
+                ja="英数字・ドット・ハイフン・アンダースコアを64文字以内で使ってください",
+            ),
+        )
     secret = PREFIX + secrets.token_urlsafe(32)
     line = f"{key_id}:{','.join(scopes)}:{hashlib.sha256(secret.encode()).hexdigest()}"
     _read_line(line, "new_key")

@@ -7,6 +7,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+
 from sekisho.text import Text
 
 if TYPE_CHECKING:
@@ -18,8 +20,7 @@ if TYPE_CHECKING:
 JSON = "application/json"
 
 
-@dataclass(frozen=True, kw_only=True, eq=False, slots=True)
-class Question:
+class Question(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     """What a caller asks.
 
     Attributes:
@@ -32,8 +33,7 @@ class Question:
     verbatim: bytes | None = None
 
 
-@dataclass(frozen=True, kw_only=True, eq=False, slots=True)
-class Reply:
+class Reply(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     """What the caller is told, row by row.
 
     Attributes:
