@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import stat
+import subprocess
 from pathlib import Path
 
 import pandas as pd
@@ -61,3 +62,15 @@ def test_somebody_elses_folder_or_file_is_left_alone(tmp_path: Path) -> None:
             layout.lay(taken, "en")
     assert [path.name for path in folder.iterdir()] == ["thesis.txt"]
     assert file.read_text() == "mine"
+
+
+def test_the_project_is_committed_without_its_secrets(tmp_path: Path) -> None:
+    for _ in range(2):
+        layout.lay(tmp_path / "demo", "en")
+        status = subprocess.run(
+            ["git", "status", "--porcelain"], cwd=tmp_path / "demo", capture_output=True, text=True, check=True
+        )
+        assert status.stdout == ""
+    tracked = subprocess.run(["git", "ls-files"], cwd=tmp_path / "demo", capture_output=True, text=True, check=True)
+    assert "train.py" in tracked.stdout
+    assert "secrets" not in tracked.stdout

@@ -51,6 +51,7 @@ def lay(root: Path, language: Language) -> None:
     (root / ".gitignore").write_text(f"{STATE_FOLDER}/\nartifact/\nsecrets/\n", encoding="utf-8")
     _write_keys(root)
     write_contract(root, contract_values(language), language, replace=True)
+    _commit(root)
 
 
 def read_table() -> pd.DataFrame:
