@@ -63,9 +63,9 @@ class RateLimit:
         self._interval = 1.0 / per_second
         # A request passes while less than this is owed: "burst" requests at once, and not one more.
         self._tolerance = (self.burst - 1) * self._interval
-        self._file = path.open("r+b")
-        self._lock = self._file.fileno() if shared else None
-        table = mmap.mmap(self._file.fileno(), 0)
+        descriptor = os.open(path, os.O_RDWR)
+        self._lock = descriptor if shared else None
+        table = mmap.mmap(descriptor, 0)
         self._key = table[:_KEY_BYTES]
         self._owners = memoryview(table)[_KEY_BYTES : _KEY_BYTES + PLACES * 8].cast("Q")
         self._paid = memoryview(table)[_KEY_BYTES + PLACES * 8 :].cast("d")
