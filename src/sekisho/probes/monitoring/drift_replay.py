@@ -12,7 +12,7 @@ from sekisho.artifact.artifact import ModelArtifact
 from sekisho.contract.project import Project
 from sekisho.contract.sections import Monitoring
 from sekisho.gate.probe import Progress, probe
-from sekisho.probes.resources.detector import Asked, DetectorFailed, OwnDetector, foreign_detector
+from sekisho.probes.resources.detector import Asked, DetectorFailed, DetectorInForce, OwnDetector, foreign_detector
 from sekisho.probes.resources.detector_child import Question
 from sekisho.probes.resources.tables import TrainingSet
 from sekisho.probes.resources.windows import CHANGES, Windows
@@ -89,7 +89,7 @@ class DriftReplay:
     seconds=6,
 )
 def drift_replay(
-    project: Project,
+    in_force: DetectorInForce,
     monitoring: Monitoring,
     training: TrainingSet | None,
     artifact: ModelArtifact | None,
@@ -105,7 +105,7 @@ def drift_replay(
         table = training.table if artifact is None else training.table.select(artifact.signature.names)
         windows = Windows(table, monitoring.window_rows, smallest_effect=monitoring.smallest_effect)
         try:
-            with _detector(project, training, artifact, windows) as detector:
+            with _detector(in_force.project, training, artifact, windows) as detector:
                 changes += _power(detector, windows, progress)
                 clean, alarms = _false_alarms(detector, budget, progress)
         except DetectorFailed as error:

@@ -3,23 +3,58 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Protocol
+from typing import IO, Final, Protocol
 
 import msgspec
 
+from sekisho import __version__
 from sekisho.contract.project import Project
 from sekisho.contract.sections import Monitoring
+from sekisho.gate.probe import resource
 from sekisho.probes.resources.detector_child import Question, Reply, Specification
+from sekisho.probes.resources.files import project_files
 from sekisho.probes.resources.process import surroundings
 from sekisho.probes.resources.tables import TrainingSet
 from sekisho.probes.resources.windows import Windows
+from sekisho.text import Text
 from sekisho.watch.drift.correction import alpha_per_look
 from sekisho.watch.drift.detector import DriftDetector
+
+LARGEST_SOURCE: Final = 4 * 1024 * 1024
+"""Bytes; larger files of the project are data."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DetectorInForce:
+    """Which detector is in force.
+
+    Attributes:
+        project: The project that it works for.
+        digest: SHA-256 of what it is made of, in hexadecimal.
+
+    """
+
+    project: Project
+    digest: str
+
+
+@resource(title=Text(en="Find the drift detector", ja="ドリフト検知器を確認"))
+def detector_in_force(project: Project) -> Iterator[DetectorInForce]:
+    """Yield ``monitoring.detector``, which may be made of any file of the project but its data; else Sekisho's own."""
+    digest = hashlib.sha256(f"detector 1 {__version__} {project.contract.monitoring.detector}".encode())
+    for path in project_files(project.root) if project.contract.monitoring.detector else ():
+        if path.stat().st_size <= LARGEST_SOURCE:
+            digest.update(
+                f"{path.relative_to(project.root)} {hashlib.sha256(path.read_bytes()).hexdigest()}\n".encode()
+            )
+    yield DetectorInForce(project=project, digest=digest.hexdigest())
 
 
 class Asked(Protocol):
