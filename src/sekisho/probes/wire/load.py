@@ -8,8 +8,10 @@ a request runs from the moment it was due. When the generator itself cannot keep
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -60,75 +62,21 @@ async def fire(
         on_way: Called now and then with the fraction that has been sent; what it raises ends the load.
 
     """
-    count = len(due)
-    address = Address(url)
-    payloads = [address.render(request) for request in requests]
-    lag = np.zeros(count)
-    latency = np.full(count, np.nan)
-    status = np.zeros(count, dtype=np.int64)
-    idle: list[Connection] = []
-    waiting: list[int] = []
-    tasks: set[asyncio.Task[None]] = set()
-    opened = 0
-    left = count
-    told = max(1, count // 40)
+    pool = _Pool(Address(url), timeout, largest_pool)
+    payloads = [pool.address.render(request) for request in requests]
+    lag = np.zeros(len(due))
+    latency = np.full(len(due), np.nan)
+    status = np.zeros(len(due), dtype=np.int64)
     loop = asyncio.get_running_loop()
-    finished = loop.create_future()
     start = loop.time() + 0.02
 
-    def settle(index: int, reply: Reply) -> None:
-        nonlocal left
+    def answered(index: int, reply: Reply) -> None:
         latency[index] = loop.time() - start - due[index]
         status[index] = reply.status
         if on_reply is not None:
             on_reply(index, reply)
-        left -= 1
-        if not left and not finished.done():
-            finished.set_result(None)
 
-    def send(connection: Connection, index: int) -> None:
-        def done(reply: Reply) -> None:
-            nonlocal opened
-            timer.cancel()
-            settle(index, reply)
-            if not connection.is_open:
-                opened -= 1
-                if waiting:
-                    dispatch(waiting.pop(0))
-            elif waiting:
-                send(connection, waiting.pop(0))
-            else:
-                idle.append(connection)
-
-        timer = loop.call_later(timeout, connection.give_up)
-        connection.send(payloads[index % len(payloads)], done)
-
-    async def open_and_send(index: int) -> None:
-        nonlocal opened
-        try:
-            connection = await address.connect(timeout)
-        except (OSError, TimeoutError):
-            opened -= 1
-            settle(index, Reply(status=NO_ANSWER, fault="refused"))
-            return
-        send(connection, index)
-
-    def dispatch(index: int) -> None:
-        nonlocal opened
-        while idle:
-            connection = idle.pop()
-            if connection.is_open:
-                send(connection, index)
-                return
-            opened -= 1
-        if opened >= largest_pool:
-            waiting.append(index)
-            return
-        opened += 1
-        task = loop.create_task(open_and_send(index))
-        tasks.add(task)
-        task.add_done_callback(tasks.discard)
-
+    told = max(1, len(due) // 40)
     try:
         for index, moment in enumerate(due):
             delay = start + moment - loop.time()
@@ -138,15 +86,95 @@ async def fire(
                 await asyncio.sleep(0)  # late: answers must still be read
             lag[index] = max(0.0, loop.time() - start - moment)
             if on_way is not None and index % told == 0:
-                on_way(index / count)
-            dispatch(index)
-        await finished
+                on_way(index / len(due))
+            pool.send(payloads[index % len(payloads)], partial(answered, index))
+        await pool.settled()
     finally:
-        for task in tasks:
-            task.cancel()
-        for connection in idle:
-            connection.close()
+        pool.close()
     return Load(due=np.asarray(due, dtype=np.float64), lag=lag, latency=latency, status=status)
+
+
+class _Pool:
+    """Connections that are opened as they are needed, up to a bound; what finds none free waits its turn."""
+
+    def __init__(self, address: Address, timeout: float, largest: int) -> None:
+        self.address = address
+        self._timeout = timeout
+        self._largest = largest
+        self._loop = asyncio.get_running_loop()
+        self._idle: list[Connection] = []
+        self._waiting: deque[tuple[bytes, Callable[[Reply], None]]] = deque()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._opened = 0
+        self._under_way = 0
+        self._quiet = asyncio.Event()
+
+    def send(self, data: bytes, done: Callable[[Reply], None]) -> None:
+        """Send the bytes of one request; ``done`` is called once with what came of it."""
+        self._under_way += 1
+        self._quiet.clear()
+        self._dispatch(data, done)
+
+    async def settled(self) -> None:
+        """Wait until every request has come to something."""
+        if self._under_way:
+            await self._quiet.wait()
+
+    def close(self) -> None:
+        """Close every idle connection, and open no more."""
+        for task in self._tasks:
+            task.cancel()
+        while self._idle:
+            self._idle.pop().close()
+
+    def _dispatch(self, data: bytes, done: Callable[[Reply], None]) -> None:
+        while self._idle:
+            connection = self._idle.pop()
+            if connection.is_open:
+                self._send(connection, data, done)
+                return
+            self._opened -= 1
+        if self._opened >= self._largest:
+            self._waiting.append((data, done))
+            return
+        self._opened += 1
+        task = self._loop.create_task(self._open_and_send(data, done))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _open_and_send(self, data: bytes, done: Callable[[Reply], None]) -> None:
+        try:
+            connection = await self.address.connect(self._timeout)
+        except (OSError, TimeoutError):
+            self._opened -= 1
+            self._settle(done, Reply(status=NO_ANSWER, fault="refused"))
+            self._next()
+            return
+        self._send(connection, data, done)
+
+    def _send(self, connection: Connection, data: bytes, done: Callable[[Reply], None]) -> None:
+        timer = self._loop.call_later(self._timeout, connection.give_up)
+
+        def finished(reply: Reply) -> None:
+            timer.cancel()
+            self._settle(done, reply)
+            if connection.is_open:
+                self._idle.append(connection)
+            else:
+                self._opened -= 1
+            self._next()
+
+        connection.send(data, finished)
+
+    def _settle(self, done: Callable[[Reply], None], reply: Reply) -> None:
+        done(reply)
+        self._under_way -= 1
+        if not self._under_way:
+            self._quiet.set()
+
+    def _next(self) -> None:
+        if self._waiting:
+            self._dispatch(*self._waiting.popleft())
 
 
 def timetable(rate: float, seconds: float) -> list[float]:
