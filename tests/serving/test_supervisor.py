@@ -11,6 +11,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections import Counter
@@ -123,6 +124,24 @@ def test_nobody_outlives_a_killed_supervisor(iris_artifact: Path) -> None:
         again.bind(("127.0.0.1", running.port))
     assert running.process.stdout is not None
     running.process.stdout.close()
+
+
+def test_what_a_killed_service_left_is_removed_by_the_next(iris_artifact: Path) -> None:
+    def folders() -> set[Path]:
+        return {path for base in ("/dev/shm", tempfile.gettempdir()) for path in Path(base).glob("sekisho-run-*")}
+
+    first = start(iris_artifact)
+    left = folders()
+    first.process.kill()
+    first.process.wait()
+    assert first.process.stdout is not None
+    first.process.stdout.close()
+    with serving(iris_artifact) as second:
+        # Those of other services that live are left alone.
+        assert second.predict([5.0, 3.0, 1.5, 0.2]).status == 200
+        gone = left - folders()
+        assert len(gone) >= 1
+    assert second.process.returncode == 0
 
 
 def test_companions_run_beside_it_and_end_with_it(iris_artifact: Path, tmp_path: Path) -> None:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import fcntl
+import os
 import shutil
 import tempfile
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -14,15 +17,24 @@ from sekisho.serving import settings as settings_of_service
 from sekisho.serving.guards.rate import make_table
 from sekisho.serving.settings import ServingSettings
 
+PREFIX: Final = "sekisho-run-"
+LOCK: Final = "lock"
 METRICS_VARIABLE: Final = "PROMETHEUS_MULTIPROC_DIR"
 """Tells companions where to write gauges that ``/metrics`` shows."""
 
 
 @dataclass(frozen=True, slots=True)
 class RunFolder:
-    """The folder of one running service; only its user can look into it."""
+    """The folder of one running service; only its user can look into it.
+
+    Attributes:
+        path: Where it is.
+        lock: The descriptor whose lock says that the service lives; -1 in a worker.
+
+    """
 
     path: Path
+    lock: int = -1
 
     @property
     def metrics(self) -> Path:
@@ -42,20 +54,58 @@ class RunFolder:
     def remove(self) -> None:
         """Remove the folder."""
         shutil.rmtree(self.path, ignore_errors=True)
+        if self.lock >= 0:
+            os.close(self.lock)
 
 
 def make_run_folder(settings: ServingSettings) -> RunFolder:
-    """Make the folder of a service that is about to run.
+    """Make the folder of a service that is about to run, and remove those of services that were killed.
 
     Raises:
         OSError: There is no place for temporary files.
 
     """
-    folder = RunFolder(Path(tempfile.mkdtemp(prefix="sekisho-")))
+    place = _memory() or Path(tempfile.gettempdir())
+    for left in place.glob(f"{PREFIX}*"):
+        _remove_if_left(left)
+    path = Path(tempfile.mkdtemp(prefix=PREFIX, dir=place))
+    folder = RunFolder(path, _lock(path / LOCK, os.O_CREAT))
     folder.metrics.mkdir()
     make_table(folder.limits)
     (folder.path / "settings.json").write_bytes(settings_of_service.encode(settings))
     return folder
+
+
+def _lock(path: Path, flags: int = 0) -> int:
+    """Lock a file, and return its descriptor; the lock goes with the process.
+
+    Raises:
+        OSError: Somebody else holds it, or there is no such file.
+
+    """
+    descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC | flags, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        os.close(descriptor)
+        raise
+    return descriptor
+
+
+def _remove_if_left(path: Path) -> None:
+    """Remove the folder of a service that lives no more."""
+    with suppress(OSError):
+        RunFolder(path, _lock(path / LOCK)).remove()
+
+
+def _memory() -> Path | None:
+    """Return a folder in memory, if there is one.
+
+    Workers count in memory-mapped files. On a disk, the system writes such a page back every few seconds, and the next addition to it waits for
+    the journal of the file system when the disk is busy: the event loop would stand still for hundreds of milliseconds.
+    """
+    shared = Path("/dev/shm")  # noqa: S108 - mkdtemp makes a folder of our own there
+    return shared if shared.is_dir() and os.access(shared, os.W_OK | os.X_OK) else None
 
 
 class Word(msgspec.Struct, frozen=True, kw_only=True):
