@@ -12,8 +12,16 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import pandas as pd
 import pytest
+import yaml
+from sklearn.compose import ColumnTransformer
+from sklearn.impute import SimpleImputer
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import OneHotEncoder, SplineTransformer
 
+import sekisho
 from sekisho.artifact.artifact import ModelArtifact
 from sekisho.contract.project import Project
 from sekisho.gate.testing import example_contract
@@ -32,6 +40,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 CANARY = "canary-4f0c2b7e9d"
 """Stands in every file that must not get into the image."""
 HARDENED = ("--read-only", "--cap-drop", "ALL", "--security-opt", "no-new-privileges", "--user", "65534:65534")
+PEAK_MEMORY = "cat /sys/fs/cgroup/memory/memory.max_usage_in_bytes 2>/dev/null || cat /sys/fs/cgroup/memory.peak"
 MOST_BYTES = 400 * 1024**2
 """What an image may add to its base."""
 
@@ -211,3 +220,35 @@ def test_a_broken_model_package_never_answers(
     with running(engine, image, "--volume", f"{unpacked}:/opt/ml/model:ro", command=("serve",)) as (name, _):
         until(lambda: engine.docker("inspect", "--format", "{{.State.Status}}", name) == "exited")
         assert engine.docker("inspect", "--format", "{{.State.ExitCode}}", name) == "3"
+
+
+def test_a_model_that_only_its_own_library_can_run(engine: Engine, tmp_path: Path) -> None:
+    """It answers from a child process, and stays within the memory that the Compose file grants one worker."""
+    rows = pd.DataFrame({"colour": ["red", "blue", None, "red"] * 50, "size": [1.0, 2.0, 3.0, 4.0] * 50})
+    rows["answer"] = (rows["size"] > 2.0).map({True: "large", False: "small"})
+    prepared = ColumnTransformer(
+        [
+            ("words", make_pipeline(SimpleImputer(strategy="most_frequent"), OneHotEncoder()), ["colour"]),
+            ("numbers", SplineTransformer(), ["size"]),  # has no graph
+        ]
+    )
+    model = make_pipeline(prepared, LogisticRegression()).fit(rows[["colour", "size"]], rows["answer"])
+    artifact = sekisho.pack(model, rows, "answer", folder=tmp_path / "artifact", name="native")
+    assert artifact.runtime_name == "skops"
+    plan = Plan(project=Project(root=tmp_path, contract=example_contract()), artifact=artifact)
+    generate(units("sekisho.targets", Generator)["compose"], plan)
+    engine.build(tmp_path / "deploy/docker", "sekisho-native:1")
+    compose = yaml.safe_load((tmp_path / "deploy/compose.yaml").read_text())
+    memory = compose["services"]["model"]["deploy"]["resources"]["limits"]["memory"]
+    key = (tmp_path / "deploy/secrets/client_key").read_text()
+    options = (*HARDENED, "--tmpfs", "/tmp:size=64m", "--memory", memory, "--pids-limit", "128", *keys(tmp_path))
+    with running(engine, "sekisho-native:1", *options) as (name, url):
+        until(ready(url))
+        for question in questions(artifact, most=20):
+            status, answer = ask(url + "/invocations", question.invocation, key)
+            assert status == 200
+            assert not differs(question, json.dumps(answer).encode())
+        used = int(engine.docker("exec", name, "sh", "-c", PEAK_MEMORY))
+        assert used * 1.3 < int(memory.removesuffix("m")) * 1024**2
+        engine.docker("stop", "--time", "60", name)
+        assert engine.docker("inspect", "--format", "{{.State.ExitCode}}", name) == "0"
