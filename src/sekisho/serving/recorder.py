@@ -33,6 +33,7 @@ MOST_WAITING: Final = 200_000
 CHUNK: Final = 2_000
 """Requests in one chunk at most."""
 _SECONDS_BETWEEN_COMPLAINTS: Final = 60.0
+_NO_FLAGS: Final[dict[int, list[str]]] = {}
 
 
 class Recorder:
@@ -74,7 +75,7 @@ class Recorder:
         # JSON is taken over as it came, unless something in it must be left out or put into UTC.
         self._takes_verbatim = not self._has_moments and len(self._shown) == len(signature.features)
         self._longest_row = sum(len(feature.name) + 48 for feature in signature.features) + 64
-        self._entries: deque[tuple[Any, ...]] = deque()
+        self._entries: deque[Entry] = deque()
         self._complained = 0.0
         self._lock = threading.Lock()
         self._ended = threading.Event()
@@ -98,16 +99,28 @@ class Recorder:
         if len(self._entries) >= MOST_WAITING:
             self._dropped(len(predictions))
             return
-        self._entries.append((request_id, at, seconds, rows, verbatim, predictions, confidence, flags))
+        wrapped = verbatim is not None and self._takes_verbatim and len(verbatim) <= self._longest_row * len(rows)
+        self._entries.append(
+            Entry(
+                request_id,
+                at,
+                seconds * 1e3,
+                wrapped,
+                msgspec.Raw(verbatim) if wrapped else rows,  # type: ignore[arg-type] # told apart by the flag
+                predictions,
+                confidence,
+                {row: list(map(str, found)) for row, found in flags.items()} if flags else _NO_FLAGS,
+            )
+        )
 
     def flush(self) -> None:
         """Write everything that waits. Thread-safe."""
         with self._lock:
             while self._entries:
                 chunk = [self._entries.popleft() for _ in range(min(CHUNK, len(self._entries)))]
-                rows = sum(len(entry[5]) for entry in chunk)
+                rows = sum([len(entry.predictions) for entry in chunk])
                 try:
-                    self.book.write(self._model, list(map(self._entry, chunk)))
+                    self.book.write(self._model, [entry if entry.wrapped else self._readable(entry) for entry in chunk])
                 except LedgerError as error:
                     self._dropped(rows)
                     self._say(error)
@@ -133,19 +146,10 @@ class Recorder:
             self._complained = now
             self._complain(error.what.en)
 
-    def _entry(self, kept: tuple[Any, ...]) -> Entry:
-        request_id, at, seconds, rows, verbatim, predictions, confidence, flags = kept
-        wrapped = verbatim is not None and self._takes_verbatim and len(verbatim) <= self._longest_row * len(rows)
-        return Entry(
-            request_id,
-            at,
-            round(seconds * 1e3, 3),
-            wrapped,
-            msgspec.Raw(verbatim) if wrapped else [self._kept(row) for row in rows],
-            predictions,
-            confidence,
-            {row: list(map(str, found)) for row, found in flags.items()},
-        )
+    def _readable(self, entry: Entry) -> Entry:
+        """Return an entry whose rows go by name, without what must be left out."""
+        rows: Any = entry.rows
+        return msgspec.structs.replace(entry, rows=[self._kept(row) for row in rows])
 
     def _kept(self, row: Row) -> Mapping[str, Cell]:
         cells = {name: row[place] for place, name in self._shown}

@@ -61,6 +61,8 @@ LINGER_SECONDS: Final = 0.3
 """How long a worker that was told to end still accepts: what was sent before it was told may still be on its way."""
 SECONDS_WITHOUT_SUPERVISOR: Final = 3.0
 MOST_DESCRIPTORS: Final = 65_536
+SWITCH_SECONDS: Final = 0.0005
+"""How long a thread that writes the log or the book may keep the event loop from going on."""
 APPLICATION: Final = {
     "/model/info": (("GET", "HEAD"), None),
     "/docs": (("GET", "HEAD"), None),
@@ -280,6 +282,7 @@ def main(arguments: list[str]) -> None:
     """
     folder, run_path, number, socket_descriptor, control_descriptor, log_descriptor = arguments
     _allow_connections()
+    sys.setswitchinterval(SWITCH_SECONDS)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the supervisor decides
     control = socket.socket(fileno=int(control_descriptor))
     run = RunFolder(Path(run_path))
