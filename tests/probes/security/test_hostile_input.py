@@ -49,7 +49,7 @@ def test_no_value_of_the_type_battery_is_of_the_right_type(feature: Feature) -> 
     for words, value, _ in tried:
         assert _type_of(words) in _TYPES
         assert value is not None or not feature.nullable
-        if feature.name != "region":
+        if words != "a word" or feature.name != "region":
             assert isinstance(value, bool) or not isinstance(value, right), words
 
 

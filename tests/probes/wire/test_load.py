@@ -107,3 +107,21 @@ def test_a_load_that_is_interrupted_ends_at_once(serve: Serve) -> None:
     with pytest.raises(Interrupted):
         run(fire(serve(talk), [Request(target="/")], timetable(200, 5.0), on_way=interrupt))
     assert sent < 500
+
+
+def test_a_spread_load_uses_its_connections_in_turn(serve: Serve) -> None:
+    counts: list[int] = []
+
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        mine = len(counts)
+        counts.append(0)
+        while await reader.readuntil(b"\r\n\r\n"):
+            counts[mine] += 1
+            writer.write(OK)
+
+    load = run(fire(serve(talk), [Request(target="/")], timetable(400, 0.3), spread=12))
+    assert (load.status == 200).all()
+    assert len(counts) >= 12
+    assert min(counts) >= 1
+    assert sum(counts) == 120
+    assert max(counts) <= 20

@@ -72,12 +72,13 @@ def input_validation(contract: Contract, seen: HostileInput) -> Verdict:
     out_of_range = [trial for trial in seen.values if trial.kind == "out of range"]
     unseen = [trial for trial in seen.values if trial.kind == "unseen category"]
     beyond = [trial for trial in seen.values if trial.kind == "beyond numbers"]
+    in_metrics = 0 < sum(_is_silent(trial) for trial in seen.values) <= seen.counted
     growth = None if seen.memory_peak is None or seen.memory_before is None else seen.memory_peak - seen.memory_before
     return verdict(
         _types(seen.types),
-        *_values(out_of_range, security.out_of_range, Text(en="values out of range", ja="範囲外の値")),
-        *_values(unseen, security.unseen_category, Text(en="categories never seen", ja="未知のカテゴリ")),
-        *_values(beyond, "flag", Text(en="numbers beyond all reason", ja="桁外れの数値")),
+        *_values(out_of_range, security.out_of_range, Text(en="values out of range", ja="範囲外の値"), in_metrics),
+        *_values(unseen, security.unseen_category, Text(en="categories never seen", ja="未知のカテゴリ"), in_metrics),
+        *_values(beyond, "flag", Text(en="numbers beyond all reason", ja="桁外れの数値"), in_metrics),
         *_sizes(seen.sizes),
         _others(seen),
         *_memory(growth, contract.serving.maximum_body_bytes),
@@ -129,7 +130,8 @@ def _type_of(value: str) -> str:
     return value if value in _TYPES else "a number in a string"
 
 
-def _values(trials: Sequence[ValueTrial], policy: str, what: Text) -> Iterator[Finding]:
+def _values(trials: Sequence[ValueTrial], policy: str, what: Text, in_metrics: bool) -> Iterator[Finding]:
+    """Judge values by their policy; ``in_metrics`` says that the service counted as many as it answered without a remark."""
     if not trials:
         return
     broken = [trial for trial in trials if _broke(trial.status)]
@@ -137,7 +139,7 @@ def _values(trials: Sequence[ValueTrial], policy: str, what: Text) -> Iterator[F
         wrong = [trial for trial in trials if _is_ok(trial.status)]
         wanted = Text(en="refused", ja="拒否")
     elif policy == "flag":
-        wrong = [trial for trial in trials if _is_silent(trial)]
+        wrong = [] if in_metrics else [trial for trial in trials if _is_silent(trial)]
         wanted = Text(en="refused or flagged", ja="拒否またはフラグ付け")
     else:
         wrong, wanted = [], Text(en="answered or refused", ja="応答または拒否")
@@ -262,6 +264,7 @@ _SEEN: Final = HostileInput(
     types=(_TYPE, replace(_TYPE, value="true")),
     values=(_RANGE, _UNSEEN, _BEYOND),
     sizes=(_BODY, replace(_BODY, name="nesting", status=400)),
+    counted=0,
     usual_wait_ms=3.0,
     memory_before=100_000_000,
     memory_peak=112_000_000,
@@ -272,6 +275,9 @@ input_validation.passes(example_contract(), _SEEN)
 input_validation.passes(example_contract(), replace(_SEEN, values=(replace(_RANGE, status=422, flagged=False),)))
 input_validation.passes(  # the contract lets such values through
     example_contract(security={"out_of_range": "accept"}), replace(_SEEN, values=(replace(_RANGE, flagged=False),))
+)
+input_validation.passes(  # flagged in the metrics
+    example_contract(), replace(_SEEN, values=(replace(_RANGE, flagged=False),), counted=1)
 )
 input_validation.fails(  # clipped in silence
     example_contract(), replace(_SEEN, values=(replace(_RANGE, flagged=False),))

@@ -109,11 +109,11 @@ def _others(flood: Flood) -> Iterator[Finding]:
     yield holds(
         not hurt,
         Text(
-            en=f"another key lost {hurt} of {flood.second_sent} requests",
-            ja=f"別のキーも {flood.second_sent} 件中 {hurt} 件を失いました",
+            en=f"another caller lost {hurt} of {flood.second_sent} requests",
+            ja=f"別の利用者も {flood.second_sent} 件中 {hurt} 件を失いました",
         )
         if hurt
-        else Text(en="another key was not affected", ja="別のキーは影響を受けません"),
+        else Text(en="another caller was not affected", ja="別の利用者は影響を受けません"),
     )
 
 

@@ -23,6 +23,7 @@ BAD_ROW: Final = 3
 BATCH: Final = 5
 _SYNTAX: Final = (400, 422)
 _CONTENT: Final = (422, 400)
+_ODD: Final = (200, 422, 400)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -31,7 +32,7 @@ class Fault:
 
     Attributes:
         name: What is wrong with it.
-        expected: The statuses that tell it (RFC 9110, RFC 9457).
+        expected: The statuses that tell it (RFC 9110, RFC 9457); with 200 among them where it may also be answered.
         status: What came; 0 when no answer came.
         fault: Why no answer came.
         is_json: Whether the body is JSON.
@@ -106,6 +107,8 @@ def faults(service: Service, serving: Serving, progress: Progress) -> FaultTable
 def _seen(first: _Wrong, second: _Wrong, reply: Reply, again: Reply) -> Fault:
     body = reply.json()
     leaks = {*exposed(reply, first.planted), *exposed(again, second.planted)}
+    if reply.ok:
+        leaks.discard("value")  # whoever gets an answer may read what they asked
     return Fault(
         name=first.name,
         expected=first.expected,
@@ -124,6 +127,7 @@ def _wrong(service: Service, serving: Serving, canary: str) -> Iterator[_Wrong]:
     row = service.rows[0]
     yield from _broken_bytes(service, row, canary)
     yield from _wrong_values(service, row, canary)
+    yield from _odd_values(service, row, canary)
     yield from _wrong_requests(service, serving, row, canary)
     yield from _wrong_batches(service, canary)
 
@@ -185,6 +189,20 @@ def _wrong_values(service: Service, row: Row, canary: str) -> Iterator[_Wrong]:
     yield _Wrong(name="features: one missing", expected=_CONTENT, request=one(fewer))
     yield _Wrong(name="features: one unknown", expected=_CONTENT, request=one({**row, f"unknown_{canary}": 1.0}))
     yield _Wrong(name="features: none", expected=_CONTENT, request=one({}))
+
+
+def _odd_values(service: Service, row: Row, canary: str) -> Iterator[_Wrong]:
+    """Yield rows with values of the right type that no model was made for: answered or refused, but never a failure."""
+    one, signature = service.adapter.one, service.signature
+    number = first_of(signature, "float", "integer")
+    if number is not None:
+        for name, value in (("beyond 32 bits", b"1e300"), ("far below zero", b"-1000000000000")):
+            yield _Wrong(name=f"value: {name}", expected=_ODD, request=one({**row, number.name: msgspec.Raw(value)}))
+    category = first_of(signature, "category")
+    if category is not None and all(isinstance(known, str) for known in category.categories or ()):
+        text = f"SECRET-{canary}"
+        request = one({**row, category.name: text})
+        yield _Wrong(name="value: a category never seen", expected=_ODD, request=request, planted=(text,))
 
 
 def _wrong_requests(service: Service, serving: Serving, row: Row, canary: str) -> Iterator[_Wrong]:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import math
+import socket
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
@@ -28,8 +30,12 @@ SECONDS: Final = 3
 FEWEST_WORKERS: Final = 2
 OWN_LIMIT: Final = 100.0
 """Requests per second at most that Sekisho's own server is set to for the flood; its mechanism does not depend on the number."""
+OTHER_ADDRESS: Final = "127.0.0.2"
+"""Where another caller comes from when nobody has a key, and callers can be told apart by their address alone."""
 SECOND_RATE: Final = 5.0
 """Requests per second of the other key."""
+CONNECTIONS: Final = 64
+"""Connections that the flood is spread over: workers share connections, not requests."""
 RUN_IN: Final = 0.3
 """Seconds of flood after the burst is used up, before anything counts."""
 FASTEST: Final = 3_000.0
@@ -54,7 +60,7 @@ class Flood:
         accepted_in_all: Successes since the first request, those of the burst among them.
         seconds_in_all: From the first request to the last success.
         pause: The longest time without any answer, in seconds: the machine, the service or the generator stood still.
-        second_sent, second_accepted: Requests of another key meanwhile; ``None`` when there was no other key.
+        second_sent, second_accepted: Requests of another caller meanwhile; ``None`` when there was none: no second key.
         lag_p99_ms: How late the load generator itself was, at its 99th percentile.
 
     """
@@ -144,10 +150,21 @@ async def _flood(
         if reply.status == TOO_MANY and moments[index] >= start:
             retry_after += reply.headers.get("retry-after", "").strip().isdecimal()
 
-    loads = [fire(instance.url, [instance.signed(request)], moments, on_reply=note, on_way=progress.advance)]
+    loads = [
+        fire(
+            instance.url,
+            [instance.signed(request)],
+            moments,
+            spread=CONNECTIONS,
+            on_reply=note,
+            on_way=progress.advance,
+        )
+    ]
+    beside_moments = [start + moment for moment in timetable(SECOND_RATE, seconds)]
     if instance.keys.second is not None:
-        other = instance.signed(request, Caller.SECOND)
-        loads.append(fire(instance.url, [other], [start + moment for moment in timetable(SECOND_RATE, seconds)]))
+        loads.append(fire(instance.url, [instance.signed(request, Caller.SECOND)], beside_moments))
+    elif instance.keys.full is None and instance.url.startswith("http://127.0.0.1:") and _has_other_address():
+        loads.append(fire(instance.url, [request], beside_moments, source=OTHER_ADDRESS))
     load, *beside = await asyncio.gather(*loads)
     return _summary(
         load,
@@ -159,6 +176,14 @@ async def _flood(
         workers=workers,
         retry_after=retry_after,
     )
+
+
+def _has_other_address() -> bool:
+    """Return whether this machine has the other address: Linux has all of 127.0.0.0/8, other systems need not."""
+    with socket.socket() as probe, contextlib.suppress(OSError):
+        probe.bind((OTHER_ADDRESS, 0))
+        return True
+    return False
 
 
 def _summary(

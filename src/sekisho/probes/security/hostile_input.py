@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import secrets
 import threading
 import time
@@ -18,6 +19,7 @@ from sekisho.gate.probe import Progress, probe
 from sekisho.probes.adapters.interface import Row, Unreadable
 from sekisho.probes.resources.exposure import exposed
 from sekisho.probes.resources.instance import Instance
+from sekisho.probes.resources.series import exposition
 from sekisho.probes.resources.service import Service
 from sekisho.probes.wire.client import Client, run
 from sekisho.probes.wire.message import Reply, Request, post
@@ -27,6 +29,7 @@ FEATURES: Final = 8
 """How many features the type battery tries, the first of every kind among them."""
 PATIENCE: Final = 10.0
 """Seconds after which an answer is given up."""
+_REMARK: Final = re.compile(r"out_of_range|outlier|unseen|unknown_categor|clip|flag|anomal|suspicious|input_warning")
 BYSTANDER_PAUSE: Final = 0.02
 BASELINE: Final = 0.4
 """Seconds that the bystander is watched before the first large body."""
@@ -102,6 +105,7 @@ class HostileInput:
 
     Attributes:
         types, values, sizes: The trials.
+        counted: By how much counters of remarkable inputs rose in the metrics while the values were sent.
         usual_wait_ms: The longest that another client waited for a small request before.
         memory_before, memory_peak: Resident bytes of the service and its children; ``None`` when it is not ours to see.
         still_answers: Whether a right request is answered afterwards.
@@ -111,6 +115,7 @@ class HostileInput:
     types: tuple[TypeTrial, ...]
     values: tuple[ValueTrial, ...]
     sizes: tuple[SizeTrial, ...]
+    counted: int
     usual_wait_ms: float
     memory_before: int | None
     memory_peak: int | None
@@ -128,7 +133,9 @@ def hostile_input(service: Service, serving: Serving, progress: Progress) -> Hos
     instance = service.main
     types = _try_types(service, instance)
     progress.advance(0.2)
+    before = _remarks_counted(service, instance)
     values = _try_values(service, instance)
+    counted = _remarks_counted(service, instance) - before
     progress.advance(0.4)
     with _Memory(instance) as memory:
         usual, sizes = run(_try_sizes(service, serving, instance, progress))
@@ -137,6 +144,7 @@ def hostile_input(service: Service, serving: Serving, progress: Progress) -> Hos
         types=types,
         values=values,
         sizes=sizes,
+        counted=counted,
         usual_wait_ms=round(usual * 1e3, 3),
         memory_before=memory.before,
         memory_peak=memory.peak,
@@ -178,11 +186,10 @@ def _some(features: tuple[Feature, ...]) -> list[Feature]:
 def _wrong_types(feature: Feature) -> Iterator[tuple[str, object, str]]:
     """Yield what to send in place of a value, in words and as it is, and what of it must not come back."""
     canary = f"SECRET-{secrets.token_hex(6)}"
-    yield (
-        "a word" if feature.kind not in {"category", "text"} else "an object",
-        (canary if feature.kind not in {"category", "text"} else {canary: 1}),
-        canary,
-    )
+    if feature.kind in {"category", "text"} and not _is_numbered(feature):
+        yield "an object", {canary: 1}, canary
+    else:
+        yield "a word", canary, canary
     yield "a list", [feature.example], ""
     if feature.kind in {"float", "integer"}:
         for text in (str(feature.example), "nan", "inf", " 1", "1e3", "\u0661"):
@@ -191,7 +198,8 @@ def _wrong_types(feature: Feature) -> Iterator[tuple[str, object, str]]:
     elif feature.kind == "boolean":
         yield "the string 'true'", "true", ""
     else:
-        yield "a number", 4_111_000_123, ""
+        if not _is_numbered(feature):
+            yield "a number", 4_111_000_123, ""
         yield "true", True, ""
     if not feature.nullable:
         yield "null", None, ""
@@ -247,10 +255,15 @@ def _unheard_of(feature: Feature, row: Mapping[str, object]) -> Iterator[tuple[s
 
 
 def _never_seen(feature: Feature) -> object:
-    known = feature.categories or ()
-    if known and all(isinstance(category, int) and not isinstance(category, bool) for category in known):
-        return max(int(category) for category in known if category is not None) + 1_000_003
+    if _is_numbered(feature):
+        return max(int(category) for category in feature.categories or () if category is not None) + 1_000_003
     return "never-seen-before"
+
+
+def _is_numbered(feature: Feature) -> bool:
+    """Return whether whole numbers name the categories."""
+    known = feature.categories or ()
+    return bool(known) and all(isinstance(category, int) and not isinstance(category, bool) for category in known)
 
 
 def _answer(service: Service, reply: Reply) -> tuple[tuple[str, ...], object]:
@@ -262,6 +275,18 @@ def _answer(service: Service, reply: Reply) -> tuple[tuple[str, ...], object]:
     except Unreadable:
         return (), None
     return answer.flags, (answer.label, answer.probability)
+
+
+def _remarks_counted(service: Service, instance: Instance) -> int:
+    """Return how many remarkable inputs the metrics have counted so far, by the names of their counters."""
+    target = service.adapter.routes.metrics
+    if target is None:
+        return 0
+    (reply,) = instance.ask([Request(target=target)], timeout=PATIENCE)
+    scrape = exposition(reply)
+    return round(
+        sum(value for (name, _), value in scrape.samples.items() if name.endswith("_total") and _REMARK.search(name))
+    )
 
 
 # Sizes

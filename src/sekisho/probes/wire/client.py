@@ -52,8 +52,8 @@ class Address:
             chunked=request.chunked,
         ).render(self.host)
 
-    async def connect(self, timeout: float) -> Connection:
-        """Open one connection.
+    async def connect(self, timeout: float, source: str | None = None) -> Connection:
+        """Open one connection, from the address ``source`` of this machine if it is given.
 
         Raises:
             OSError: Nobody listens, or TLS fails.
@@ -62,8 +62,11 @@ class Address:
         """
         loop = asyncio.get_running_loop()
         context = ssl.create_default_context() if self.secure else None
+        local = None if source is None else (source, 0)
         async with asyncio.timeout(timeout):
-            _, connection = await loop.create_connection(Connection, self.name, self.port, ssl=context)
+            _, connection = await loop.create_connection(
+                Connection, self.name, self.port, ssl=context, local_addr=local
+            )
         return connection
 
 

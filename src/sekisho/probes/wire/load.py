@@ -47,6 +47,8 @@ async def fire(
     *,
     timeout: float = 10.0,
     largest_pool: int = 512,
+    spread: int = 1,
+    source: str | None = None,
     on_reply: Callable[[int, Reply], None] | None = None,
     on_way: Callable[[float], None] | None = None,
 ) -> Load:
@@ -58,11 +60,13 @@ async def fire(
         due: Seconds from the start, ascending.
         timeout: Seconds after which a request is given up.
         largest_pool: Connections at most; a request that finds none free waits, and its waiting counts.
+        spread: Connections at least, used in turn, so that each of several workers gets its part.
+        source: The address of this machine that the requests come from.
         on_reply: Called with the index in ``due`` and the reply; must not raise.
         on_way: Called now and then with the fraction that has been sent; what it raises ends the load.
 
     """
-    pool = _Pool(Address(url), timeout, largest_pool)
+    pool = _Pool(Address(url), timeout, range(spread, largest_pool), source)
     payloads = [pool.address.render(request) for request in requests]
     lag = np.zeros(len(due))
     latency = np.full(len(due), np.nan)
@@ -95,14 +99,23 @@ async def fire(
 
 
 class _Pool:
-    """Connections that are opened as they are needed, up to a bound; what finds none free waits its turn."""
+    """Connections that are opened as they are needed; what finds none free when there are enough waits its turn.
 
-    def __init__(self, address: Address, timeout: float, largest: int) -> None:
+    Args:
+        address: Where they lead.
+        timeout: Seconds after which a request is given up.
+        size: The least and the most connections; the least are opened before any is used twice.
+        source: The address of this machine that they come from.
+
+    """
+
+    def __init__(self, address: Address, timeout: float, size: range, source: str | None) -> None:
         self.address = address
         self._timeout = timeout
-        self._largest = largest
+        self._size = size
+        self._source = source
         self._loop = asyncio.get_running_loop()
-        self._idle: list[Connection] = []
+        self._idle: deque[Connection] = deque()
         self._waiting: deque[tuple[bytes, Callable[[Reply], None]]] = deque()
         self._tasks: set[asyncio.Task[None]] = set()
         self._opened = 0
@@ -128,13 +141,13 @@ class _Pool:
             self._idle.pop().close()
 
     def _dispatch(self, data: bytes, done: Callable[[Reply], None]) -> None:
-        while self._idle:
-            connection = self._idle.pop()
+        while self._idle and self._opened >= self._size.start:
+            connection = self._idle.popleft()
             if connection.is_open:
                 self._send(connection, data, done)
                 return
             self._opened -= 1
-        if self._opened >= self._largest:
+        if self._opened >= self._size.stop:
             self._waiting.append((data, done))
             return
         self._opened += 1
@@ -144,7 +157,7 @@ class _Pool:
 
     async def _open_and_send(self, data: bytes, done: Callable[[Reply], None]) -> None:
         try:
-            connection = await self.address.connect(self._timeout)
+            connection = await self.address.connect(self._timeout, self._source)
         except (OSError, TimeoutError):
             self._opened -= 1
             self._settle(done, Reply(status=NO_ANSWER, fault="refused"))
