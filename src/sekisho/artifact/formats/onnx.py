@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from operator import itemgetter
@@ -272,6 +273,8 @@ def _damaged(where: str) -> IntegrityError:
 
 
 def _session(data: bytes, where: str) -> Any:
+    # From 1.32 on it gathers usage data in the home folder and sends it, unless this is set before it is imported.
+    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
     import onnxruntime
 
     options = onnxruntime.SessionOptions()

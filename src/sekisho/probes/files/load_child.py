@@ -6,6 +6,7 @@ a program nor open a file for writing. Exit code 0: loaded; 3: no library here r
 
 from __future__ import annotations
 
+import os
 import resource
 import sys
 from pathlib import Path
@@ -35,6 +36,7 @@ def load(content: str, path: Path) -> None:
 
     """
     if content == "ONNX":
+        os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # before it is imported
         import onnxruntime
 
         onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
