@@ -64,6 +64,7 @@ class Running:
     keys: dict[str, str] = field(default_factory=dict)
     key_file: Path | None = None
     ledger: Path | None = None
+    reader: threading.Thread | None = None
 
     @property
     def port(self) -> int:
@@ -130,9 +131,15 @@ class Running:
         return [child for child in children(self.process.pid) if "sekisho.serving.worker" in command_of(child)]
 
     def end(self, number: signal.Signals = signal.SIGTERM) -> int:
+        """Send a signal, wait for the end, and return the exit code."""
         if self.process.poll() is None:
             self.process.send_signal(number)
-        return self.process.wait(60)
+        code = self.process.wait(60)
+        assert self.reader is not None
+        assert self.process.stdout is not None
+        self.reader.join(10)  # to the end of the log, which the workers hold open as well
+        self.process.stdout.close()
+        return code
 
 
 def read_all(connection: socket.socket) -> bytes:
@@ -192,7 +199,8 @@ def start(artifact: Path, *, wait: bool = True, environment: dict[str, str] | No
         for line in process.stdout:
             running.lines.append(line.decode())
 
-    threading.Thread(target=read, daemon=True).start()
+    running.reader = threading.Thread(target=read, daemon=True)
+    running.reader.start()
     if wait:
         ends = time.monotonic() + 60
         while not running.url:
@@ -212,8 +220,6 @@ def serving(artifact: Path, **settings: Any) -> Iterator[Running]:
         yield running
     finally:
         running.end()
-        assert running.process.stdout is not None
-        running.process.stdout.close()
 
 
 def people(rows: int, seed: int = 0) -> pd.DataFrame:

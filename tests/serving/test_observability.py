@@ -8,7 +8,6 @@ import re
 from pathlib import Path
 from typing import Any
 
-import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from sekisho.artifact.artifact import ModelArtifact
@@ -155,8 +154,7 @@ def test_a_full_disk_stops_the_book_and_not_the_predictions(iris_artifact: Path,
         until(lambda: any("predictions cannot be written" in line for line in running.lines))
 
 
-@pytest.mark.parametrize("zone", ["Asia/Tokyo", "America/St_Johns"])
-def test_all_times_are_utc_wherever_the_service_runs(iris_artifact: Path, zone: str) -> None:
-    with serving(iris_artifact, environment={"TZ": zone}) as running:
+def test_all_times_are_utc_wherever_the_service_runs(iris_artifact: Path) -> None:
+    with serving(iris_artifact, environment={"TZ": "America/St_Johns"}) as running:
         said = dt.datetime.fromisoformat(running.predict([5.0, 3.0, 1.5, 0.2]).json()["timestamp"])
         assert abs((dt.datetime.now(dt.UTC) - said).total_seconds()) < 60

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import http.client
 import json
 import os
@@ -21,6 +22,8 @@ from typing import Any
 
 import pytest
 
+import sekisho
+from sekisho.errors import LedgerError, SekishoError, ServiceError, WrongUse
 from sekisho.serving.guards.keys import new_key
 
 from .conftest import HERE, Running, children, is_alive, serving, start, until
@@ -116,14 +119,11 @@ def test_nobody_outlives_a_killed_supervisor(iris_artifact: Path) -> None:
     running = start(iris_artifact, workers=2)
     workers = running.workers()
     assert len(workers) == 2
-    running.process.kill()
-    running.process.wait()
+    running.end(signal.SIGKILL)
     until(lambda: not any(map(is_alive, workers)), 5)
     with socket.socket() as again:
         again.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         again.bind(("127.0.0.1", running.port))
-    assert running.process.stdout is not None
-    running.process.stdout.close()
 
 
 def test_what_a_killed_service_left_is_removed_by_the_next(iris_artifact: Path) -> None:
@@ -132,10 +132,7 @@ def test_what_a_killed_service_left_is_removed_by_the_next(iris_artifact: Path) 
 
     first = start(iris_artifact)
     left = folders()
-    first.process.kill()
-    first.process.wait()
-    assert first.process.stdout is not None
-    first.process.stdout.close()
+    first.end(signal.SIGKILL)
     with serving(iris_artifact) as second:
         # Those of other services that live are left alone.
         assert second.predict([5.0, 3.0, 1.5, 0.2]).status == 200
@@ -200,33 +197,38 @@ def test_an_occupied_port_is_one_line(iris_artifact: Path, open_service: Running
     assert line == f"127.0.0.1:{open_service.port}: the port is in use → choose another port, or 0 for a free one"
 
 
-def test_what_is_asked_wrongly_is_one_line(iris_artifact: Path, tmp_path: Path) -> None:
+def test_what_is_asked_wrongly_is_refused_before_anything_starts(iris_artifact: Path, tmp_path: Path) -> None:
+    def refused(kind: type[SekishoError], artifact: Path = iris_artifact, **settings: Any) -> str:
+        with pytest.raises(kind) as raised:
+            sekisho.serve(artifact, port=0, **settings)
+        assert "\n" not in str(raised.value)
+        return str(raised.value)
+
     _, line = new_key("a")
-    weak = "a:predict:057ba03d6c44104863dc7361fe4578965d1887360f90a0895882e58a6248fc86"  # sha256("changeme")
-    empty = "a:predict:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
     contents = {
         "empty": "",
         "garbage": "changeme\n",
-        "weak": weak,
-        "none": empty,
+        "weak": "a:predict:" + hashlib.sha256(b"changeme").hexdigest(),
+        "short": "a:predict:" + hashlib.sha256(b"1234").hexdigest(),
+        "none": "a:predict:" + hashlib.sha256(b"").hexdigest(),
         "twice": f"{line}\n{line}\n",
         "scope": "a:all:" + "0" * 64,
     }
     for name, content in contents.items():
         (tmp_path / name).write_text(content)
-        assert run_to_its_end(iris_artifact, key_file=tmp_path / name)[0] == 2
-    assert run_to_its_end(iris_artifact, key_file=tmp_path / "missing")[0] == 2
-    assert run_to_its_end(iris_artifact, key_file=tmp_path)[0] == 2
-    code, said = run_to_its_end(iris_artifact, host="0.0.0.0")
-    assert code == 2
-    assert "--key-file" in said
-    assert run_to_its_end(iris_artifact, workers=0)[0] == 2
-    assert run_to_its_end(iris_artifact, deadline_ms=-1)[0] == 2
-    code, said = run_to_its_end(iris_artifact, wrokers=2)
-    assert (code, "workers" in said) == (2, True)
-    assert run_to_its_end(tmp_path / "nothing")[0] == 2
+        refused(WrongUse, key_file=tmp_path / name)
+    refused(WrongUse, key_file=tmp_path / "missing")
+    refused(WrongUse, key_file=tmp_path)
+    assert "--key-file" in refused(WrongUse, host="0.0.0.0")
+    assert "--key-file" in refused(WrongUse, host="::")
+    refused(WrongUse, workers=0)
+    refused(WrongUse, deadline_ms=-1)
+    refused(WrongUse, grace_seconds=float("inf"))
+    assert "workers" in refused(WrongUse, wrokers=2)
+    refused(WrongUse, tmp_path / "nothing")
+    refused(ServiceError, host="host.invalid", open=True)
     (tmp_path / "ledger").write_text("no database " * 100)
-    assert run_to_its_end(iris_artifact, ledger=tmp_path / "ledger")[0] == 3
+    refused(LedgerError, ledger=tmp_path / "ledger")
 
 
 def test_an_artifact_that_cannot_be_trusted_is_one_line(
@@ -266,8 +268,6 @@ def test_told_to_end_while_it_starts(iris_artifact: Path) -> None:
     workers = until(lambda: children(running.process.pid), 20)
     assert running.end(signal.SIGTERM) == 0
     until(lambda: not any(map(is_alive, workers)), 10)
-    assert running.process.stdout is not None
-    running.process.stdout.close()
 
 
 def test_while_the_model_loads_it_is_alive_and_not_ready_and_nothing_is_lost(
@@ -275,7 +275,7 @@ def test_while_the_model_loads_it_is_alive_and_not_ready_and_nothing_is_lost(
 ) -> None:
     # A model that takes its time: its module sleeps when it is imported.
     slow = tmp_path / "troubled.py"
-    slow.write_text((HERE / "troubled.py").read_text() + "\ntime.sleep(3)\n")
+    slow.write_text((HERE / "troubled.py").read_text() + "\ntime.sleep(1.5)\n")
     with contextlib.closing(socket.socket()) as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -303,8 +303,6 @@ def test_while_the_model_loads_it_is_alive_and_not_ready_and_nothing_is_lost(
         assert running.ask("/health/ready").status == 200
     finally:
         running.end()
-        assert running.process.stdout is not None
-        running.process.stdout.close()
 
 
 def test_serve_takes_its_settings_from_the_contract(iris_artifact: Path, tmp_path: Path) -> None:
