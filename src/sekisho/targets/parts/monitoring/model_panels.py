@@ -19,7 +19,14 @@ _WINDOW: Final = "$__rate_interval"
 def panels(plan: Plan) -> tuple[Panel, ...]:
     """Return every picture for the service of ``plan``."""
     job = plan.project.contract.model.name
-    return (*_overview(job, plan), *_traffic(job, plan), *_answers(job, plan), *_drift(job), *_machine(job))
+    return (
+        *_overview(job, plan),
+        *_traffic(job, plan),
+        *_answers(job, plan),
+        *_drift(job),
+        *_machine(job),
+        *_records(job),
+    )
 
 
 def _overview(job: str, plan: Plan) -> tuple[Panel, ...]:
@@ -218,6 +225,11 @@ def _machine(job: str) -> tuple[Panel, ...]:
             unit="bytes",
             width=8,
         ),
+    )
+
+
+def _records(job: str) -> tuple[Panel, ...]:
+    return (
         Panel(
             title=Text(en="Book of predictions", ja="予測台帳"),
             description=Text(

@@ -43,14 +43,27 @@ def latency_objective(plan: Plan) -> float:
 def rules(plan: Plan) -> tuple[AlertRule, ...]:
     """Return every rule for the service of ``plan``."""
     job = plan.project.contract.model.name
-    return (*_availability(job), *_answers(job, plan), *_inputs(job), *_drift(job), *_records(job, plan))
+    return (
+        *_availability(job),
+        _silence(job),
+        _errors(job),
+        _latency(job, latency_objective(plan)),
+        _rejections(job),
+        _unknown_values(job),
+        *_drift(job),
+        *_records(job, plan),
+    )
+
+
+def _where(job: str) -> dict[str, str]:
+    """Return what Prometheus adds to every series of a trial."""
+    return {"job": job, "instance": "model:8080"}
 
 
 def _availability(job: str) -> tuple[AlertRule, ...]:
     up = selector("up", job=job)
     ready = selector("ml_worker_ready", job=job)
-    total = selector("ml_predictions_total", job=job)
-    where = {"job": job, "instance": "model:8080"}
+    where = _where(job)
     return (
         AlertRule(
             name="ModelServiceDown",
@@ -81,153 +94,161 @@ def _availability(job: str) -> tuple[AlertRule, ...]:
                 labels={"job": job},
             ),
         ),
-        AlertRule(
-            name="ModelSilent",
-            expression=f"sum by (job) (increase({total}[{SILENCE_MINUTES}m])) == 0",
-            holds=300,
-            severity="warning",
-            summary=Text(
-                en=f"No prediction was asked for in {SILENCE_MINUTES} minutes",
-                ja=f"{SILENCE_MINUTES} 分間、予測のリクエストがありません",
-            ),
-            runbook=Text(
-                en="Are the callers running, and do they still point here? Look at the proxy, the DNS and refused requests (ml_http_requests_total).",
-                ja="呼び出し元が動いているか、接続先が変わっていないかを確認し、プロキシ・DNS・拒否されたリクエスト（ml_http_requests_total）を調べてください。",
-            ),
-            trial=Trial(
-                series={selector("ml_predictions_total", status="success", **where): "0+60x20 1200x60 1260+60x60"},
-                quiet=(15, 45, 100),
-                firing=70,
-                labels={"job": job},
-            ),
+    )
+
+
+def _silence(job: str) -> AlertRule:
+    total = selector("ml_predictions_total", job=job)
+    where = _where(job)
+    return AlertRule(
+        name="ModelSilent",
+        expression=f"sum by (job) (increase({total}[{SILENCE_MINUTES}m])) == 0",
+        holds=300,
+        severity="warning",
+        summary=Text(
+            en=f"No prediction was asked for in {SILENCE_MINUTES} minutes",
+            ja=f"{SILENCE_MINUTES} 分間、予測のリクエストがありません",
+        ),
+        runbook=Text(
+            en="Are the callers running, and do they still point here? Look at the proxy, the DNS and refused requests (ml_http_requests_total).",
+            ja="呼び出し元が動いているか、接続先が変わっていないかを確認し、プロキシ・DNS・拒否されたリクエスト（ml_http_requests_total）を調べてください。",
+        ),
+        trial=Trial(
+            series={selector("ml_predictions_total", status="success", **where): "0+60x20 1200x60 1260+60x60"},
+            quiet=(15, 45, 100),
+            firing=70,
+            labels={"job": job},
         ),
     )
 
 
-def _answers(job: str, plan: Plan) -> tuple[AlertRule, ...]:
-    objective = latency_objective(plan)
+def _errors(job: str) -> AlertRule:
     failed = selector("ml_predictions_total", job=job, status="error")
     total = selector("ml_predictions_total", job=job)
+    where = _where(job)
+    return AlertRule(
+        name="ModelErrorRatio",
+        expression=f"sum by (job) (rate({failed}[5m])) / sum by (job) (rate({total}[5m])) > {ERROR_RATIO}",
+        holds=120,
+        severity="critical",
+        summary=Text(
+            en=f"More than {ERROR_RATIO:.0%} of predictions fail",
+            ja=f"予測の {ERROR_RATIO:.0%} 以上が失敗しています",
+        ),
+        runbook=Text(
+            en="ml_problems_total says what fails. Did it begin with a release? Then roll back. Else read the log for that code.",
+            ja="ml_problems_total で失敗の種類がわかります。リリース直後に始まったなら前の版に戻し、そうでなければその種類のログを確認してください。",
+        ),
+        trial=Trial(
+            series={
+                selector("ml_predictions_total", status="success", **where): "0+60x80",
+                selector("ml_predictions_total", status="error", **where): "0x20 0+3x20 60x40",
+            },
+            quiet=(15, 22, 60),
+            firing=35,
+            labels={"job": job},
+        ),
+    )
+
+
+def _latency(job: str, objective: float) -> AlertRule:
     buckets = selector("ml_prediction_latency_seconds_bucket", job=job)
-    where = {"job": job, "instance": "model:8080"}
+    where = _where(job)
     slow = next((edge for edge in LATENCY_BUCKETS if edge > objective), None)
     below = max((edge for edge in LATENCY_BUCKETS if edge <= objective), default=0.0)
     edge = "+Inf" if slow is None else f"{slow:g}"
     comparison = ">=" if slow is None else ">"
-    return (
-        AlertRule(
-            name="ModelErrorRatio",
-            expression=f"sum by (job) (rate({failed}[5m])) / sum by (job) (rate({total}[5m])) > {ERROR_RATIO}",
-            holds=120,
-            severity="critical",
-            summary=Text(
-                en=f"More than {ERROR_RATIO:.0%} of predictions fail",
-                ja=f"予測の {ERROR_RATIO:.0%} 以上が失敗しています",
-            ),
-            runbook=Text(
-                en="ml_problems_total says what fails. Did it begin with a release? Then roll back. Else read the log for that code.",
-                ja="ml_problems_total で失敗の種類がわかります。リリース直後に始まったなら前の版に戻し、そうでなければその種類のログを確認してください。",
-            ),
-            trial=Trial(
-                series={
-                    selector("ml_predictions_total", status="success", **where): "0+60x80",
-                    selector("ml_predictions_total", status="error", **where): "0x20 0+3x20 60x40",
-                },
-                quiet=(15, 22, 60),
-                firing=35,
-                labels={"job": job},
-            ),
+    return AlertRule(
+        name="ModelLatencyHigh",
+        expression=f"histogram_quantile(0.99, sum by (job, le) (rate({buckets}[5m]))) {comparison} {objective:g}",
+        holds=120,
+        severity="critical",
+        summary=Text(
+            en=f"The 99th percentile of answers takes longer than {objective:g} s",
+            ja=f"応答時間の 99 パーセンタイルが {objective:g} 秒を超えています",
         ),
-        AlertRule(
-            name="ModelLatencyHigh",
-            expression=f"histogram_quantile(0.99, sum by (job, le) (rate({buckets}[5m]))) {comparison} {objective:g}",
-            holds=120,
-            severity="critical",
-            summary=Text(
-                en=f"The 99th percentile of answers takes longer than {objective:g} s",
-                ja=f"応答時間の 99 パーセンタイルが {objective:g} 秒を超えています",
-            ),
-            runbook=Text(
-                en="Compare ml_requests_waiting and processor time with the traffic: more replicas, or smaller batches. Slow at low traffic means the model or the machine.",
-                ja="ml_requests_waiting と CPU 時間を流量と比べてください。流量が多いなら複製を増やすかバッチを小さくし、少ないのに遅ければモデルかマシンの問題です。",
-            ),
-            trial=Trial(
-                series={
-                    selector(
-                        "ml_prediction_latency_seconds_bucket", le=f"{below:g}", **where
-                    ): "0+60x20 1200x20 1260+60x40",
-                    selector("ml_prediction_latency_seconds_bucket", le=edge, **where): "0+60x80",
-                    **(
-                        {}
-                        if edge == "+Inf"
-                        else {selector("ml_prediction_latency_seconds_bucket", le="+Inf", **where): "0+60x80"}
-                    ),
-                },
-                quiet=(15, 21, 60),
-                firing=35,
-                labels={"job": job},
-            ),
+        runbook=Text(
+            en="Compare ml_requests_waiting and processor time with the traffic: more replicas, or smaller batches. Slow at low traffic means the model or the machine.",
+            ja="ml_requests_waiting と CPU 時間を流量と比べてください。流量が多いなら複製を増やすかバッチを小さくし、少ないのに遅ければモデルかマシンの問題です。",
+        ),
+        trial=Trial(
+            series={
+                selector(
+                    "ml_prediction_latency_seconds_bucket", le=f"{below:g}", **where
+                ): "0+60x20 1200x20 1260+60x40",
+                selector("ml_prediction_latency_seconds_bucket", le=edge, **where): "0+60x80",
+                **(
+                    {}
+                    if edge == "+Inf"
+                    else {selector("ml_prediction_latency_seconds_bucket", le="+Inf", **where): "0+60x80"}
+                ),
+            },
+            quiet=(15, 21, 60),
+            firing=35,
+            labels={"job": job},
         ),
     )
 
 
-def _inputs(job: str) -> tuple[AlertRule, ...]:
+def _rejections(job: str) -> AlertRule:
     rejected = selector("ml_predictions_total", job=job, status="rejected")
-    answered = selector("ml_predictions_total", job=job, status="success")
     total = selector("ml_predictions_total", job=job)
-    flags = selector("ml_prediction_flags_total", job=job)
-    where = {"job": job, "instance": "model:8080"}
-    return (
-        AlertRule(
-            name="ModelInputsRejected",
-            expression=f"sum by (job) (rate({rejected}[15m])) / sum by (job) (rate({total}[15m])) > {REJECTED_RATIO}",
-            holds=300,
-            severity="warning",
-            summary=Text(
-                en=f"More than {REJECTED_RATIO:.0%} of requests do not fit the model's signature",
-                ja=f"リクエストの {REJECTED_RATIO:.0%} 以上がモデルの入力仕様に合っていません",
-            ),
-            runbook=Text(
-                en="A caller has changed what it sends, or the model has changed what it takes. ml_problems_total says which fault; compare /model/info.",
-                ja="呼び出し元が送る内容か、モデルの入力仕様が変わっています。ml_problems_total で種類を調べ、/model/info と比べてください。",
-            ),
-            trial=Trial(
-                series={
-                    selector("ml_predictions_total", status="success", **where): "0+60x120",
-                    selector("ml_predictions_total", status="rejected", **where): "0x20 0+60x40 2400x60",
-                },
-                quiet=(15, 24, 100),
-                firing=50,
-                labels={"job": job},
-            ),
+    where = _where(job)
+    return AlertRule(
+        name="ModelInputsRejected",
+        expression=f"sum by (job) (rate({rejected}[15m])) / sum by (job) (rate({total}[15m])) > {REJECTED_RATIO}",
+        holds=300,
+        severity="warning",
+        summary=Text(
+            en=f"More than {REJECTED_RATIO:.0%} of requests do not fit the model's signature",
+            ja=f"リクエストの {REJECTED_RATIO:.0%} 以上がモデルの入力仕様に合っていません",
         ),
-        AlertRule(
-            name="ModelUnknownValues",
-            expression=(
-                f"sum by (job, feature, flag) (rate({flags}[15m]))"
-                f" / on (job) group_left () sum by (job) (rate({answered}[15m])) > {UNKNOWN_RATIO}"
-            ),
-            holds=300,
-            severity="warning",
-            summary=Text(
-                en="Many values of {{ $labels.feature }} were never seen in training",
-                ja="{{ $labels.feature }} に、学習時になかった値が多く届いています",
-            ),
-            runbook=Text(
-                en="Ask whoever supplies the feature what has changed (a unit, a new category). Predictions on such rows are guesses.",
-                ja="この特徴量の提供元に、単位やカテゴリの変更がないか確認してください。このような行への予測は当てになりません。",
-            ),
-            trial=Trial(
-                series={
-                    selector("ml_predictions_total", status="success", **where): "0+60x120",
-                    selector(
-                        "ml_prediction_flags_total", feature="age", flag="out_of_range", **where
-                    ): "0x20 0+30x40 1200x60",
-                },
-                quiet=(15, 26, 100),
-                firing=50,
-                labels={"job": job, "feature": "age", "flag": "out_of_range"},
-            ),
+        runbook=Text(
+            en="A caller has changed what it sends, or the model has changed what it takes. ml_problems_total says which fault; compare /model/info.",
+            ja="呼び出し元が送る内容か、モデルの入力仕様が変わっています。ml_problems_total で種類を調べ、/model/info と比べてください。",
+        ),
+        trial=Trial(
+            series={
+                selector("ml_predictions_total", status="success", **where): "0+60x120",
+                selector("ml_predictions_total", status="rejected", **where): "0x20 0+60x40 2400x60",
+            },
+            quiet=(15, 24, 100),
+            firing=50,
+            labels={"job": job},
+        ),
+    )
+
+
+def _unknown_values(job: str) -> AlertRule:
+    answered = selector("ml_predictions_total", job=job, status="success")
+    flags = selector("ml_prediction_flags_total", job=job)
+    where = _where(job)
+    return AlertRule(
+        name="ModelUnknownValues",
+        expression=(
+            f"sum by (job, feature, flag) (rate({flags}[15m]))"
+            f" / on (job) group_left () sum by (job) (rate({answered}[15m])) > {UNKNOWN_RATIO}"
+        ),
+        holds=300,
+        severity="warning",
+        summary=Text(
+            en="Many values of {{ $labels.feature }} were never seen in training",
+            ja="{{ $labels.feature }} に、学習時になかった値が多く届いています",
+        ),
+        runbook=Text(
+            en="Ask whoever supplies the feature what has changed (a unit, a new category). Predictions on such rows are guesses.",
+            ja="この特徴量の提供元に、単位やカテゴリの変更がないか確認してください。このような行への予測は当てになりません。",
+        ),
+        trial=Trial(
+            series={
+                selector("ml_predictions_total", status="success", **where): "0+60x120",
+                selector(
+                    "ml_prediction_flags_total", feature="age", flag="out_of_range", **where
+                ): "0x20 0+30x40 1200x60",
+            },
+            quiet=(15, 26, 100),
+            firing=50,
+            labels={"job": job, "feature": "age", "flag": "out_of_range"},
         ),
     )
 
@@ -235,7 +256,7 @@ def _inputs(job: str) -> tuple[AlertRule, ...]:
 def _drift(job: str) -> tuple[AlertRule, ...]:
     detected = selector("ml_drift_detected", job=job)
     judged = selector("ml_drift_last_evaluated_timestamp_seconds", job=job)
-    where = {"job": job, "instance": "model:8080"}
+    where = _where(job)
     return (
         AlertRule(
             name="ModelDrift",
@@ -285,7 +306,7 @@ def _records(job: str, plan: Plan) -> tuple[AlertRule, ...]:
     restarts = selector("ml_model_restarts_total", job=job)
     starts = selector("ml_worker_starts_total", job=job)
     usual = plan.project.contract.serving.workers + MOST_RESTARTS
-    where = {"job": job, "instance": "model:8080"}
+    where = _where(job)
     return (
         AlertRule(
             name="ModelLedgerDropping",
