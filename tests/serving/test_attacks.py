@@ -341,3 +341,31 @@ def test_a_large_body_does_not_hold_up_others(open_service: Running) -> None:
 def memory_of(service: Running) -> int:
     (worker,) = service.workers()
     return int(Path(f"/proc/{worker}/statm").read_text().split()[1]) * 4096
+
+
+def test_many_large_bodies_at_once_are_held_to_a_budget(service: Running) -> None:
+    size = 7 * 2**20
+    head = (
+        b"POST /predict/batch HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nConnection: close\r\n"
+        b"X-API-Key: " + str(service.key).encode() + b"\r\nContent-Length: %d\r\n\r\n" % size
+    )
+    open_ones = [service.connect() for _ in range(6)]
+    try:
+        for one in open_ones:
+            one.sendall(head + b"[")
+        time.sleep(0.2)
+        for one in open_ones:
+            one.settimeout(0.3)
+        turned_away = [one for one in open_ones if b" 503 " in read_all(one)[:20]]
+        assert len(turned_away) == 4
+        assert service.ask("/predict", {"features": []}).status == 422  # small ones are served meanwhile
+        accepted = next(one for one in open_ones if one not in turned_away)
+        accepted.settimeout(20)
+        accepted.sendall(b" " * (size - 2) + b"]")
+        assert statuses(read_all(accepted)) == [422]
+    finally:
+        for one in open_ones:
+            one.close()
+    with service.connect() as later:  # what was held has been given back
+        later.sendall(head + b"[" + b" " * (size - 2) + b"]")
+        assert statuses(read_all(later)) == [422]

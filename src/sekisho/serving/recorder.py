@@ -28,8 +28,8 @@ if TYPE_CHECKING:
     from sekisho.predict.scrutiny import Flag
 
 FLUSH_SECONDS: Final = 0.2
-MOST_WAITING: Final = 200_000
-"""Requests that wait to be written; more are dropped and counted."""
+MOST_WAITING: Final = 64 * 2**20
+"""Bytes of rows that wait to be written, about; more are dropped and counted."""
 CHUNK: Final = 2_000
 """Requests in one chunk at most."""
 _SECONDS_BETWEEN_COMPLAINTS: Final = 60.0
@@ -76,6 +76,10 @@ class Recorder:
         self._takes_verbatim = not self._has_moments and len(self._shown) == len(signature.features)
         self._longest_row = sum(len(feature.name) + 48 for feature in signature.features) + 64
         self._entries: deque[Entry] = deque()
+        self._sizes: deque[int] = deque()
+        # Bytes that came and bytes that went: each is written by one thread, so neither needs a lock.
+        self._taken = 0
+        self._done = 0
         self._complained = 0.0
         self._lock = threading.Lock()
         self._ended = threading.Event()
@@ -96,10 +100,12 @@ class Recorder:
         """Take an answer; it will be in the book within :data:`FLUSH_SECONDS`."""
         if self._fraction < 1.0 and random.random() >= self._fraction:  # noqa: S311 - a sample, no secret
             return
-        if len(self._entries) >= MOST_WAITING:
+        wrapped = verbatim is not None and self._takes_verbatim and len(verbatim) <= self._longest_row * len(rows)
+        size = len(verbatim) if wrapped and verbatim is not None else self._longest_row * len(rows)
+        if self._taken - self._done + size > MOST_WAITING:
             self._dropped(len(predictions))
             return
-        wrapped = verbatim is not None and self._takes_verbatim and len(verbatim) <= self._longest_row * len(rows)
+        self._taken += size
         self._entries.append(
             Entry(
                 request_id,
@@ -112,12 +118,14 @@ class Recorder:
                 {row: list(map(str, found)) for row, found in flags.items()} if flags else _NO_FLAGS,
             )
         )
+        self._sizes.append(size)
 
     def flush(self) -> None:
         """Write everything that waits. Thread-safe."""
         with self._lock:
-            while self._entries:
-                chunk = [self._entries.popleft() for _ in range(min(CHUNK, len(self._entries)))]
+            while self._sizes:
+                chunk = [self._entries.popleft() for _ in range(min(CHUNK, len(self._sizes)))]
+                sizes = sum([self._sizes.popleft() for _ in chunk])
                 rows = sum([len(entry.predictions) for entry in chunk])
                 try:
                     self.book.write(self._model, [entry if entry.wrapped else self._readable(entry) for entry in chunk])
@@ -126,6 +134,7 @@ class Recorder:
                     self._say(error)
                 else:
                     self._written(rows)
+                self._done += sizes
 
     def close(self) -> None:
         """Write what is left, and close the book."""

@@ -95,13 +95,26 @@ class _Batch(Route):
         return Question(rows=rows, verbatim=body)
 
     def write(self, reply: Reply) -> bytes:
-        answers: list[dict[str, Any]] = [{"prediction": prediction} for prediction in reply.predictions]
-        if reply.confidence is not None and reply.probabilities is not None:
-            for answer, confidence, row in zip(answers, reply.confidence, reply.probabilities, strict=True):
-                answer["probability"] = confidence
-                answer["probabilities"] = dict(zip(self._names, row, strict=True))
-        for place, answer in enumerate(answers):
-            answer["flags"] = [str(flag) for flag in reply.flags.get(place, ())]
+        usual: list[str] = []
+        if reply.confidence is None or reply.probabilities is None:
+            answers: list[dict[str, Any]] = [
+                {"prediction": prediction, "flags": usual} for prediction in reply.predictions
+            ]
+        else:
+            names = self._names
+            answers = [
+                {
+                    "prediction": prediction,
+                    "probability": confidence,
+                    "probabilities": dict(zip(names, row, strict=True)),
+                    "flags": usual,
+                }
+                for prediction, confidence, row in zip(
+                    reply.predictions, reply.confidence, reply.probabilities, strict=True
+                )
+            ]
+        for place, flags in reply.flags.items():
+            answers[place]["flags"] = list(map(str, flags))
         return self._encoder.encode(
             {
                 "predictions": answers,
