@@ -166,8 +166,10 @@ def integers(name: str, dtype: str, values: NDArray[np.generic], null: NDArray[n
     """
     if values.dtype == np.uint64 and values.size and values.max() > np.iinfo(np.int64).max:
         raise _too_large(name)
-    numbers = values.astype(np.int64)
-    numbers[null] = 0
+    gaps = bool(null.any())
+    numbers = values.astype(np.int64, order="C", copy=gaps)
+    if gaps:
+        numbers[null] = 0
     return Column(name=name, kind="integer", dtype=dtype, values=numbers, null=null)
 
 

@@ -25,7 +25,7 @@ from sekisho.watch.drift.gaps import (
     swapped,
     value_range,
 )
-from sekisho.watch.drift.sides import Numbers
+from sekisho.watch.drift.sides import Numbers, Values
 
 FINE: Final = 1 << 16
 SAMPLED: Final = 4_096
@@ -48,7 +48,7 @@ class _Grid:
     single: bool
     shown: tuple[float, float]
 
-    def bin_of(self, values: Floats) -> NDArray[np.intp]:
+    def bin_of(self, values: Values) -> NDArray[np.intp]:
         """Return the bin of each value. No rounding reverses the order of two values."""
         with np.errstate(over="ignore"):
             places = (values - self.low) * (1.0 / self.width)
@@ -72,13 +72,13 @@ class _Grid:
 class _Counted:
     """One sample: its values, the bin of each, the rows of each bin, and the rows before each bin (one more than there are bins)."""
 
-    values: Floats
+    values: Values
     bins: NDArray[np.uint16]
     rows: Counts
     before: Counts
 
     @classmethod
-    def of(cls, values: Floats, grid: _Grid) -> _Counted:
+    def of(cls, values: Values, grid: _Grid) -> _Counted:
         bins = np.empty(len(values), dtype=np.uint16)
         rows = np.zeros(grid.bins, dtype=np.int64)
         for start in range(0, len(values), BLOCK):
@@ -129,7 +129,7 @@ def _grid(reference: Numbers, current: Numbers) -> _Grid | None:
     return _Grid(low=low, width=width, bins=FINE, single=False, shown=shown)
 
 
-def _is_whole(sample: Floats, values: Floats) -> bool:
+def _is_whole(sample: Values, values: Values) -> bool:
     return bool(np.all(sample == np.rint(sample)) and np.all(values == np.rint(values)))
 
 
@@ -163,7 +163,7 @@ def _refined_gaps(before: _Counted, now: _Counted, grid: _Grid) -> tuple[Gap, Ga
 class _Inside:
     """The values of the chosen bins, ascending, with the bin of each; and, before each bin, the rows that were not chosen."""
 
-    values: Floats
+    values: Values
     bins: NDArray[np.intp]
     skipped: Counts
     total: int

@@ -11,7 +11,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from sekisho.watch.drift.sides import Numbers
+from sekisho.watch.drift.sides import Numbers, Values
 
 Floats = NDArray[np.float64]
 Counts = NDArray[np.int64]
@@ -93,7 +93,7 @@ def by_sorting(reference: Numbers, current: Numbers) -> Gaps:
     )
 
 
-def largest_gap(at: Floats, higher: Floats, lower: Floats) -> Gap:
+def largest_gap(at: Values, higher: Floats, lower: Floats) -> Gap:
     """Return where one share exceeds another by most: always at one of the values that the higher one counts.
 
     Args:
@@ -112,7 +112,7 @@ def swapped(gap: Gap) -> Gap:
     return Gap(size=gap.size, at=gap.at, reference=gap.current, current=gap.reference)
 
 
-def value_range(ordered: Floats) -> tuple[float, float]:
+def value_range(ordered: Values) -> tuple[float, float]:
     """Return a finite range that holds all but about the outer half per cent of ascending values on each side."""
     finite = ordered[np.isfinite(ordered)]
     if not len(finite):
@@ -135,14 +135,14 @@ def drawn_edges(low: float, high: float, *, whole: bool) -> Floats:
     return np.unique(edges).astype(np.float64)
 
 
-def _steps(ordered: Floats) -> Floats:
+def _steps(ordered: Values) -> Floats:
     return np.arange(1, len(ordered) + 1) / len(ordered)
 
 
-def _shares(ordered: Floats, at: Floats) -> Floats:
+def _shares(ordered: Values, at: Values) -> Floats:
     return np.searchsorted(ordered, at, side="right") / len(ordered)
 
 
-def _rows(ordered: Floats, edges: Floats) -> Counts:
+def _rows(ordered: Values, edges: Floats) -> Counts:
     upto = np.searchsorted(ordered, edges[1:-1], side="right")
     return np.diff(np.concatenate([[0], upto, [len(ordered)]]))

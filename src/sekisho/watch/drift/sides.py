@@ -15,13 +15,15 @@ from numpy.typing import NDArray
 from sekisho.artifact.column import Column, Kind, Scalar, epoch_seconds
 from sekisho.artifact.reference import ColumnReference
 
+Values = NDArray[np.float64 | np.int64]
+
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Numbers:
     """A column of numbers, or of moments as seconds since 1970 in UTC.
 
     Attributes:
-        values: Shape ``(n,)``, float64, without nulls; infinities are values.
+        values: Shape ``(n,)``, float64 or int64, without nulls; infinities are values.
         ordered: Whether ``values`` are in ascending order.
         whole: Whether every value is a whole number by the column's kind.
         rows: Rows of the whole set, nulls included; more than ``n`` when ``values`` are a sample of it.
@@ -29,7 +31,7 @@ class Numbers:
 
     """
 
-    values: NDArray[np.float64]
+    values: Values
     ordered: bool
     whole: bool
     rows: int
@@ -102,7 +104,7 @@ def side_of_reference(column: ColumnReference) -> Side:
     return Labels(counts=counts, shown=column.kind != "text", rows=column.rows, nulls=nulls, others=max(0, others))
 
 
-def _numbers(column: Column, kind: Kind, nulls: int) -> NDArray[np.float64] | None:
+def _numbers(column: Column, kind: Kind, nulls: int) -> Values | None:
     if nulls == len(column):
         return np.empty(0)
     present = column.values if nulls == 0 else column.present()
@@ -110,9 +112,10 @@ def _numbers(column: Column, kind: Kind, nulls: int) -> NDArray[np.float64] | No
         if column.kind in {"category", "text"}:
             return _moments(present)
         return epoch_seconds(present) if column.kind == "datetime" else None
-    if column.kind in {"float", "integer", "boolean"}:
-        return present.astype(np.float64, copy=False)
-    return None
+    if column.kind in {"float", "integer"}:
+        numbers: Values = present.astype(np.float64 if column.kind == "float" else np.int64, copy=False)
+        return numbers
+    return present.astype(np.float64) if column.kind == "boolean" else None
 
 
 def _moments(present: NDArray[np.generic]) -> NDArray[np.float64] | None:

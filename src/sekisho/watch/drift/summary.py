@@ -8,11 +8,10 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from sekisho.watch.drift.counting import BLOCK
 from sekisho.watch.drift.pairs import LabelPair, NumberPair, Pair
-from sekisho.watch.drift.sides import Numbers, Side
+from sekisho.watch.drift.sides import Numbers, Side, Values
 from sekisho.watch.drift.words import label
 
 MOST_LABELS: Final = 12
@@ -77,7 +76,7 @@ def summary_of(side: Side) -> Summary:
     )
 
 
-def _moments(values: NDArray[np.float64]) -> tuple[float, float]:
+def _moments(values: Values) -> tuple[float, float]:
     """Return mean and standard deviation, block by block, so that millions of values need no copy."""
     with np.errstate(over="ignore", invalid="ignore"):
         mean = float(values.mean())
