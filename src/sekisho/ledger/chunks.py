@@ -57,7 +57,7 @@ class BookModel:
     names: tuple[str, ...]
 
 
-class Entry(msgspec.Struct, frozen=True, array_like=True):
+class Entry(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """The answer to one request, as it stands in a chunk.
 
     Attributes:

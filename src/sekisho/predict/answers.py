@@ -19,7 +19,7 @@ LARGEST_SUM_ERROR: Final = 1e-3
 """How far the probabilities of one row may be from a sum of 1: 32-bit ensembles reach 1e-5."""
 
 
-class Answers(msgspec.Struct, frozen=True, kw_only=True, eq=False):
+class Answers(msgspec.Struct, frozen=True, kw_only=True, eq=False, gc=False):
     """The answers to ``n`` rows as JSON values.
 
     Attributes:

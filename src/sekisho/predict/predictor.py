@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from sekisho.predict.rows import Row
 
 
-class Prepared(msgspec.Struct, frozen=True, kw_only=True, eq=False):
+class Prepared(msgspec.Struct, frozen=True, kw_only=True, eq=False, gc=False):
     """Rows made ready for the model.
 
     Attributes:

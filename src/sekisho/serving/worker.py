@@ -8,6 +8,7 @@ supervisor is gone.
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import resource
 import signal
@@ -61,6 +62,7 @@ LINGER_SECONDS: Final = 0.3
 """How long a worker that was told to end still accepts: what was sent before it was told may still be on its way."""
 SECONDS_WITHOUT_SUPERVISOR: Final = 3.0
 MOST_DESCRIPTORS: Final = 65_536
+GARBAGE_THRESHOLDS: Final = (20_000, 20, 50)
 SWITCH_SECONDS: Final = 0.0005
 """How long a thread that writes the log or the book may keep the event loop from going on."""
 APPLICATION: Final = {
@@ -178,6 +180,8 @@ class Worker:
         self.tally.set("ml_worker_ready", 1.0)
         say(Word(state="ready"))
         self._application = loop.run_in_executor(None, self._build_application)
+        await self._application
+        _settle_memory()
         while True:
             await asyncio.sleep(SOUND_SECONDS)
             sound = self._model.is_sound() and self._desk.is_able
@@ -344,6 +348,13 @@ def _allow_connections() -> None:
     wanted = MOST_DESCRIPTORS if hard == resource.RLIM_INFINITY else min(hard, MOST_DESCRIPTORS)
     with suppress(ValueError, OSError):
         resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+
+
+def _settle_memory() -> None:
+    """Take what has been loaded out of sight of the garbage collector, which would look through all of it again and again."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(*GARBAGE_THRESHOLDS)
 
 
 def _loop_factory() -> Any:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 JSON = "application/json"
 
 
-class Question(msgspec.Struct, frozen=True, kw_only=True, eq=False):
+class Question(msgspec.Struct, frozen=True, kw_only=True, eq=False, gc=False):
     """What a caller asks.
 
     Attributes:
@@ -33,7 +33,7 @@ class Question(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     verbatim: bytes | None = None
 
 
-class Reply(msgspec.Struct, frozen=True, kw_only=True, eq=False):
+class Reply(msgspec.Struct, frozen=True, kw_only=True, eq=False, gc=False):
     """What the caller is told, row by row.
 
     Attributes:
