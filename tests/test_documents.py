@@ -80,7 +80,11 @@ def test_every_link_inside_leads_somewhere(path: Path) -> None:
             continue
         file, _, anchor = target.partition("#")
         found = (path.parent / file).resolve() if file else path
-        if not found.exists() or not found.is_relative_to(ROOT) or (anchor and anchor not in {slug(each) for each in headings(text_of(found))}):
+        if (
+            not found.exists()
+            or not found.is_relative_to(ROOT)
+            or (anchor and anchor not in {slug(each) for each in headings(text_of(found))})
+        ):
             broken.append(target)
     assert broken == []
 

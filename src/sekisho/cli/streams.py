@@ -23,7 +23,10 @@ def complain(lines: str) -> None:
     """Write each line to standard error, with control characters as escapes; quietly do nothing if nobody can read it."""
     with contextlib.suppress(OSError):
         for line in lines.splitlines():
-            click.echo("".join(each if each.isprintable() else each.encode("unicode_escape").decode() for each in line), err=True)
+            click.echo(
+                "".join(each if each.isprintable() else each.encode("unicode_escape").decode() for each in line),
+                err=True,
+            )
 
 
 class _StandardError(logging.Handler):
