@@ -32,7 +32,7 @@ check: $(VENV)/.installed ## Lint, types, import order
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
-	$(BIN)/lint-imports
+	$(BIN)/lint-imports --no-cache
 
 bench: $(VENV)/.installed ## Benchmarks, side by side with their floors and peers
 	$(BIN)/python -m benchmarks
