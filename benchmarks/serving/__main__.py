@@ -33,11 +33,9 @@ def main() -> None:
     parser.add_argument("--seconds", type=int, default=4)
     options = parser.parse_args()
     need_wrk()
-    if os.getloadavg()[0] > 0.5:
-        print(
-            f"note: the machine is busy (load {os.getloadavg()[0]:.1f}); ratios hold better than figures",
-            file=sys.stderr,
-        )
+    load = os.getloadavg()[0]
+    if load > 0.5:
+        print(f"note: the machine is busy (load {load:.1f}); ratios hold better than figures", file=sys.stderr)
     with tempfile.TemporaryDirectory(prefix="bench-") as name:
         folder = Path(name)
         results = [
@@ -46,7 +44,7 @@ def main() -> None:
     whole = {
         "at": dt.datetime.now(dt.UTC).isoformat(timespec="seconds"),
         "command": f"python -m benchmarks.serving --rounds {options.rounds} --seconds {options.seconds}",
-        "machine": machine_facts(),
+        "machine": machine_facts() | {"load_before": f"{load:.1f}"},
         "versions": versions() | {library: version(library) for library in LIBRARIES},
         "models": results,
     }

@@ -15,7 +15,7 @@ def write_page(whole: dict[str, Any], folder: Path) -> None:
         "# How fast the service is",
         "",
         f"Measured {whole['at']} by `{whole['command']}` on {whole['machine']['processor']}, {whole['machine']['cores']} cores,",
-        f"{whole['machine']['memory']}; Python {whole['versions']['python']}. One worker on one core, wrk on the other; rounds in which all take turns,",
+        f"{whole['machine']['memory']}, load {whole['machine']['load_before']} before; Python {whole['versions']['python']}. One worker on one core, wrk on the other; rounds in which all take turns,",
         "medians. Absolute figures belong to this machine; the ratios are what counts. sekisho has keys, validation, metrics and",
         "the prediction log on; the floors predict nothing.",
         "",
