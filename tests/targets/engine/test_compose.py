@@ -152,7 +152,8 @@ def test_the_rules_are_loaded_and_silent(stack: Stack) -> None:
         60,
     )
     (group,) = get(f"{stack.prometheus}/api/v1/rules")["data"]["groups"]
-    assert {rule["state"] for rule in group["rules"]} == {"inactive"}
+    # a rule may be waiting, as that of silence does before the first request; nobody is called
+    assert "firing" not in {rule["state"] for rule in group["rules"]}
 
 
 def test_every_picture_of_the_dashboard_shows_something(stack: Stack) -> None:
