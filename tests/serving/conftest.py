@@ -325,7 +325,7 @@ def service(people_artifact: Path, tmp_path_factory: pytest.TempPathFactory) -> 
     key_file = folder / "keys"
     key_file.write_text("\n".join(line for _, line in keys.values()) + "\n")
     ledger = folder / "predictions.sqlite"
-    with serving(people_artifact, key_file=key_file, ledger=ledger) as running:
+    with serving(people_artifact, key_file=key_file, ledger=ledger, access_log_per_second=100_000) as running:
         running.keys = {scope: secret for scope, (secret, _) in keys.items()}
         running.key = running.keys["admin"]
         running.key_file = key_file
