@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol, get_args
 
@@ -43,7 +42,3 @@ class Guard(Protocol):
 
         """
         ...
-
-
-Guards = Sequence[Guard]
-"""Asked in this order; the first problem counts."""
