@@ -191,9 +191,9 @@ WORDS = verbatim("x")
             ["f:1: x → x", "f:2: x → x"],
         ),
         (
-            PermissionError(errno.EACCES, "Permission denied", "/root/x"),
+            PermissionError(errno.EACCES, "Permission denied", "/srv/x"),
             3,
-            ["/root/x: permission denied → choose another place, or ask for the right to use this one"],
+            ["/srv/x: permission denied → choose another place, or ask for the right to use this one"],
         ),
         (
             OSError(errno.ENOSPC, "No space left on device"),
