@@ -69,6 +69,8 @@ class Model(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
     artifact: ProjectPath = "artifact"
     owner: Line | None = None
     training_command: tuple[str, ...] = ()
+    training_seconds_limit: Positive = 900.0
+    reproducibility: Literal["bitwise", "numeric", "statistical"] = "numeric"
 
 
 class Data(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -76,6 +76,14 @@ KEY_WORDS: Final[Mapping[str, Text]] = {
         en="The command that trains the model again, word by word; it runs in this folder.",
         ja="モデルを学習し直すコマンド。1語ずつ書きます。このフォルダーで実行します。",
     ),
+    "model.training_seconds_limit": Text(
+        en="How many seconds the training command may take when it is run again.",
+        ja="再学習のコマンドに許す秒数。",
+    ),
+    "model.reproducibility": Text(
+        en="How alike the model must be when it is trained again: the same bytes, the same answers, or the same quality.",
+        ja="学習し直したモデルに求める一致の度合い。bitwise はバイト単位、numeric は答え、statistical は品質の一致です。",
+    ),
     "data.training": Text(en="The rows that the model was trained on.", ja="学習に使った行。"),
     "data.test": Text(
         en="The rows that the model is judged on; it must never have seen them.",
