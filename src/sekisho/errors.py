@@ -6,14 +6,17 @@
     ├── WrongUse                     exit code 2: the caller can mend it by asking differently
     │   ├── ContractError            sekisho.toml: every fault at once, each with its place
     │   ├── NotFound                 a file, folder, box or unit that does not exist
+    │   ├── Conflict                 a version or an alias stands for something else already
     │   └── InvalidInput             rows that do not fit the signature (code, row, field)
     ├── MissingExtra                 an optional library is not installed
+    │   └── MissingLibrary           a library that made the model, and that no extra brings
     ├── ArtifactError                an artifact that cannot be made, read or trusted
     │   ├── IntegrityError           its bytes are not what its manifest says
     │   ├── UntrustedFormat          reading it could run code
     │   └── CannotPack               the model cannot be saved safely, or its signature cannot be learned
     ├── ModelFailed                  the model raised, died, or gave an answer that cannot be
     │   └── DeadlineExceeded         it did not answer in time
+    ├── RegistryError                a registry of models cannot be read, written or believed
     ├── LedgerError                  a book cannot be opened or written
     ├── ServiceError                 a service cannot start, or does not answer
     ├── TargetError                  a deployment target refused or could not be reached
@@ -85,6 +88,10 @@ class NotFound(WrongUse):
     """A file, folder, box or unit that does not exist."""
 
 
+class Conflict(WrongUse):
+    """A version or an alias stands for something else already; nothing was changed."""
+
+
 class InvalidInput(WrongUse):
     """Rows that do not fit the signature. Never holds the value that was sent.
 
@@ -120,6 +127,19 @@ class MissingExtra(SekishoError):
             Text(en=f"{library} is not installed", ja=f"{library} がインストールされていません"),
             verbatim(f"pip install 'sekisho[{extra}]'"),
         )
+
+
+class MissingLibrary(MissingExtra):
+    """The library that made the model is not installed; the user chooses which build of it.
+
+    Args:
+        library: The name of the distribution.
+
+    """
+
+    def __init__(self, library: str) -> None:
+        super().__init__(library, "")
+        self.remedy = verbatim(f"pip install {library}")
 
 
 class ArtifactError(SekishoError):
@@ -163,6 +183,10 @@ class DeadlineExceeded(ModelFailed):
                 ja="時間をおいて再試行するか、serving.deadline_ms を上げてください",
             ),
         )
+
+
+class RegistryError(SekishoError):
+    """A registry of models cannot be read, written or believed."""
 
 
 class LedgerError(SekishoError):
