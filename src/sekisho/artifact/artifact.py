@@ -25,6 +25,7 @@ from sekisho.text import Text
 if TYPE_CHECKING:
     from sekisho.artifact.assembly import Listener
     from sekisho.artifact.formats.interface import Outputs, Runtime
+    from sekisho.artifact.keys import TrustedKeys
     from sekisho.artifact.manifest import Manifest
 
 
@@ -103,7 +104,15 @@ class ModelArtifact:
         self._loading = threading.Lock()
 
     @classmethod
-    def load(cls, folder: Path | str, *, trust: bool = False, trusted_types: tuple[str, ...] = ()) -> ModelArtifact:
+    def load(
+        cls,
+        folder: Path | str,
+        *,
+        trust: bool = False,
+        trusted_types: tuple[str, ...] = (),
+        keys: TrustedKeys | None = None,
+        require_signature: bool = False,
+    ) -> ModelArtifact:
         """Return the artifact in ``folder``, once every file has been found to be what the manifest says.
 
         The model itself is read when it is first asked for; the bytes that are then read are verified once more.
@@ -112,21 +121,25 @@ class ModelArtifact:
             folder: Where it is.
             trust: Whether a folder without a manifest that holds a pickle may be read, which runs its code. It is logged.
             trusted_types: Types that skops may hold beyond the curated list.
+            keys: The public keys that the deployer trusts. A signature that one of them is said to have made must be its own.
+            require_signature: Whether one of them must have signed the artifact.
 
         Raises:
             NotFound: There is no such folder.
-            IntegrityError: A file is missing, added, changed, cut off, or no plain file; or its contents contradict each other.
+            IntegrityError: A file is missing, added, changed, cut off, or no plain file; or its contents contradict each other; or the
+                signature is invalid, or missing where it is required.
             UntrustedFormat: It is a pickle, and nobody has said that it may be read.
 
         """
         folder = Path(folder)
         artifact = cls.__new__(cls)
         trusted = frozenset(trusted_types)
-        if trust and folder.is_dir() and not (folder / "manifest.json").exists():
+        if trust and not require_signature and folder.is_dir() and not (folder / "manifest.json").exists():
             parts, runtime = read_trusted_pickle(folder)
             artifact._stand(parts, trusted=trusted, folder=folder, runtime=runtime)
         else:
-            artifact._stand(read_parts(folder), trusted=trusted, folder=folder)
+            parts = read_parts(folder, keys, require_signature=require_signature)
+            artifact._stand(parts, trusted=trusted, folder=folder)
         return artifact
 
     def save(self, folder: Path | str, *, overwrite: bool = False) -> ModelArtifact:
@@ -142,7 +155,7 @@ class ModelArtifact:
 
         """
         files = {file.name: self._bytes(file.name) for file in self.manifest.files}
-        folders.write_folder(Path(folder), self.manifest, files, overwrite=overwrite)
+        folders.write_folder(Path(folder), self.manifest, files, envelope=self._parts.envelope, overwrite=overwrite)
         self._folder, self._files = Path(folder), {}
         return self
 
@@ -202,6 +215,11 @@ class ModelArtifact:
         if self._folder is None or self.manifest.file(locks.NAME) is None:
             return None
         return self._folder / locks.NAME
+
+    @property
+    def signers(self) -> tuple[str, ...]:
+        """The ids of the trusted keys that have signed it, as far as keys were given when it was loaded."""
+        return self._parts.signers
 
     @property
     def runtime_name(self) -> str:

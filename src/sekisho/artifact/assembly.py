@@ -32,6 +32,7 @@ from sekisho.text import Text, verbatim
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from sekisho.artifact.envelope import Envelope
     from sekisho.artifact.manifest import Manifest
     from sekisho.artifact.subject import Subject
 
@@ -78,6 +79,8 @@ class Parts:
         manifest: Names, sizes and digests of the files.
         signature, metadata, golden, parity: As in their files.
         reference: The drift reference; ``None`` if it was packed without a reference set.
+        envelope: The signatures beside the manifest; ``None`` if nobody has signed.
+        signers: The ids of the trusted keys among them.
 
     """
 
@@ -87,6 +90,8 @@ class Parts:
     golden: Golden
     parity: Parity
     reference: DriftReference | None
+    envelope: Envelope | None = None
+    signers: tuple[str, ...] = ()
 
 
 @functools.cache

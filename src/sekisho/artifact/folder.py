@@ -5,12 +5,14 @@ from __future__ import annotations
 import errno
 import hashlib
 import os
+import secrets
 import shutil
 import stat
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Final
 
+from sekisho.artifact import envelope as envelopes
 from sekisho.artifact import manifest as manifests
 from sekisho.artifact.content import a_pickle, is_pickle, refuse_code
 from sekisho.artifact.manifest import File, Manifest, read_manifest
@@ -20,11 +22,20 @@ from sekisho.text import Text
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from sekisho.artifact.envelope import Envelope
+
 _CHUNK: Final = 1024 * 1024
 _PACK_AGAIN: Final = Text(en="pack the artifact again, or fetch it again", ja="パックし直すか、取得し直してください")
 
 
-def write_folder(folder: Path, manifest: Manifest, files: Mapping[str, bytes], *, overwrite: bool = False) -> None:
+def write_folder(
+    folder: Path,
+    manifest: Manifest,
+    files: Mapping[str, bytes],
+    *,
+    envelope: Envelope | None = None,
+    overwrite: bool = False,
+) -> None:
     """Write an artifact: all of it appears at once, under its final name.
 
     The same artifact at the same place is left as it is.
@@ -33,6 +44,7 @@ def write_folder(folder: Path, manifest: Manifest, files: Mapping[str, bytes], *
         folder: Where; the folder above is made if need be.
         manifest: The manifest of ``files``.
         files: Every other file, by name.
+        envelope: Signatures of the manifest.
         overwrite: Whether another artifact may be replaced.
 
     Raises:
@@ -50,6 +62,8 @@ def write_folder(folder: Path, manifest: Manifest, files: Mapping[str, bytes], *
         partial = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", suffix=".partial", dir=folder.parent))
         for name, data in {**files, manifests.NAME: manifest.encoded()}.items():
             _write(partial / name, data)
+        if envelope is not None:
+            _write(partial / envelopes.NAME, envelope.encoded())
         partial.chmod(0o755)
         _synchronise(partial)
         _put(partial, folder)
@@ -64,6 +78,8 @@ def write_folder(folder: Path, manifest: Manifest, files: Mapping[str, bytes], *
 def verify_folder(folder: Path) -> Manifest:
     """Return the manifest of the artifact in ``folder``, once every file has been found to be what it says, and no other is there.
 
+    Beside the manifest may stand an envelope with signatures of it; whose they are is not asked here.
+
     Raises:
         NotFound: There is no such folder.
         IntegrityError: A file is missing, added, changed, cut off, or no plain file.
@@ -71,11 +87,23 @@ def verify_folder(folder: Path) -> Manifest:
 
     """
     manifest = read_folder_manifest(folder)
+    read_envelope(folder, manifest)
+    verify_files(folder, manifest)
+    return manifest
+
+
+def verify_files(folder: Path, manifest: Manifest) -> None:
+    """Compare every file of ``folder`` with ``manifest``, which was read from there.
+
+    Raises:
+        IntegrityError: A file is missing, added, changed, cut off, or no plain file.
+
+    """
     listed = {file.name for file in manifest.files} | {manifests.NAME}
     found = set()
     with os.scandir(folder) as entries:
         for entry in entries:
-            if entry.name not in listed:
+            if entry.name not in listed and entry.name != envelopes.NAME:
                 raise _refused(
                     folder / entry.name, Text(en="is not in the manifest", ja="マニフェストにないファイルです")
                 )
@@ -84,7 +112,6 @@ def verify_folder(folder: Path) -> Manifest:
         raise _refused(folder / name, Text(en="is missing", ja="ファイルがありません"))
     for file in manifest.files:
         _digest(folder, file)
-    return manifest
 
 
 def read_folder_manifest(folder: Path) -> Manifest:
@@ -127,6 +154,40 @@ def read_folder_manifest(folder: Path) -> Manifest:
     with _open(path) as stream:
         data = stream.read(manifests.MOST_BYTES + 1)
     return read_manifest(data, where=str(path))
+
+
+def read_envelope(folder: Path, manifest: Manifest) -> Envelope | None:
+    """Return the envelope with the signatures of ``manifest`` in ``folder``; ``None`` if nobody has signed.
+
+    Raises:
+        IntegrityError: The file of that name is anything but an envelope of this very manifest.
+
+    """
+    path = folder / envelopes.NAME
+    if not os.path.lexists(path):
+        return None
+    with _open(path) as stream:
+        data = stream.read(envelopes.MOST_BYTES + 1)
+    return envelopes.read_envelope(data, envelopes.statement_of(manifest), where=str(path))
+
+
+def write_envelope(folder: Path, envelope: Envelope) -> None:
+    """Put signatures beside the manifest: whoever reads meanwhile sees those of before, or these.
+
+    Raises:
+        ArtifactError: The folder cannot be written.
+
+    """
+    folder = folder.resolve()
+    partial = folder.parent / f".{folder.name[:100]}.{secrets.token_hex(4)}.partial"
+    try:
+        _write(partial, envelope.encoded())
+        partial.replace(folder / envelopes.NAME)
+        _synchronise(folder)
+    except OSError as error:
+        raise _unwritable(folder, error) from error
+    finally:
+        partial.unlink(missing_ok=True)
 
 
 def read_file(folder: Path, file: File) -> bytes:

@@ -17,6 +17,8 @@ from sekisho.errors import IntegrityError, WrongUse
 from sekisho.text import Text
 
 NAME: Final = "manifest.json"
+ENVELOPE: Final = "manifest.dsse.json"
+"""Signatures of the manifest: the one file that it cannot list."""
 FORMAT: Final = 1
 MOST_BYTES: Final = 1024 * 1024
 
@@ -115,7 +117,7 @@ def read_manifest(data: bytes, *, where: str) -> Manifest:
             where=where,
         )
     names = [file.name for file in manifest.files]
-    if names != sorted(set(names)) or NAME in names:
+    if names != sorted(set(names)) or {NAME, ENVELOPE} & set(names):
         raise IntegrityError(
             Text(en="files are listed twice or out of order", ja="ファイルの一覧に重複または順序の誤りがあります"),
             Text(en="pack the artifact again", ja="成果物をパックし直してください"),

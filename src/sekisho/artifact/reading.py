@@ -6,6 +6,7 @@ import hashlib
 from typing import TYPE_CHECKING, Any, Final
 
 from sekisho import __version__
+from sekisho.artifact import envelope as envelopes
 from sekisho.artifact import folder as folders
 from sekisho.artifact import golden as goldens
 from sekisho.artifact import lock as locks
@@ -22,6 +23,7 @@ from sekisho.artifact.native import EstimatorRuntime
 from sekisho.artifact.parity import Parity
 from sekisho.artifact.reference import DriftReference
 from sekisho.artifact.signature import Signature
+from sekisho.artifact.signing import check_envelope
 from sekisho.artifact.subject import subject_of
 from sekisho.errors import ArtifactError, IntegrityError, NotFound
 from sekisho.text import Text
@@ -30,13 +32,19 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from sekisho.artifact.formats.interface import Format, Runtime
+    from sekisho.artifact.keys import TrustedKeys
     from sekisho.artifact.manifest import Manifest
 
 _NEEDED: Final = (SIGNATURE, METADATA, goldens.NAME, parities.NAME)
 
 
-def read_parts(folder: Path) -> Parts:
+def read_parts(folder: Path, keys: TrustedKeys | None = None, *, require_signature: bool = False) -> Parts:
     """Return the parts of the artifact in ``folder``.
+
+    Args:
+        folder: Where it is.
+        keys: Whose signatures count.
+        require_signature: Whether one of them must be there. Signatures are looked at before anything else but the manifest.
 
     Raises:
         NotFound: There is no such folder.
@@ -44,7 +52,10 @@ def read_parts(folder: Path) -> Parts:
         UntrustedFormat: A file is a pickle, whatever its name.
 
     """
-    manifest = folders.verify_folder(folder)
+    manifest = folders.read_folder_manifest(folder)
+    envelope = folders.read_envelope(folder, manifest)
+    signers = check_envelope(envelope, keys, required=require_signature, where=str(folder / envelopes.NAME))
+    folders.verify_files(folder, manifest)
     _check_names(folder, manifest)
 
     def read(name: str) -> bytes:
@@ -76,6 +87,8 @@ def read_parts(folder: Path) -> Parts:
         golden=decoded(goldens.NAME, Golden),
         parity=decoded(parities.NAME, Parity),
         reference=reference,
+        envelope=envelope,
+        signers=signers,
     )
     _check_agreement(parts, folder)
     return parts
