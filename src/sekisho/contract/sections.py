@@ -83,7 +83,17 @@ class Data(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
     positive: str | int | bool | None = None
     identifier: Line | None = None
     time: Line | None = None
+    group: Line | None = None
     ignored: tuple[str, ...] = ()
+    unavailable: tuple[str, ...] = ()
+
+
+class Requirement(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One more metric that must meet a threshold, beside that of ``quality.metric``."""
+
+    metric: Line
+    threshold: float
+    reason: Line
 
 
 class Quality(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -92,6 +102,14 @@ class Quality(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
     metric: Line | None = None
     threshold: float | None = None
     reason: Line | None = None
+    requirements: tuple[Requirement, ...] = ()
+    class_minimum: Fraction | None = None
+    champion: ProjectPath | None = None
+    largest_loss_to_champion: Fraction = 0.01
+    slices: tuple[Line, ...] = ()
+    slice_minimum: float | None = None
+    largest_slice_loss: Annotated[float, Meta(ge=0.0)] | None = None
+    largest_calibration_error: Fraction | None = None
     confidence: Annotated[float, Meta(gt=0.5, lt=1.0)] = 0.95
     resamples: Annotated[int, Meta(ge=200, le=100_000)] = 2_000
     smallest_class: Count = 30

@@ -24,6 +24,10 @@ SECTION_WORDS: Final[Mapping[str, Text]] = {
         en="How good the model must be. The bound of the confidence interval must meet the threshold, not the point.",
         ja="モデルに求める品質。点推定ではなく、信頼区間の端が閾値を満たす必要があります。",
     ),
+    "quality.requirements": Text(
+        en="Another metric that must meet a threshold; all of them must.",
+        ja="併せて基準を満たすべき指標。すべてを満たす必要があります。",
+    ),
     "fairness": Text(
         en="Which groups must be treated alike, and how alike.", ja="公平に扱うべきグループと、許容できる差。"
     ),
@@ -99,7 +103,15 @@ KEY_WORDS: Final[Mapping[str, Text]] = {
         ja="行を識別する列 (顧客や機器など)。特徴量には使いません。",
     ),
     "data.time": Text(en="The column that says when a row was observed.", ja="行が観測された時刻の列。"),
+    "data.group": Text(
+        en="Rows with one value here belong together (one patient): none may stand on both sides of the split.",
+        ja="まとめて扱うべき行を示す列 (患者や世帯など)。同じグループが学習とテストの両方に現れてはいけません。",
+    ),
     "data.ignored": Text(en="Columns that are no features.", ja="特徴量として使わない列。"),
+    "data.unavailable": Text(
+        en="Columns whose value is not known yet at the moment of prediction; no model may ask for them.",
+        ja="予測の時点ではまだ値が分からない列。モデルの入力に使ってはいけません。",
+    ),
     "quality.metric": Text(
         en="What is measured, such as roc_auc, accuracy, f1 or rmse.",
         ja="測る指標。roc_auc、accuracy、f1、rmse など。",
@@ -111,6 +123,40 @@ KEY_WORDS: Final[Mapping[str, Text]] = {
     "quality.reason": Text(
         en="Why this metric and this threshold: what does a wrong answer cost?",
         ja="この指標と閾値を選んだ理由。誤答の代償は何ですか。",
+    ),
+    "quality.requirements.metric": Text(en="Another metric that is required too.", ja="併せて求める別の指標。"),
+    "quality.requirements.threshold": Text(
+        en="The least of it that will do; the most, where lower is better.",
+        ja="その指標の許容できる下限。小さいほど良い指標では上限。",
+    ),
+    "quality.requirements.reason": Text(en="Why it is required.", ja="それを求める理由。"),
+    "quality.class_minimum": Text(
+        en="The least recall that every single class must surely reach.",
+        ja="どのクラスの再現率も確実に上回るべき下限。",
+    ),
+    "quality.champion": Text(
+        en="The model that is live: the folder of its artifact, or NAME@champion of the registry.",
+        ja="稼働中のモデル。成果物のフォルダー、またはレジストリの NAME@champion を指定します。",
+    ),
+    "quality.largest_loss_to_champion": Text(
+        en="How far below the champion the model may lie, as a fraction of the champion's score.",
+        ja="稼働中のモデルを下回ってよい幅。そのスコアに対する割合で書きます。",
+    ),
+    "quality.slices": Text(
+        en='Parts of the test set that must hold alone: a column ("region"), or conditions ("age < 25 and region = north").',
+        ja='単独でも品質を保つべき部分集合。列 ("region") または条件 ("age < 25 and region = north") で書きます。',
+    ),
+    "quality.slice_minimum": Text(
+        en="The least score of any slice, declared or found; the most, where lower is better.",
+        ja="指定した、または見つかった部分集合のスコアの下限。小さいほど良い指標では上限。",
+    ),
+    "quality.largest_slice_loss": Text(
+        en="How much worse than the whole test set a slice may surely be, as a fraction of the whole score.",
+        ja="部分集合が全体より劣ってよい幅。全体のスコアに対する割合で書きます。",
+    ),
+    "quality.largest_calibration_error": Text(
+        en="The largest expected distance between stated probabilities and what happens.",
+        ja="予測確率と実際の頻度のずれ (期待較正誤差) の上限。",
     ),
     "quality.confidence": Text(en="The confidence level of every interval.", ja="すべての信頼区間の信頼水準。"),
     "quality.resamples": Text(
@@ -328,13 +374,26 @@ EXAMPLES: Final[Mapping[str, object]] = {
     "data.positive": 1,
     "data.identifier": "customer_id",
     "data.time": "observed_at",
+    "data.group": "household",
     "data.ignored": ["comment"],
+    "data.unavailable": ["closing_date"],
     "quality.metric": "roc_auc",
     "quality.threshold": 0.8,
     "quality.reason": Text(
         en="A missed default costs about ten times as much as a good customer refused",
         ja="延滞の見逃しは、優良顧客を断る損失の約10倍になるため",
     ),
+    "quality.requirements.metric": "recall",
+    "quality.requirements.threshold": 0.7,
+    "quality.requirements.reason": Text(
+        en="A late payer who is missed is called on too late", ja="見逃した延滞者には督促が間に合わないため"
+    ),
+    "quality.class_minimum": 0.5,
+    "quality.champion": "artifacts/champion",
+    "quality.slices": ["region", "age < 25 and region = north"],
+    "quality.slice_minimum": 0.7,
+    "quality.largest_slice_loss": 0.2,
+    "quality.largest_calibration_error": 0.05,
     "fairness.attributes": ["sex", "age_group"],
     "fairness.reason": Text(en="Lending law protects these groups", ja="貸付に関する法令が保護する属性のため"),
     "serving.command": ["uvicorn", "service:app", "--port", "{port}"],

@@ -21,7 +21,7 @@ class DataSet:
 
     Attributes:
         full: Every column.
-        table: The features: every column but the target, the identifier, the time and those that the contract ignores.
+        table: The features: every column but the target, the identifier, the time, the group and those that the contract ignores.
         target: What is to be predicted, if the contract names it and the table holds it.
         identifiers: What tells one row from another.
         times: When each row was.
@@ -124,7 +124,7 @@ def told_apart(full: Table, data: Data, kind: type[DataSetT]) -> DataSetT:
     roles = {role: full.column(name) if name in full.names else None for role, name in named.items() if name} | {
         role: None for role, name in named.items() if not name
     }
-    aside = {*(name for name in named.values() if name), *data.ignored}
+    aside = {*(name for name in (*named.values(), data.group) if name), *data.ignored}
     words = "\n".join([full.digest, *(f"{role}={name}" for role, name in named.items()), *sorted(aside)])
     return kind(
         full=full,
