@@ -100,7 +100,7 @@ def test_the_same_answers_are_equal(reference: Table) -> None:
     found = attempt(Stump(), reference)
     assert found.equal
     assert found.largest_difference == 0.0
-    assert found.rows.keys() == {"golden", "reference", "nulls", "unseen", "extremes", "boundaries"}
+    assert found.rows.keys() == {"golden", "reference", "nulls", "unseen", "extremes", "ties", "boundaries"}
     assert all(count > 0 for count in found.rows.values())
     assert found.counter_example is None
 
@@ -185,8 +185,20 @@ def test_at_the_boundary_itself_either_label_is_right(reference: Table) -> None:
             tie.run(columns), values=np.where(given.values == "yes", "yes", "no").astype(object)
         )
     )
-    boundary = [trial for trial in prepared(tie, reference) if not trial.real]
+    boundary = [trial for trial in prepared(tie, reference) if not trial.real and trial.kind != "ties"]
     assert compare(other, boundary, SIGNATURE, precision="single").equal
+
+
+def test_a_tie_among_mixed_rows_keeps_its_label(reference: Table) -> None:
+    tie = Changed(lambda _, given: answer(np.where(given.probabilities[:, 1] > 0.5, 0.5, 0.2)))  # type: ignore[index]
+    other = Changed(
+        lambda columns, given: replace(
+            tie.run(columns), values=np.where(given.values == "yes", "yes", "no").astype(object)
+        )
+    )
+    ties = [trial for trial in prepared(tie, reference) if trial.kind == "ties"]
+    assert ties
+    assert not compare(other, ties, SIGNATURE, precision="single").equal
     assert not compare(other, prepared(tie, reference), SIGNATURE, precision="single").equal
 
 

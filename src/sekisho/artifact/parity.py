@@ -184,7 +184,7 @@ def _differs(compiled: Runtime, trial: Trial, signature: Signature, scale: float
     if signature.output.task != "regression":
         changed = np.asarray(expected.values != given.values)
         if not trial.real:
-            changed &= ~_close_calls(expected)
+            changed &= ~_close_calls(expected, tied=trial.kind != "ties")
         if changed.any():
             row = int(np.flatnonzero(changed)[0])
             example = _example(trial, signature, row, expected, given, float(differences[row]))
@@ -212,12 +212,20 @@ def _gaps(expected: NDArray[np.float64], given: NDArray[np.float64]) -> NDArray[
     return gaps
 
 
-def _close_calls(answers: Outputs) -> NDArray[np.bool_]:
-    """Return the rows whose two largest probabilities are equal within the tolerance: on the boundary itself either label is right."""
+def _close_calls(answers: Outputs, *, tied: bool) -> NDArray[np.bool_]:
+    """Return the rows so near the boundary, within the tolerance, that either label is right.
+
+    Args:
+        answers: What the original answers.
+        tied: Whether rows on the boundary itself are among them. A row that was pushed there may fall to either side; where votes are counted,
+            ties are common among rows of any kind, and always answered with the same label.
+
+    """
     if answers.probabilities is None:
         return np.zeros(len(answers.values), dtype=np.bool_)
     ordered = np.sort(answers.probabilities, axis=1)
-    return np.asarray(ordered[:, -1] - ordered[:, -2] <= 2 * TOLERANCE)
+    gap = ordered[:, -1] - ordered[:, -2]
+    return np.asarray((gap <= 2 * TOLERANCE) & (tied | (gap > 0)))
 
 
 def _answers_anyway(compiled: Runtime, trial: Trial, signature: Signature) -> _Failure | None:

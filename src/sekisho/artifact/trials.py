@@ -27,6 +27,9 @@ REFERENCE_ROWS: Final = 10_000
 BASE_ROWS: Final = 32
 MOST_FEATURES: Final = 256
 """Of a wider table, as many features are emptied, filled with strangers and pushed beyond their range."""
+MIXED_ROWS: Final = 4_096
+CLOSEST_ROWS: Final = 512
+"""Of as many rows that mix the values of real ones, those that the original can hardly choose between."""
 TOGETHER: Final = 64
 """How many tables of :data:`BASE_ROWS` rows are asked at once."""
 MOST_ASKS: Final = 12
@@ -39,7 +42,7 @@ class Trial:
     """Rows of one kind.
 
     Attributes:
-        kind: ``golden``, ``reference``, ``nulls``, ``unseen``, ``extremes`` or ``boundaries``.
+        kind: ``golden``, ``reference``, ``nulls``, ``unseen``, ``extremes``, ``ties`` or ``boundaries``.
         rows: The rows.
         answers: What the original answers; ``None`` where it refuses the one row that there is.
         real: Whether the rows are real ones, for which no label may change at all.
@@ -71,6 +74,9 @@ def trials(original: Runtime, signature: Signature, reference: Table, golden: Ta
     features = [signature.features[index] for index in some]
     for kind, made in (("nulls", _nulls), ("unseen", _unseen), ("extremes", _extremes)):
         yield from _together(original, kind, made(features, base, reference))
+    tied = _ties(original, signature, sample, random)
+    if tied is not None:
+        yield tied
     pushed = boundaries(original, signature, reference, random)
     if pushed is not None:
         yield from _apart(original, "boundaries", pushed)
@@ -107,6 +113,33 @@ def _apart(original: Runtime, kind: str, rows: Table, *, real: bool = False) -> 
         else:
             middle = part.rows // 2
             waiting += [part.take(slice(0, middle)), part.take(slice(middle, None))]
+
+
+def _ties(original: Runtime, signature: Signature, reference: Table, random: np.random.Generator) -> Trial | None:
+    """Return the rows between which the original could hardly choose, out of many that mix the values of real ones."""
+    if signature.output.task == "regression" or not signature.output.probabilities:
+        return None
+    mixed = reference.take(random.integers(reference.rows, size=MIXED_ROWS))
+    others = reference.take(random.integers(reference.rows, size=MIXED_ROWS))
+    columns = []
+    for mine, theirs in zip(mixed.columns, others.columns, strict=True):
+        swap = random.random(MIXED_ROWS) < 0.5
+        columns.append(
+            replace(
+                mine,
+                values=np.where(swap, theirs.values, mine.values).astype(mine.values.dtype),
+                null=np.where(swap, theirs.null, mine.null),
+                codes=None,
+            )
+        )
+    rows = Table(columns=tuple(columns))
+    answers = ask(original, rows)
+    if answers is None or answers.probabilities is None:
+        return None
+    ordered = np.sort(answers.probabilities, axis=1)
+    closest = np.sort(np.argsort(ordered[:, -1] - ordered[:, -2], kind="stable")[:CLOSEST_ROWS])
+    kept = replace(answers, values=answers.values[closest], probabilities=answers.probabilities[closest])
+    return Trial(kind="ties", rows=rows.take(closest), answers=kept)
 
 
 def _with(rows: Table, name: str, change: Callable[[Column], Column]) -> Table:

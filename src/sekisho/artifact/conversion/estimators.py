@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from sekisho.artifact.conversion import histogram
+from sekisho.artifact.conversion import forest, histogram
 from sekisho.artifact.conversion.block import Block, dense
 from sekisho.artifact.conversion.graph import OPSETS
 from sekisho.artifact.runtime import NotConvertible
@@ -62,6 +62,9 @@ def predict(graph: GraphBuilder, estimator: Any, block: Block, *, narrow: bool) 
     if casts_to_single(estimator) or narrow:
         # scikit-learn's trees round their input to float32 and compare it with thresholds in float64.
         tensor = graph.cast(tensor, np.float32)
+    if name in forest.FORESTS:
+        votes = forest.predict(graph, estimator, graph.cast(tensor, precision), precision=precision)
+        return {"probabilities": (votes, _element(own))}
     outputs = graph.include(_converted(estimator, block.width, precision), graph.cast(tensor, precision))
     if not is_classifier:
         return {"values": outputs[0]}
