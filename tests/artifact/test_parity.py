@@ -297,7 +297,7 @@ def test_rejected_values_are_not_tried(reference: Table) -> None:
     )
     whole = reference.take(~reference.column("x").null)
     made = prepared(Stump(), whole, strict)
-    assert {trial.kind for trial in made} == {"golden", "reference", "extremes", "boundaries"}
+    assert {trial.kind for trial in made} == {"golden", "reference", "extremes", "ties", "boundaries"}
     tried = np.concatenate([trial.rows.column("x").values for trial in made]).astype(float)
     low, high = whole.column("x").values.min(), whole.column("x").values.max()
     assert tried.min() >= low
