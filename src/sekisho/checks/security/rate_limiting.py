@@ -14,6 +14,10 @@ from sekisho.probes.security.flood import Flood
 from sekisho.text import Text
 
 TOLERANCE: Final = 0.05
+LATE_MS: Final = 50.0
+"""A load generator that is later than this cannot keep the pace of a limit."""
+BEYOND_DOUBT: Final = 1.5
+"""So many times what is allowed passes no correct limit, however unevenly requests come."""
 
 # The box
 
@@ -68,6 +72,14 @@ def _limited(flood: Flood, limit: float) -> Finding:
         seen = Text(
             en=f"{seen.en}, which a pause of {flood.pause:.2g} s explains",
             ja=f"{seen.ja}。差は {flood.pause:.2g} 秒の停止で説明できます",
+        )
+    if (too_many or too_few) and flood.lag_p99_ms > LATE_MS and flood.accepted <= BEYOND_DOUBT * allowed:
+        return holds(
+            None,
+            Text(
+                en=f"{seen.en}; but the load generator itself was {flood.lag_p99_ms:.0f} ms late: measure on a machine that is less busy",
+                ja=f"{seen.ja}。ただし負荷生成側が {flood.lag_p99_ms:.0f} ms 遅れていました。空いているマシンで測り直してください",
+            ),
         )
     return holds(not too_many and not too_few, seen)
 
@@ -165,3 +177,9 @@ rate_limiting.fails(
     example_contract(security=_LIMITED), replace(_FLOOD, limited=500, retry_after=500, other={"503": 99})
 )
 rate_limiting.is_unknown(example_contract(security=_LIMITED), replace(_FLOOD, second_sent=None, second_accepted=None))
+rate_limiting.is_unknown(  # the generator could not keep its own pace
+    example_contract(security=_LIMITED), replace(_FLOOD, accepted=352, lag_p99_ms=240.0)
+)
+rate_limiting.fails(  # however late it was: twice as many is no accident
+    example_contract(security=_LIMITED), replace(_FLOOD, accepted=600, accepted_in_all=920, lag_p99_ms=240.0)
+)
