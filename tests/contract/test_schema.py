@@ -46,7 +46,8 @@ def test_it_is_a_file_of_json_without_references_or_nulls() -> None:
     assert text.endswith("}\n")
     assert "\\u" not in text
     assert "$ref" not in text
-    assert "null" not in text
+    assert ": null" not in text
+    assert '"type": "null"' not in text
 
 
 def test_boxes_are_offered_where_one_is_named() -> None:

@@ -13,7 +13,18 @@ from urllib.parse import urlsplit
 from sekisho.contract import sections
 from sekisho.contract.nearest import did_you_mean
 from sekisho.contract.places import Place, dotted
-from sekisho.contract.sections import Contract, NotApplicable, Rollout, Section, Serving, SignOff, Waiver
+from sekisho.contract.sections import (
+    Bands,
+    Contract,
+    FeatureTerms,
+    NotApplicable,
+    Rollout,
+    Section,
+    Security,
+    Serving,
+    SignOff,
+    Waiver,
+)
 from sekisho.contract.statements import same_person
 from sekisho.text import Text
 
@@ -138,6 +149,20 @@ def _request_template(request: str) -> Iterator[Fault]:
     )
 
 
+def _keys_to_check_with(require_signature: bool, trusted_keys: tuple[str, ...]) -> Iterator[Fault]:
+    if require_signature and not trusted_keys:
+        yield Fault(
+            place=("require_signature",),
+            what=Text(
+                en="a signature is required, and no key is trusted", ja="署名が必須ですが、信頼する鍵がありません"
+            ),
+            remedy=Text(
+                en='write, for example, trusted_keys = ["keys/release.pub"]',
+                ja='例: trusted_keys = ["keys/release.pub"]',
+            ),
+        )
+
+
 def _rising_steps(steps: tuple[float, ...]) -> Iterator[Fault]:
     if not steps or steps[0] <= 0 or steps[-1] != 1 or any(later <= one for one, later in pairwise(steps)):
         yield Fault(
@@ -147,6 +172,26 @@ def _rising_steps(steps: tuple[float, ...]) -> Iterator[Fault]:
             ),
             remedy=Text(en="write, for example, steps = [0.01, 0.1, 0.5, 1.0]", ja="例: steps = [0.01, 0.1, 0.5, 1.0]"),
         )
+
+
+def _rising_cuts(cuts: tuple[float, ...]) -> Iterator[Fault]:
+    if not cuts or any(later <= one for one, later in pairwise(cuts)):
+        yield Fault(
+            place=("cuts",),
+            what=Text(en="the cuts do not rise", ja="昇順になっていません"),
+            remedy=Text(en="write, for example, cuts = [25, 45, 65]", ja="例: cuts = [25, 45, 65]"),
+        )
+
+
+def _one_entry_a_feature(features: tuple[FeatureTerms, ...]) -> Iterator[Fault]:
+    names = [each.name for each in features]
+    for index, name in enumerate(names):
+        if name in names[:index]:
+            yield Fault(
+                place=("features", index, "name"),
+                what=Text(en=f"{_short(name)} has an entry already", ja=f"{_short(name)} はすでにあります"),
+                remedy=Text(en="make one entry of the two", ja="1つにまとめてください"),
+            )
 
 
 def _one_excuse_a_box(waivers: tuple[Waiver, ...], not_applicable: tuple[NotApplicable, ...]) -> Iterator[Fault]:
@@ -184,9 +229,11 @@ def _short(words: str) -> str:
 _RULES: Final[dict[type[Section], tuple[Callable[..., Iterator[Fault]], ...]]] = {
     Serving: (_web_address,),
     sections.Mapping: (_request_template,),
+    Security: (_keys_to_check_with,),
     Rollout: (_rising_steps,),
     SignOff: (_known_box, _other_reviewer, _lasting),
     Waiver: (_known_box,),
     NotApplicable: (_known_box,),
-    Contract: (_one_excuse_a_box,),
+    Bands: (_rising_cuts,),
+    Contract: (_one_excuse_a_box, _one_entry_a_feature),
 }

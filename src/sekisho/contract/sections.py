@@ -83,6 +83,9 @@ class Data(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
     positive: str | int | bool | None = None
     identifier: Line | None = None
     time: Line | None = None
+    production_window: Line | None = None
+    largest_age_days: Positive = 366.0
+    as_of: dt.date | None = None
     group: Line | None = None
     ignored: tuple[str, ...] = ()
     unavailable: tuple[str, ...] = ()
@@ -94,6 +97,20 @@ class Requirement(Section, frozen=True, kw_only=True, forbid_unknown_fields=True
     metric: Line
     threshold: float
     reason: Line
+
+
+class Rule(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How the answer must follow, or not follow, a change of one feature."""
+
+    kind: Literal["monotonic", "invariant", "scale", "additive"]
+    feature: Line
+    direction: Literal["up", "down"] = "up"
+    change: Literal["value", "case", "blanks"] = "value"
+    by: float = 2.0
+    effect: float | None = None
+    outcome: str | int | bool | None = None
+    tolerance: Annotated[float, Meta(ge=0.0)] = 1e-6
+    largest_share: Fraction = 0.02
 
 
 class Quality(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -117,6 +134,16 @@ class Quality(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
     largest_duplication: Fraction = 0.05
     examples: Annotated[int, Meta(ge=10, le=1_000_000)] = 1_000
     seed: Annotated[int, Meta(ge=0)] = 20_240_601
+    hard_rows: ProjectPath | None = None
+    hard_tolerance: Annotated[float, Meta(ge=0.0)] = 0.0
+    rules: tuple[Rule, ...] = ()
+
+
+class Bands(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Where an attribute of numbers is cut into groups."""
+
+    attribute: Line
+    cuts: tuple[float, ...]
 
 
 class Fairness(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -134,6 +161,7 @@ class Fairness(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
     largest_gap: Fraction = 0.10
     smallest_group: Count = 30
     proxy_threshold: Fraction = 0.30
+    bands: tuple[Bands, ...] = ()
 
 
 class Mapping(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -199,6 +227,22 @@ class Security(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
     burst: Count | None = None
     out_of_range: Policy = "flag"
     unseen_category: Policy = "flag"
+    trusted_keys: tuple[Line, ...] = ()
+    require_signature: bool = False
+    library_mismatch: Literal["refuse", "warn"] = "refuse"
+
+
+class FeatureTerms(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What people know of one feature, and what is done with values of it that the model does not know."""
+
+    name: Line
+    unit: Line | None = None
+    description: Line | None = None
+    personal: bool | None = None
+    sensitive: bool | None = None
+    out_of_range: Policy | None = None
+    unseen_category: Policy | None = None
+    null: Policy | None = None
 
 
 class Monitoring(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -287,6 +331,7 @@ class Contract(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
     rollout: Rollout = field(default_factory=Rollout)
     documents: Documents = field(default_factory=Documents)
     tests: Tests = field(default_factory=Tests)
+    features: tuple[FeatureTerms, ...] = ()
     sign_offs: tuple[SignOff, ...] = ()
     waivers: tuple[Waiver, ...] = ()
     not_applicable: tuple[NotApplicable, ...] = ()

@@ -54,6 +54,18 @@ SECTION_WORDS: Final[Mapping[str, Text]] = {
         en="The documents that people read before and after the model goes live.", ja="公開の前後に人が読む文書。"
     ),
     "tests": Text(en="The tests of the project itself.", ja="プロジェクト自身のテスト。"),
+    "quality.rules": Text(
+        en="How the answer must follow, or not follow, a change of one feature.",
+        ja="特徴量を1つ変えたとき、答えがどう変わるべきか、または変わってはならないか。",
+    ),
+    "fairness.bands": Text(
+        en="Where an attribute of numbers is cut into groups; else into four of equal size.",
+        ja="数値の属性をグループに分ける境界。指定がなければ人数の等しい4つに分けます。",
+    ),
+    "features": Text(
+        en="What people know of one feature, and what is done with values of it that the model does not know.",
+        ja="特徴量ごとの説明と、モデルが知らない値の扱い。",
+    ),
     "sign_offs": Text(
         en="What only a person can state: for one box and one artifact, checked by somebody else, until a day.",
         ja="人にしか言えないこと。1つの項目と1つの成果物について、別の人の確認を経て、期限付きで述べます。",
@@ -106,6 +118,18 @@ KEY_WORDS: Final[Mapping[str, Text]] = {
     "data.group": Text(
         en="Rows with one value here belong together (one patient): none may stand on both sides of the split.",
         ja="まとめて扱うべき行を示す列 (患者や世帯など)。同じグループが学習とテストの両方に現れてはいけません。",
+    ),
+    "data.production_window": Text(
+        en="Which rows the production sample holds and how they were drawn.",
+        ja="本番サンプルがいつのどの行で、どのように抽出したものか。",
+    ),
+    "data.largest_age_days": Text(
+        en="Days that the test set may be older than production, and production older than today.",
+        ja="テストデータが本番より、また本番サンプルが今日より、何日まで古くてよいか。",
+    ),
+    "data.as_of": Text(
+        en="The day that counts as today for the tables, where they were recorded and time has gone on.",
+        ja="記録済みのデータで判定するとき、表にとっての「今日」とみなす日。",
     ),
     "data.ignored": Text(en="Columns that are no features.", ja="特徴量として使わない列。"),
     "data.unavailable": Text(
@@ -180,6 +204,47 @@ KEY_WORDS: Final[Mapping[str, Text]] = {
     "quality.seed": Text(
         en="The seed of everything random, so that a measurement can be repeated.",
         ja="測定を再現するための乱数シード。",
+    ),
+    "quality.hard_rows": Text(
+        en="Rows known to be hard, with the right answers in the target column; each must be answered right.",
+        ja="難しいと分かっている行の表。目的変数の列に正解を書きます。すべてに正しく答える必要があります。",
+    ),
+    "quality.hard_tolerance": Text(
+        en="How far a number may be from the right answer of a hard row.",
+        ja="難しい行で、数値の答えが正解からずれてよい大きさ。",
+    ),
+    "quality.rules.kind": Text(en="What kind of rule it is.", ja="規則の種類。"),
+    "quality.rules.feature": Text(en="The feature that is changed.", ja="変化させる特徴量。"),
+    "quality.rules.direction": Text(
+        en="Where the answer must go when the feature rises (monotonic).",
+        ja="特徴量を増やしたとき、答えが動くべき方向 (monotonic のとき)。",
+    ),
+    "quality.rules.change": Text(
+        en="What is changed (invariant): the value itself, the case of its letters, or blanks around it.",
+        ja="何を変えるか (invariant のとき)。値そのもの、大文字・小文字、前後の空白。",
+    ),
+    "quality.rules.by": Text(
+        en="The factor that the feature is multiplied by (scale), or what is added to it (additive).",
+        ja="特徴量に掛ける倍率 (scale) または足す量 (additive)。",
+    ),
+    "quality.rules.effect": Text(
+        en="The factor or summand that the answer must follow by; the same as by, if not set.",
+        ja="答えが従うべき倍率または増分。指定しなければ by と同じ。",
+    ),
+    "quality.rules.outcome": Text(
+        en="The class whose probability is looked at; else the positive one.",
+        ja="確率を見るクラス。指定しなければ陽性のクラス。",
+    ),
+    "quality.rules.tolerance": Text(
+        en="How far the answer may be from what the rule says.", ja="規則からのずれを許す大きさ。"
+    ),
+    "quality.rules.largest_share": Text(
+        en="The largest share of real rows that may break the rule; the bound of its interval must stay below.",
+        ja="規則を破ってよい行の割合の上限。その信頼区間の上端がこれを下回る必要があります。",
+    ),
+    "fairness.bands.attribute": Text(en="The attribute that is cut.", ja="区切る属性。"),
+    "fairness.bands.cuts": Text(
+        en="Where each further group begins, in rising order.", ja="2つ目以降のグループが始まる値。昇順に書きます。"
     ),
     "fairness.attributes": Text(en="The columns whose groups are compared.", ja="比較するグループを定める列。"),
     "fairness.notions": Text(en="What must be alike between groups.", ja="グループの間で揃っているべきもの。"),
@@ -296,6 +361,40 @@ KEY_WORDS: Final[Mapping[str, Text]] = {
         en="What happens to a category that the reference set does not have.",
         ja="参照データにないカテゴリーの扱い。",
     ),
+    "security.trusted_keys": Text(
+        en="Public keys whose signatures of an artifact count: PEM files, or lists in TOML with validity and revocation.",
+        ja="署名を信頼する公開鍵。PEM ファイル、または有効期間と失効を書いた TOML の一覧。",
+    ),
+    "security.require_signature": Text(
+        en="Whether an artifact is served only if one of these keys has signed it.",
+        ja="上の鍵のいずれかで署名された成果物だけを提供するかどうか。",
+    ),
+    "security.library_mismatch": Text(
+        en="What happens when a model was saved with other versions of its libraries than those installed.",
+        ja="モデルの保存時と異なるバージョンのライブラリが入っているときの扱い。",
+    ),
+    "features.name": Text(en="The feature.", ja="特徴量。"),
+    "features.unit": Text(en="Its unit.", ja="単位。"),
+    "features.description": Text(en="What it means.", ja="意味。"),
+    "features.personal": Text(
+        en="Whether it can identify a person: it is never logged as it is.",
+        ja="個人を特定しうるか。特定しうる値はそのまま記録しません。",
+    ),
+    "features.sensitive": Text(
+        en="Whether groups of it must be treated alike.", ja="公平に扱うべきグループを定める属性か。"
+    ),
+    "features.out_of_range": Text(
+        en="What happens to a number outside its range; else what the security section says.",
+        ja="範囲を外れた数値の扱い。指定がなければ security の指定に従います。",
+    ),
+    "features.unseen_category": Text(
+        en="What happens to a category that it has not had; else what the security section says.",
+        ja="学習時になかったカテゴリーの扱い。指定がなければ security の指定に従います。",
+    ),
+    "features.null": Text(
+        en="What happens to a missing value; else it is accepted where the reference set has some.",
+        ja="欠損値の扱い。指定がなければ、参照データに欠損がある場合だけ受け付けます。",
+    ),
     "monitoring.log_predictions": Text(
         en="The fraction of predictions that is written to the ledger.", ja="台帳に記録する予測の割合。"
     ),
@@ -375,6 +474,11 @@ EXAMPLES: Final[Mapping[str, object]] = {
     "data.identifier": "customer_id",
     "data.time": "observed_at",
     "data.group": "household",
+    "data.production_window": Text(
+        en="Every hundredth request of October, drawn by the gateway",
+        ja="10月の全リクエストから、ゲートウェイが100件ごとに1件抽出",
+    ),
+    "data.as_of": dt.date(2027, 1, 31),
     "data.ignored": ["comment"],
     "data.unavailable": ["closing_date"],
     "quality.metric": "roc_auc",
@@ -394,6 +498,13 @@ EXAMPLES: Final[Mapping[str, object]] = {
     "quality.slice_minimum": 0.7,
     "quality.largest_slice_loss": 0.2,
     "quality.largest_calibration_error": 0.05,
+    "quality.hard_rows": "data/hard.csv",
+    "quality.rules.kind": "monotonic",
+    "quality.rules.feature": "income",
+    "quality.rules.effect": 1.5,
+    "quality.rules.outcome": 1,
+    "fairness.bands.attribute": "age",
+    "fairness.bands.cuts": [25.0, 45.0, 65.0],
     "fairness.attributes": ["sex", "age_group"],
     "fairness.reason": Text(en="Lending law protects these groups", ja="貸付に関する法令が保護する属性のため"),
     "serving.command": ["uvicorn", "service:app", "--port", "{port}"],
@@ -413,6 +524,15 @@ EXAMPLES: Final[Mapping[str, object]] = {
     "security.key_file": "/run/secrets/sekisho-keys",
     "security.rate_limit": 100.0,
     "security.burst": 200,
+    "security.trusted_keys": ["keys/release.pub"],
+    "features.name": "income",
+    "features.unit": "EUR",
+    "features.description": Text(en="Net income of the month before", ja="前月の手取り収入"),
+    "features.personal": False,
+    "features.sensitive": False,
+    "features.out_of_range": "reject",
+    "features.unseen_category": "reject",
+    "features.null": "flag",
     "monitoring.redacted": ["income"],
     "monitoring.detector": "monitoring:detect_drift",
     "monitoring.label_delay_days": 30.0,
