@@ -73,6 +73,13 @@ class Model(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
     reproducibility: Literal["bitwise", "numeric", "statistical"] = "numeric"
 
 
+class Registry(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Where the versions of the model are kept, and which of them is live."""
+
+    location: Line = "registry"
+    alias: Name = "champion"
+
+
 class Data(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The tables that the model was trained and is judged on (CSV or Parquet)."""
 
@@ -210,6 +217,9 @@ class Infrastructure(Section, frozen=True, kw_only=True, forbid_unknown_fields=T
     manifests: ProjectPath | None = None
     lock: ProjectPath | None = None
     peak_per_second: Positive | None = None
+    peak_source: Line | None = None
+    headroom: Annotated[float, Meta(ge=1.0, le=10.0)] = 1.2
+    soak_seconds: Annotated[float, Meta(ge=3.0, le=86_400.0)] = 15.0
     replicas: Count = 1
     monthly_budget: Positive | None = None
     currency: Currency = "USD"
@@ -321,6 +331,7 @@ class Contract(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """All of ``sekisho.toml``."""
 
     model: Model
+    registry: Registry = field(default_factory=Registry)
     data: Data = field(default_factory=Data)
     quality: Quality = field(default_factory=Quality)
     fairness: Fairness = field(default_factory=Fairness)

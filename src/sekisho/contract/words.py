@@ -16,6 +16,10 @@ if TYPE_CHECKING:
 
 SECTION_WORDS: Final[Mapping[str, Text]] = {
     "model": Text(en="The model that is to go live.", ja="本番に出すモデル。"),
+    "registry": Text(
+        en="Where the versions of the model are kept, and which of them is live.",
+        ja="モデルの各バージョンの保管場所と、本番で使うバージョン。",
+    ),
     "data": Text(
         en="The tables that the model was trained on and is judged on: CSV or Parquet.",
         ja="モデルの学習と評価に使う表 (CSV または Parquet)。",
@@ -99,6 +103,13 @@ KEY_WORDS: Final[Mapping[str, Text]] = {
     "model.reproducibility": Text(
         en="How alike the model must be when it is trained again: the same bytes, the same answers, or the same quality.",
         ja="学習し直したモデルに求める一致の度合い。bitwise はバイト単位、numeric は答え、statistical は品質の一致です。",
+    ),
+    "registry.location": Text(
+        en="A folder, from this one, or s3://bucket/prefix.",
+        ja="フォルダー (このフォルダーからの相対パス)、または s3://バケット名/接頭辞。",
+    ),
+    "registry.alias": Text(
+        en="The alias that stands for the version that is live.", ja="本番のバージョンを指すエイリアス。"
     ),
     "data.training": Text(en="The rows that the model was trained on.", ja="学習に使った行。"),
     "data.test": Text(
@@ -326,6 +337,17 @@ KEY_WORDS: Final[Mapping[str, Text]] = {
     "infrastructure.peak_per_second": Text(
         en="Requests a second at the busiest moment.", ja="最も混む瞬間の1秒あたりのリクエスト数。"
     ),
+    "infrastructure.peak_source": Text(
+        en="Where that figure comes from: an export, a forecast, last year's busiest day.",
+        ja="その数値の根拠（アクセスログの集計、予測、昨年の最繁日など）。",
+    ),
+    "infrastructure.headroom": Text(
+        en="So many times the peak must be borne.", ja="ピークの何倍に耐えなければならないか。"
+    ),
+    "infrastructure.soak_seconds": Text(
+        en="How long the load below the limit lasts in which memory and latency must stay flat; 600 before a release.",
+        ja="メモリーと応答時間が横ばいかを見る長時間試験の秒数。リリース前は 600 にしてください。",
+    ),
     "infrastructure.replicas": Text(
         en="How many copies of the service share the traffic.", ja="トラフィックを分け合うサービスの数。"
     ),
@@ -520,6 +542,9 @@ EXAMPLES: Final[Mapping[str, object]] = {
     "infrastructure.manifests": "kubernetes",
     "infrastructure.lock": "requirements.lock",
     "infrastructure.peak_per_second": 200.0,
+    "infrastructure.peak_source": Text(
+        en="busiest minute of last December, access log", ja="昨年12月の最繁時1分間のアクセスログ"
+    ),
     "infrastructure.monthly_budget": 300.0,
     "security.key_file": "/run/secrets/sekisho-keys",
     "security.rate_limit": 100.0,

@@ -1,0 +1,1 @@
+"""Measurements of what a service needs and how much it bears."""

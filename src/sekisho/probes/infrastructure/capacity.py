@@ -1,0 +1,296 @@
+"""How much traffic one replica bears: a load that rises until answers come late, and a long one below that."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sekisho.contract.sections import Infrastructure, Serving
+from sekisho.errors import NotMeasured
+from sekisho.gate.probe import Progress, probe
+from sekisho.probes.resources.instance import Instance
+from sekisho.probes.resources.service import Service
+from sekisho.probes.statistics.intervals import Interval
+from sekisho.probes.statistics.quantiles import quantile_interval, values_needed
+from sekisho.probes.statistics.trend import slope
+from sekisho.probes.wire.client import run
+from sekisho.probes.wire.load import Load, fire, timetable
+from sekisho.probes.wire.message import Request
+from sekisho.text import Text
+
+CONFIDENCE: Final = 0.95
+LARGEST_ERROR_SHARE: Final = 0.001
+STEP_SECONDS: Final = 1.0
+HOLD_SECONDS: Final = 4.0
+SLOWEST: Final = 20.0
+FASTEST: Final = 20_000.0
+"""Requests per second, the least and the most that are tried."""
+CUTS: Final = 2
+"""Once a rate is found that is too high, the gap to the last that held is halved as often."""
+LATE: Final = 0.25
+"""The part of the limit by which the generator may itself be late before it, and not the service, is the limit."""
+SOAK_SHARE: Final = 0.7
+SOAK_FASTEST: Final = 2_000.0
+SETTLING: Final = 1 / 3
+"""The part of the soak in which caches fill and allocators settle; memory and latency count from then on."""
+PAYLOADS: Final = 1_000
+GIVE_UP: Final = 5.0
+SEED: Final = 20_240_601
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Step:
+    """A constant rate, and what became of it.
+
+    Attributes:
+        rate: Requests per second that were due.
+        sent, succeeded, limited: Requests; those that succeeded; those refused with 429.
+        p99_ms: The 99th percentile of the latency from the moment due, in milliseconds.
+        lag_ms: How late the generator was, at its 99th percentile.
+        held: Whether nearly all succeeded, in time.
+
+    """
+
+    rate: float
+    sent: int
+    succeeded: int
+    limited: int
+    p99_ms: float
+    lag_ms: float
+    held: bool
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Soak:
+    """A long load below the limit.
+
+    Attributes:
+        rate, seconds: Requests per second, and for how long.
+        sent, failed: Requests; those without success.
+        memory: Resident bytes of all processes, at regular moments after the settling; empty where nobody can tell.
+        growth_per_request: Bytes by which memory grew for each request, with its interval; ``None`` where nobody can tell.
+        p99_before_ms, p99_after_ms: The 99th percentile in the first and the second half after the settling.
+
+    """
+
+    rate: float
+    seconds: float
+    sent: int
+    failed: int
+    memory: tuple[int, ...]
+    growth_per_request: Interval | None
+    p99_before_ms: float
+    p99_after_ms: float
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Capacity:
+    """What one replica bears.
+
+    Attributes:
+        limit_ms: The response time that the 99th percentile must keep.
+        workers: Processes of the replica.
+        needed: Requests per second that one replica must bear; ``None`` when no peak is stated.
+        hold: The longer test at that rate.
+        hold_p99: Its 99th percentile with the interval, in milliseconds; ``None`` when there were too few requests.
+        steps: The rising load, by rate.
+        sustained: The highest rate that held; 0 when none did.
+        bound: What ended the rise: ``service``, ``generator`` (the service bears at least as much), or ``rate-limit``.
+        soak: The long load; ``None`` when no rate held.
+        cores: Processors of the machine, shared by service and generator.
+
+    """
+
+    limit_ms: float
+    workers: int
+    needed: float | None
+    hold: Step | None
+    hold_p99: Interval | None
+    steps: tuple[Step, ...]
+    sustained: float
+    bound: str
+    soak: Soak | None
+    cores: int
+
+
+@probe(
+    "infrastructure/capacity",
+    title=Text(en="Raise the load to the knee", ja="限界まで負荷を上げる"),
+    seconds=25,
+    exclusive=True,
+)
+def capacity(service: Service, serving: Serving, infrastructure: Infrastructure, progress: Progress) -> Capacity:
+    """Hold the rate that the peak asks of one replica, raise the load until answers come late, then soak below.
+
+    Raises:
+        NotMeasured: The contract states no response time, or somebody else's running service would be flooded.
+
+    """
+    if serving.latency_p99_ms is None:
+        raise NotMeasured(
+            Text(en="the contract states no response time", ja="応答時間の目標が契約に書かれていません"),
+            Text(en="set serving.latency_p99_ms in sekisho.toml", ja="serving.latency_p99_ms を書いてください"),
+        )
+    peak = infrastructure.peak_per_second
+    needed = None if peak is None else peak * infrastructure.headroom / infrastructure.replicas
+    with service.another() as instance:
+        random = np.random.default_rng(SEED)
+        picked = random.permutation(len(service.rows))[:PAYLOADS]
+        requests = [instance.signed(service.adapter.one(service.rows[index])) for index in picked]
+        trial = _Trial(instance=instance, requests=requests, limit_ms=serving.latency_p99_ms, progress=progress)
+        trial.step(needed or SLOWEST)  # warms up; counts for nothing
+        trial.steps.clear()
+        hold, hold_p99 = (None, None) if needed is None else trial.hold(needed)
+        progress.advance(0.2)
+        sustained, bound = trial.knee(needed or SLOWEST, hold)
+        progress.advance(0.5)
+        soak = trial.soak(min(SOAK_SHARE * sustained, SOAK_FASTEST), infrastructure.soak_seconds) if sustained else None
+    return Capacity(
+        limit_ms=serving.latency_p99_ms,
+        workers=serving.workers,
+        needed=needed,
+        hold=hold,
+        hold_p99=hold_p99,
+        steps=tuple(sorted(trial.steps, key=lambda step: step.rate)),
+        sustained=sustained,
+        bound=bound,
+        soak=soak,
+        cores=os.cpu_count() or 1,
+    )
+
+
+@dataclass(frozen=True, kw_only=True, eq=False, slots=True)
+class _Trial:
+    """One running instance under load."""
+
+    instance: Instance
+    requests: list[Request]
+    limit_ms: float
+    progress: Progress
+    steps: list[Step] = field(default_factory=list)
+
+    def step(self, rate: float, seconds: float = STEP_SECONDS) -> Step:
+        """Send at ``rate`` for a moment."""
+        step = self._judged(self._load(rate, seconds), rate)
+        self.steps.append(step)
+        return step
+
+    def hold(self, rate: float) -> tuple[Step, Interval | None]:
+        """Send at ``rate`` for so long that the 99th percentile has a bound."""
+        seconds = max(HOLD_SECONDS, min((values_needed(0.99, CONFIDENCE) + 10) / rate, 30.0))
+        load = self._load(rate, seconds)
+        interval = quantile_interval(np.sort(load.latency * 1e3), 0.99, CONFIDENCE)
+        return self._judged(load, rate), interval
+
+    def knee(self, start: float, known: Step | None) -> tuple[float, str]:
+        """Return the highest rate that held, and what ended the rise."""
+        held, broken = (0.0, start) if known is not None and not known.held else (start if known else 0.0, None)
+        rate = start / 2 if broken else start * 2 if known else start
+        last = known
+        while broken is None and rate <= FASTEST:
+            last = self.step(rate)
+            held, broken = (rate, None) if last.held else (held, rate)
+            rate *= 2
+        while not held and broken is not None and broken / 2 >= 1.0:
+            last = self.step(broken / 2)
+            held, broken = (broken / 2, broken) if last.held else (0.0, broken / 2)
+        if broken is None:
+            return held, "generator"
+        for _ in range(CUTS if held else 0):
+            last = self.step((held + broken) / 2)
+            held, broken = ((held + broken) / 2, broken) if last.held else (held, (held + broken) / 2)
+        # Judged by the lowest rate that broke: beyond it everything is late.
+        worst = min((step for step in [*self.steps, known] if step and not step.held), key=lambda step: step.rate)
+        return held, self._culprit(worst)
+
+    def soak(self, rate: float, seconds: float) -> Soak:
+        """Send at ``rate`` for long, and watch memory and latency."""
+        with _memory_of(self.instance) as watched:
+            load = self._load(rate, seconds, told=(0.5, 1.0))
+        settled = load.due >= seconds * SETTLING
+        middle = seconds * (1 + SETTLING) / 2
+        moments = np.array([moment for moment, _ in watched])
+        sizes = np.array([size for _, size in watched], dtype=np.float64)
+        late = (moments >= seconds * SETTLING) & (moments <= seconds)
+        growth = slope(moments[late], sizes[late], CONFIDENCE) if late.sum() >= 8 else None
+        return Soak(
+            rate=round(rate, 3),
+            seconds=seconds,
+            sent=len(load.status),
+            failed=int((~_success(load.status)).sum()),
+            memory=tuple(int(size) for size in sizes[late]),
+            growth_per_request=None if growth is None else _per_request(growth, rate),
+            p99_before_ms=_p99(load.latency[settled & (load.due < middle)]),
+            p99_after_ms=_p99(load.latency[settled & (load.due >= middle)]),
+        )
+
+    def _load(self, rate: float, seconds: float, told: tuple[float, float] | None = None) -> Load:
+        def on_way(fraction: float) -> None:
+            if told is not None:
+                self.progress.advance(told[0] + (told[1] - told[0]) * fraction)
+
+        moments = timetable(rate, seconds)
+        return run(fire(self.instance.url, self.requests, moments, timeout=GIVE_UP, on_way=on_way))
+
+    def _judged(self, load: Load, rate: float) -> Step:
+        succeeded = int(_success(load.status).sum())
+        p99 = _p99(load.latency)
+        few_failed = len(load.status) - succeeded <= LARGEST_ERROR_SHARE * len(load.status)
+        return Step(
+            rate=round(rate, 3),
+            sent=len(load.status),
+            succeeded=succeeded,
+            limited=int((load.status == 429).sum()),
+            p99_ms=p99,
+            lag_ms=round(float(np.quantile(load.lag, 0.99)) * 1e3, 3),
+            held=few_failed and p99 <= self.limit_ms,
+        )
+
+    def _culprit(self, broken: Step) -> str:
+        if broken.limited > LARGEST_ERROR_SHARE * broken.sent:
+            return "rate-limit"
+        return "generator" if broken.lag_ms > LATE * self.limit_ms else "service"
+
+
+@contextmanager
+def _memory_of(instance: Instance) -> Iterator[list[tuple[float, int]]]:
+    """Note the resident memory of the service every quarter of a second, with the seconds since the start."""
+    found: list[tuple[float, int]] = []
+    ended = threading.Event()
+    begun = time.monotonic()
+
+    def watch() -> None:
+        while not ended.wait(0.25):
+            size = None if instance.child is None else instance.child.memory
+            if size is None:
+                return
+            found.append((time.monotonic() - begun, size))
+
+    thread = threading.Thread(target=watch, daemon=True)
+    thread.start()
+    try:
+        yield found
+    finally:
+        ended.set()
+        thread.join()
+
+
+def _per_request(growth: Interval, rate: float) -> Interval:
+    point, low, high = (round(value / rate, 3) for value in (growth.point, growth.low, growth.high))
+    return Interval(point=point, low=low, high=high)
+
+
+def _success(status: NDArray[np.int64]) -> NDArray[np.bool_]:
+    return (status >= 200) & (status < 300)
+
+
+def _p99(latency: NDArray[np.float64]) -> float:
+    return round(float(np.quantile(latency, 0.99)) * 1e3, 3) if len(latency) else 0.0
