@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 from sekisho.artifact.signature import Task
 
 Floats = NDArray[np.float64]
+MOST_PATTERNS = 1_000_000
+"""So many different patterns of classes are counted at once; more are sorted."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, slots=True)
@@ -50,6 +52,18 @@ def patterns(several: tuple[Answers, ...]) -> tuple[tuple[Answers, ...], NDArray
         several: What several models answered to the same rows; scores that read only classes are the same on the result.
 
     """
-    codes = np.stack([several[0].truth, *(answers.given for answers in several)], axis=1).astype(np.int64)
-    _, first, counts = np.unique(codes, axis=0, return_index=True, return_counts=True)
-    return tuple(answers.take(first) for answers in several), counts.astype(np.int64)
+    classes = max(several[0].classes, 1)
+    columns = [several[0].truth, *(answers.given for answers in several)]
+    different = classes ** len(columns)
+    if different > MOST_PATTERNS:
+        codes = np.stack(columns, axis=1).astype(np.int64)
+        _, first, counts = np.unique(codes, axis=0, return_index=True, return_counts=True)
+        return tuple(answers.take(first) for answers in several), counts.astype(np.int64)
+    code = np.zeros(len(several[0]), dtype=np.int64)
+    for column in columns:
+        code = code * classes + column
+    counts = np.bincount(code, minlength=different)
+    place = np.zeros(different, dtype=np.int64)
+    place[code] = np.arange(len(code))  # of any row that shows the pattern
+    shown = np.flatnonzero(counts)
+    return tuple(answers.take(place[shown]) for answers in several), counts[shown].astype(np.int64)

@@ -28,8 +28,8 @@ def constant(answers: Answers, learned: np.ndarray[Any, np.dtype[Any]], metric: 
 
     """
     if answers.task == "regression":
-        middle = np.median if metric.name in {"mae", "mape", "median_absolute_error"} else np.mean
-        return replace(answers, given=np.full(len(answers), middle(learned)), probabilities=None)
+        middle = float(np.mean(learned)) if metric.constant is None else float(metric.constant(learned))
+        return replace(answers, given=np.full(len(answers), middle), probabilities=None)
     shares = np.bincount(learned, minlength=answers.classes) / len(learned)
     return replace(
         answers,

@@ -55,6 +55,28 @@ def percentile_bounds(replicates: Floats, confidence: float) -> tuple[float, flo
     return float(low), float(high)
 
 
+def standard_errors(losses: Floats, weights: Floats) -> Floats:
+    """Return the standard error of the mean of ``losses``, shape ``(m,)``, in each resample, shape ``(b,)``."""
+    rows = weights.sum(axis=1)
+    centred = losses - losses.mean()
+    means = (weights @ centred) / rows
+    errors: Floats = np.sqrt(np.maximum((weights @ centred**2) / rows - means**2, 0.0) / rows)
+    return errors
+
+
+def widened(confidence: float, rows: int) -> float:
+    """Return the confidence to ask percentiles for, so that they reach as far as Student's distribution on few rows.
+
+    Source: T. C. Hesterberg, "What teachers should know about the bootstrap", The American Statistician 69, 2015, section 3.2.
+    """
+    from scipy.special import stdtrit
+
+    if rows < 3:
+        return confidence
+    reach = float(stdtrit(rows - 1, 0.5 + confidence / 2)) * (rows / (rows - 1)) ** 0.5
+    return 2 * NormalDist().cdf(reach) - 1
+
+
 def bca_bounds(
     measure: Measure, counts: NDArray[np.int64], point: float, replicates: Floats, confidence: float
 ) -> tuple[float, float]:

@@ -73,6 +73,34 @@ def specificity(answers: Answers, weights: Floats) -> Floats:
     return divide(weights @ kept.astype(float), weights @ negative.astype(float), np.nan)
 
 
+def negative_predictive_value(answers: Answers, weights: Floats) -> Floats:
+    """Return the share of the rows kept out of the positive class that belong outside it."""
+    kept = answers.given != answers.positive
+    right = kept & (answers.truth != answers.positive)
+    return divide(weights @ right.astype(float), weights @ kept.astype(float), np.nan)
+
+
+def false_positive_rate(answers: Answers, weights: Floats) -> Floats:
+    """Return the share of rows outside the positive class that were put into it."""
+    return 1 - specificity(answers, weights)
+
+
+def jaccard(answers: Answers, weights: Floats, average: Average) -> Floats:
+    """Return the rows of a class that were answered with it, among all that are of it or were answered with it."""
+    hits, right, given = _counts(answers, weights)
+    return _averaged(divide(hits, right + given - hits), right, answers, average, (right + given > 0).astype(float))
+
+
+def geometric_mean(answers: Answers, weights: Floats) -> Floats:
+    """Return the geometric mean of the recalls (M. Kubat and S. Matwin, ICML 1997): 0 when one class is never recognised."""
+    hits, right, _ = _counts(answers, weights)
+    known = right > 0
+    with np.errstate(divide="ignore"):
+        logs = np.where(known, np.log(divide(hits, right, 1.0)), 0.0)
+    means: Floats = np.exp(logs.sum(axis=1) / known.sum(axis=1))
+    return means
+
+
 def matthews(answers: Answers, weights: Floats) -> Floats:
     """Return the correlation of right and given classes (B. W. Matthews, 1975; J. Gorodkin, 2004 for several classes)."""
     hits, right, given = _counts(answers, weights)
@@ -88,6 +116,19 @@ def kappa(answers: Answers, weights: Floats) -> Floats:
     rows = weights.sum(axis=1)
     chance = divide((right * given).sum(axis=1), rows**2)
     return divide(divide(hits.sum(axis=1), rows) - chance, 1 - chance)
+
+
+def weighted_kappa(answers: Answers, weights: Floats, power: int) -> Floats:
+    """Return the agreement beyond chance of ordered classes, a miss by ``d`` classes counting ``d ** power``.
+
+    Source: J. Cohen, "Weighted kappa", Psychological Bulletin 70, 1968. Classes stand in the order of their numbers.
+    """
+    number = np.arange(answers.classes)
+    cost = np.abs(number[:, None] - number).astype(np.float64) ** power
+    _, right, given = _counts(answers, weights)
+    seen = weights @ cost[answers.truth, answers.given]
+    chance = divide(np.einsum("bi,ij,bj->b", right, cost, given), weights.sum(axis=1))
+    return 1 - divide(seen, chance, np.nan)
 
 
 # Intervals that need no resampling.

@@ -6,6 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from math import exp, sqrt
 from statistics import NormalDist
+from typing import Final
+
+from sekisho.probes.statistics.exact import lower_bound, upper_bound
+
+FEW: Final = 40
+"""Up to this many trials, Wilson's interval of a share near 0 or 1 covers less than it says."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -66,6 +72,19 @@ def wilson(share: Share, confidence: float) -> Interval:
     return Interval(point=p, low=low, high=high)
 
 
+def clopper_pearson(share: Share, confidence: float) -> Interval:
+    """Return the exact interval of a proportion, which never covers less than it says.
+
+    Source: C. J. Clopper and E. S. Pearson, Biometrika 26, 1934.
+    """
+    tail = (1 + confidence) / 2
+    return Interval(
+        point=share.fraction,
+        low=lower_bound(share.count, share.trials, tail),
+        high=upper_bound(share.count, share.trials, tail),
+    )
+
+
 def difference(one: Share, other: Share, confidence: float) -> Interval:
     """Return the interval of ``one - other`` for two independent proportions: Newcombe's hybrid score interval.
 
@@ -101,9 +120,9 @@ def mean_of_shares(shares: Sequence[Share], confidence: float) -> Interval:
     """Return the interval of the mean of independent proportions, such as balanced accuracy.
 
     Source: G. Y. Zou and A. Donner, "Construction of confidence limits about effect measures", Statistics in Medicine 27, 2008
-    (variance recovered from the Wilson limits of each).
+    (variance recovered from the Wilson limits of each; of a share of few trials from its exact ones).
     """
-    each = [wilson(share, confidence) for share in shares]
+    each = [wilson(share, confidence) if share.trials > FEW else clopper_pearson(share, confidence) for share in shares]
     count = len(each)
     point = sum(one.point for one in each) / count
     return Interval(

@@ -1,175 +1,26 @@
-"""The scores that a contract may name, each computed for many weightings of the rows at once.
-
-A score takes answers of ``m`` rows and weights of shape ``(b, m)``, and gives shape ``(b,)``: the form that the bootstrap needs.
-Definitions are those of scikit-learn; where a score is undefined (no positive row in a resample) it is NaN.
-"""
+"""The score that a contract names: by its own name, by a synonym or with a number in it, and whether it fits the answers."""
 
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+import re
+from collections.abc import Mapping
 from functools import partial
-from typing import Final, Literal
+from typing import Final
 
 import numpy as np
 
 from sekisho.errors import WrongUse
-from sekisho.probes.statistics import class_scores, probability_scores, value_scores
-from sekisho.probes.statistics.answers import Answers, Floats
-from sekisho.probes.statistics.intervals import Interval
+from sekisho.probes.statistics import class_scores, ranking_scores, value_scores
+from sekisho.probes.statistics.answers import Answers
+from sekisho.probes.statistics.catalogue import METRICS, Metric, Score
 from sekisho.text import Text
 
-Reads = Literal["classes", "probabilities", "values"]
-Score = Callable[[Answers, Floats], Floats]
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Metric:
-    """One score.
-
-    Attributes:
-        name: What a contract calls it.
-        reads: What it needs of the answers.
-        score: The function.
-        lower_is_better: Whether it measures an error.
-        best: The score of a perfect model.
-        hides_small_classes: Whether a model that never answers a rare class can still score high.
-        exact: Its interval where one is known that needs no resampling.
-
-    """
-
-    name: str
-    reads: Reads
-    score: Score
-    lower_is_better: bool = False
-    best: float = 1.0
-    hides_small_classes: bool = False
-    exact: Callable[[Answers, float], Interval | None] | None = None
-
-    def of(self, answers: Answers) -> float:
-        """Return the score of all rows, each counted once; NaN where it is undefined."""
-        return float(self.score(answers, np.ones((1, len(answers))))[0])
-
-
-_CLASSES: Final = (
-    Metric(
-        name="accuracy",
-        reads="classes",
-        score=class_scores.accuracy,
-        exact=class_scores.exact_accuracy,
-        hides_small_classes=True,
-    ),
-    Metric(
-        name="error_rate",
-        reads="classes",
-        score=class_scores.error_rate,
-        exact=class_scores.exact_error_rate,
-        hides_small_classes=True,
-        lower_is_better=True,
-        best=0.0,
-    ),
-    Metric(
-        name="balanced_accuracy",
-        reads="classes",
-        score=class_scores.balanced_accuracy,
-        exact=class_scores.exact_balanced_accuracy,
-    ),
-    Metric(name="matthews_corrcoef", reads="classes", score=class_scores.matthews),
-    Metric(name="cohen_kappa", reads="classes", score=class_scores.kappa),
-    Metric(name="specificity", reads="classes", score=class_scores.specificity, exact=class_scores.exact_specificity),
-    Metric(
-        name="precision",
-        reads="classes",
-        score=partial(class_scores.precision, average="positive"),
-        exact=class_scores.exact_precision,
-    ),
-    Metric(
-        name="recall",
-        reads="classes",
-        score=partial(class_scores.recall, average="positive"),
-        exact=class_scores.exact_recall,
-    ),
-    Metric(name="f1", reads="classes", score=partial(class_scores.f_score, average="positive")),
-    Metric(name="f2", reads="classes", score=partial(class_scores.f_score, average="positive", beta=2.0)),
-    Metric(name="f0.5", reads="classes", score=partial(class_scores.f_score, average="positive", beta=0.5)),
-    Metric(name="precision_macro", reads="classes", score=partial(class_scores.precision, average="macro")),
-    Metric(name="recall_macro", reads="classes", score=partial(class_scores.recall, average="macro")),
-    Metric(name="f1_macro", reads="classes", score=partial(class_scores.f_score, average="macro")),
-    Metric(
-        name="precision_weighted",
-        reads="classes",
-        score=partial(class_scores.precision, average="weighted"),
-        hides_small_classes=True,
-    ),
-    Metric(
-        name="recall_weighted",
-        reads="classes",
-        score=class_scores.accuracy,
-        exact=class_scores.exact_accuracy,
-        hides_small_classes=True,
-    ),
-    Metric(
-        name="f1_weighted",
-        reads="classes",
-        score=partial(class_scores.f_score, average="weighted"),
-        hides_small_classes=True,
-    ),
-    Metric(
-        name="f1_micro",
-        reads="classes",
-        score=class_scores.accuracy,
-        exact=class_scores.exact_accuracy,
-        hides_small_classes=True,
-    ),
-    Metric(
-        name="precision_micro",
-        reads="classes",
-        score=class_scores.accuracy,
-        exact=class_scores.exact_accuracy,
-        hides_small_classes=True,
-    ),
-    Metric(
-        name="recall_micro",
-        reads="classes",
-        score=class_scores.accuracy,
-        exact=class_scores.exact_accuracy,
-        hides_small_classes=True,
-    ),
-)
-_PROBABILITIES: Final = (
-    Metric(name="roc_auc", reads="probabilities", score=probability_scores.roc_auc),
-    Metric(name="average_precision", reads="probabilities", score=probability_scores.average_precision),
-    Metric(name="log_loss", reads="probabilities", score=probability_scores.log_loss, lower_is_better=True, best=0.0),
-    Metric(name="brier", reads="probabilities", score=probability_scores.brier, lower_is_better=True, best=0.0),
-    Metric(
-        name="calibration_error",
-        reads="probabilities",
-        score=probability_scores.calibration_error,
-        lower_is_better=True,
-        best=0.0,
-    ),
-)
-_VALUES: Final = (
-    Metric(name="mae", reads="values", score=value_scores.mae, lower_is_better=True, best=0.0),
-    Metric(name="mse", reads="values", score=value_scores.mse, lower_is_better=True, best=0.0),
-    Metric(name="rmse", reads="values", score=value_scores.rmse, lower_is_better=True, best=0.0),
-    Metric(name="mape", reads="values", score=value_scores.mape, lower_is_better=True, best=0.0),
-    Metric(
-        name="median_absolute_error",
-        reads="values",
-        score=value_scores.median_absolute_error,
-        lower_is_better=True,
-        best=0.0,
-    ),
-    Metric(name="r2", reads="values", score=value_scores.r2),
-    Metric(name="explained_variance", reads="values", score=value_scores.explained_variance),
-)
-METRICS: Final[Mapping[str, Metric]] = {metric.name: metric for metric in (*_CLASSES, *_PROBABILITIES, *_VALUES)}
-"""Every score that a contract may name."""
+__all__ = ["METRICS", "Metric", "find_metric", "fits"]
 
 SYNONYMS: Final[Mapping[str, str]] = {
     "accuracy_score": "accuracy",
+    "absolute_bias": "bias",
     "ap": "average_precision",
     "auc": "roc_auc",
     "auc_roc": "roc_auc",
@@ -190,28 +41,55 @@ SYNONYMS: Final[Mapping[str, str]] = {
     "mean_absolute_percentage_error": "mape",
     "mean_squared_error": "mse",
     "pr_auc": "average_precision",
+    "fpr": "false_positive_rate",
+    "g_mean": "geometric_mean",
+    "iou": "jaccard",
+    "jaccard_score": "jaccard",
+    "kappa": "cohen_kappa",
+    "kolmogorov_smirnov": "ks",
+    "ks_statistic": "ks",
+    "mean_error": "bias",
+    "mean_poisson_deviance": "poisson_deviance",
+    "mean_squared_log_error": "msle",
+    "medae": "median_absolute_error",
+    "neg_log_loss": "log_loss",
+    "npv": "negative_predictive_value",
     "precision_score": "precision",
+    "qwk": "quadratic_kappa",
+    "quadratic_weighted_kappa": "quadratic_kappa",
     "r2_score": "r2",
     "recall_score": "recall",
     "roc_auc_ovr": "roc_auc",
     "roc_auc_score": "roc_auc",
     "root_mean_squared_error": "rmse",
+    "root_mean_squared_log_error": "rmsle",
     "sensitivity": "recall",
     "tpr": "recall",
+    "tnr": "specificity",
+    "true_negative_rate": "specificity",
     "true_positive_rate": "recall",
+    "weighted_f1": "f1_weighted",
 }
 """Other words for the same scores."""
 
 
+_F_BETA: Final = re.compile(r"f_?(?:beta_?)?(\d+(?:\.\d+)?)(?:_score)?")
+_PINBALL: Final = re.compile(r"(?:mean_)?pinball(?:_loss)?_(0?\.\d+)|quantile_loss_(0?\.\d+)")
+_TOP_K: Final = re.compile(r"top_?(\d+)(?:_accuracy)?(?:_score)?")
+_TOP_SHARE: Final = re.compile(r"(precision|recall)_?(?:at_|@)_?(?:top_)?(\d+(?:\.\d+)?)_?(?:%|percent)")
+
+
 def find_metric(name: str) -> Metric:
     """Return the score that ``name`` names, by its own name or a synonym; case, blanks and dashes do not count.
+
+    Some carry a number: ``f3``, ``pinball_0.9``, ``top_5_accuracy``, ``precision_at_10_percent``.
 
     Raises:
         WrongUse: Nothing is named so; the remedy names what comes nearest.
 
     """
     key = name.strip().lower().replace("-", "_").replace(" ", "_")
-    found = METRICS.get(SYNONYMS.get(key, key))
+    found = METRICS.get(SYNONYMS.get(key, key)) or _with_number(key)
     if found is not None:
         return found
     near = difflib.get_close_matches(key.removeprefix("neg_"), (*METRICS, *SYNONYMS), n=1, cutoff=0.5)
@@ -223,6 +101,29 @@ def find_metric(name: str) -> Metric:
         if nearest
         else Text(en=f"choose one of {known}", ja=f"次から選んでください: {known}"),
     )
+
+
+def _with_number(key: str) -> Metric | None:
+    """Return the score that a name with a number in it names; ``None`` if it names none."""
+    if match := _F_BETA.fullmatch(key):
+        score: Score = partial(class_scores.f_score, average="positive", beta=float(match[1]))
+        return Metric(name=f"f{float(match[1]):g}", reads="classes", score=score, needs_positive=True)
+    if (match := _PINBALL.fullmatch(key)) and 0 < (quantile := float(match[1] or match[2])) < 1:
+        return Metric(
+            name=f"pinball_{quantile:g}",
+            reads="values",
+            score=partial(value_scores.pinball, quantile=quantile),
+            lower_is_better=True,
+            best=0.0,
+            constant=lambda values: float(np.quantile(values, quantile)),
+        )
+    if (match := _TOP_K.fullmatch(key)) and int(match[1]) >= 1:
+        top: Score = partial(ranking_scores.top_k, k=int(match[1]))
+        return Metric(name=f"top_{match[1]}_accuracy", reads="probabilities", score=top, hides_small_classes=True)
+    if (match := _TOP_SHARE.fullmatch(key)) and 0 < float(match[2]) < 100:
+        share: Score = partial(ranking_scores.top_share, share=float(match[2]) / 100, of_found=match[1] == "recall")
+        return Metric(name=f"{match[1]}_at_{match[2]}_percent", reads="probabilities", score=share, needs_positive=True)
+    return None
 
 
 def fits(metric: Metric, answers: Answers) -> Text | None:
@@ -239,9 +140,29 @@ def fits(metric: Metric, answers: Answers) -> Text | None:
             en=f"{name} needs probabilities, and the model gives none",
             ja=f"{name} には確率が必要ですが、モデルが返していません",
         )
-    if answers.positive is None and name in {"precision", "recall", "f1", "f2", "f0.5", "specificity"}:
+    if answers.positive is None and metric.needs_positive:
         return Text(
             en=f"{name} needs one positive class, and there are {answers.classes}; state data.positive or use its macro form",
             ja=f"{name} には陽性クラスが1つ必要ですが、クラスが {answers.classes} 個あります。data.positive を指定するか、マクロ平均を使ってください",
+        )
+    return _cannot_divide(metric, answers) if metric.reads == "values" else None
+
+
+def _cannot_divide(metric: Metric, answers: Answers) -> Text | None:
+    """Return why the right values make a score meaningless: a fraction of nothing, the logarithm of a negative number."""
+    truth, name = answers.truth.astype(np.float64), metric.name
+    if name == "mape":
+        sizes = np.abs(truth)
+        tiny = int(np.count_nonzero(sizes <= 1e-6 * np.median(sizes))) if len(sizes) else 0
+        if tiny:
+            return Text(
+                en=f"mape divides by the right value, which is 0 or nearly so in {tiny:,} rows; wape or smape can be used",
+                ja=f"mape は正解値で割りますが、{tiny:,} 行で正解値がほぼ 0 です。wape や smape を使ってください",
+            )
+    least = {"msle": -1.0, "rmsle": -1.0, "poisson_deviance": 0.0}.get(name)
+    if least is not None and (truth <= least if least < 0 else truth < least).any():
+        return Text(
+            en=f"{name} is not defined for right values below {least:g}; use mae or rmse",
+            ja=f"{name} は {least:g} を下回る正解値には定義されません。mae や rmse を使ってください",
         )
     return None

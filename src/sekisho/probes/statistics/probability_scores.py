@@ -8,10 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sekisho.probes.statistics.answers import Answers, Floats
+from sekisho.probes.statistics.reliability import BINS, bins_of, claims
 from sekisho.probes.statistics.weighing import divide, mean
 
 
-def _ranked(scores: Floats, positive: NDArray[np.bool_], weights: Floats) -> tuple[Floats, Floats]:
+def ranked(scores: Floats, positive: NDArray[np.bool_], weights: Floats) -> tuple[Floats, Floats]:
     """Return the weight of positive and of other rows at each different score, falling, shape ``(b, different)``."""
     order = np.argsort(-scores, kind="stable")
     starts = np.flatnonzero(np.concatenate([[True], np.diff(scores[order]) != 0]))
@@ -28,14 +29,14 @@ def roc_auc_of(scores: Floats, positive: NDArray[np.bool_], weights: Floats) -> 
         weights: Shape ``(b, m)``.
 
     """
-    hits, others = _ranked(scores, positive, weights)
+    hits, others = ranked(scores, positive, weights)
     below = others.sum(axis=1, keepdims=True) - np.cumsum(others, axis=1)
     won = (hits * (below + others / 2)).sum(axis=1)
     return divide(won, hits.sum(axis=1) * others.sum(axis=1), np.nan)
 
 
 def _average_precision_of(scores: Floats, positive: NDArray[np.bool_], weights: Floats) -> Floats:
-    hits, others = _ranked(scores, positive, weights)
+    hits, others = ranked(scores, positive, weights)
     found = np.cumsum(hits, axis=1)
     precision = divide(found, found + np.cumsum(others, axis=1))
     return divide((hits * precision).sum(axis=1), found[:, -1], np.nan)
@@ -63,31 +64,57 @@ def average_precision(answers: Answers, weights: Floats) -> Floats:
     return _each_class(answers, weights, _average_precision_of)
 
 
-def log_loss(answers: Answers, weights: Floats) -> Floats:
-    """Return the mean of the negative logarithm of the probability stated for the right class."""
+def roc_auc_weighted(answers: Answers, weights: Floats) -> Floats:
+    """Return the area under the ROC curve of each class against the rest, weighted by the rows of the class."""
+    return _by_frequency(answers, weights, roc_auc_of)
+
+
+def average_precision_weighted(answers: Answers, weights: Floats) -> Floats:
+    """Return the average precision of each class against the rest, weighted by the rows of the class."""
+    return _by_frequency(answers, weights, _average_precision_of)
+
+
+def _by_frequency(
+    answers: Answers, weights: Floats, of_class: Callable[[Floats, NDArray[np.bool_], Floats], Floats]
+) -> Floats:
+    assert answers.probabilities is not None
+    present = [k for k in range(answers.classes) if (answers.truth == k).any()]
+    each = np.stack([of_class(answers.probabilities[:, k], answers.truth == k, weights) for k in present])
+    rows = np.stack([weights @ (answers.truth == k).astype(float) for k in present])
+    return divide((np.nan_to_num(each) * rows).sum(axis=0), (rows * np.isfinite(each)).sum(axis=0), np.nan)
+
+
+def log_losses(answers: Answers) -> Floats:
+    """Return the negative logarithm of the probability stated for the right class, shape ``(m,)``."""
     assert answers.probabilities is not None
     right = answers.probabilities[np.arange(len(answers)), answers.truth.astype(np.int64)]
-    return mean(-np.log(np.clip(right, 1e-15, 1.0)), weights)
+    return -np.log(np.clip(right, 1e-15, 1.0))
+
+
+def squared_distances(answers: Answers) -> Floats:
+    """Return the squared distance of each row's probabilities: of the positive class for two classes, summed over all for more."""
+    assert answers.probabilities is not None
+    right = answers.truth[:, None] == np.arange(answers.classes)
+    squares: Floats = ((answers.probabilities - right) ** 2).sum(axis=1)
+    return squares / 2 if answers.classes == 2 else squares
+
+
+def log_loss(answers: Answers, weights: Floats) -> Floats:
+    """Return the mean of the negative logarithm of the probability stated for the right class."""
+    return mean(log_losses(answers), weights)
 
 
 def brier(answers: Answers, weights: Floats) -> Floats:
-    """Return the mean squared distance of the stated probabilities: of the positive class for two classes, summed over all for more."""
-    assert answers.probabilities is not None
-    right = answers.truth[:, None] == np.arange(answers.classes)
-    squares = ((answers.probabilities - right) ** 2).sum(axis=1)
-    return mean(squares / 2 if answers.classes == 2 else squares, weights)
+    """Return the mean squared distance of the stated probabilities from what happened."""
+    return mean(squared_distances(answers), weights)
 
 
-def calibration_error(answers: Answers, weights: Floats, bins: int = 10) -> Floats:
+def calibration_error(answers: Answers, weights: Floats) -> Floats:
     """Return the expected calibration error over bins of equal width.
 
     Source: C. Guo, G. Pleiss, Y. Sun, K. Q. Weinberger, "On calibration of modern neural networks", ICML 2017.
     """
-    assert answers.probabilities is not None
-    if answers.positive is None:
-        stated, happened = answers.probabilities.max(axis=1), answers.probabilities.argmax(axis=1) == answers.truth
-    else:
-        stated, happened = answers.probabilities[:, answers.positive], answers.truth == answers.positive
-    member = np.minimum((stated * bins).astype(int), bins - 1)[:, None] == np.arange(bins)
+    stated, happened = claims(answers)
+    member = bins_of(stated)[:, None] == np.arange(BINS)
     gaps = weights @ (member * (stated - happened)[:, None])
     return divide(np.abs(gaps).sum(axis=1), weights.sum(axis=1))
