@@ -12,9 +12,10 @@ from sekisho.artifact import lock as locks
 from sekisho.artifact.assembly import Parts, Wishes, assemble, formats
 from sekisho.artifact.fitting import fit_table
 from sekisho.artifact.golden import Golden, same_answers
+from sekisho.artifact.libraries import Mismatch, Policy, check_libraries, mismatches
 from sekisho.artifact.metadata import Metadata, metadata_of, model_type
 from sekisho.artifact.parity import Parity
-from sekisho.artifact.reading import check_libraries, read_parts, read_trusted_pickle
+from sekisho.artifact.reading import check_digest, read_parts, read_trusted_pickle
 from sekisho.artifact.reference import DriftReference
 from sekisho.artifact.signature import Note, Signature
 from sekisho.artifact.subject import subject_of
@@ -99,6 +100,7 @@ class ModelArtifact:
         self._parts = parts
         self._trusted = trusted
         self._folder = folder
+        self._policy: Policy = "refuse"
         self._files = dict(files or {})
         self._runtimes: dict[str, Runtime] = {} if runtime is None else {parts.manifest.runtime: runtime}
         self._loading = threading.Lock()
@@ -112,6 +114,8 @@ class ModelArtifact:
         trusted_types: tuple[str, ...] = (),
         keys: TrustedKeys | None = None,
         require_signature: bool = False,
+        library_mismatch: Policy = "refuse",
+        digest: str | None = None,
     ) -> ModelArtifact:
         """Return the artifact in ``folder``, once every file has been found to be what the manifest says.
 
@@ -123,6 +127,9 @@ class ModelArtifact:
             trusted_types: Types that skops may hold beyond the curated list.
             keys: The public keys that the deployer trusts. A signature that one of them is said to have made must be its own.
             require_signature: Whether one of them must have signed the artifact.
+            library_mismatch: Whether a model that was saved with other versions of its libraries is refused, or loaded with a warning in the
+                log.
+            digest: The artifact that must be in the folder, if only one will do.
 
         Raises:
             NotFound: There is no such folder.
@@ -136,10 +143,12 @@ class ModelArtifact:
         trusted = frozenset(trusted_types)
         if trust and not require_signature and folder.is_dir() and not (folder / "manifest.json").exists():
             parts, runtime = read_trusted_pickle(folder)
+            check_digest(folder, parts.manifest, digest)
             artifact._stand(parts, trusted=trusted, folder=folder, runtime=runtime)
         else:
-            parts = read_parts(folder, keys, require_signature=require_signature)
+            parts = read_parts(folder, keys, require_signature=require_signature, digest=digest)
             artifact._stand(parts, trusted=trusted, folder=folder)
+        artifact._policy = library_mismatch
         return artifact
 
     def save(self, folder: Path | str, *, overwrite: bool = False) -> ModelArtifact:
@@ -222,6 +231,16 @@ class ModelArtifact:
         return self._parts.signers
 
     @property
+    def signatures(self) -> tuple[str, ...]:
+        """The ids of the keys that are said to have signed it; :attr:`signers` have."""
+        return () if self._parts.envelope is None else tuple(each.keyid for each in self._parts.envelope.signatures)
+
+    def library_mismatches(self) -> tuple[Mismatch, ...]:
+        """Return the libraries that its runtime needs and that are here in other versions than those that saved the model."""
+        unit = formats().get(self.runtime_name)
+        return () if unit is None else mismatches(unit, self.metadata)
+
+    @property
     def runtime_name(self) -> str:
         """The id of the format that answers: ``onnx`` or ``skops``."""
         return self.manifest.runtime
@@ -293,7 +312,7 @@ class ModelArtifact:
                 Text(en="see sekisho inspect", ja="sekisho inspect で確認してください"),
                 where=self._folder,
             )
-        check_libraries(unit, self.metadata)
+        check_libraries(unit, self.metadata, self._policy)
         where = unit.file if self._folder is None else str(self._folder / unit.file)
         return unit.read(self._bytes(unit.file), self.signature, trusted=self._trusted, where=where)
 

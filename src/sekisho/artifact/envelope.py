@@ -89,19 +89,20 @@ def authenticated(payload: bytes) -> bytes:
     return b"DSSEv1 %d %b %d %b" % (len(kind), kind, len(payload), payload)
 
 
-def read_envelope(data: bytes, payload: bytes | None = None, *, where: str) -> Envelope:
+def read_envelope(data: bytes, payload: bytes | None = None, *, where: str, most_bytes: int = MOST_BYTES) -> Envelope:
     """Return the envelope in ``data``; its signatures are not checked here.
 
     Args:
         data: The whole file.
         payload: What it must hold, byte for byte; ``None``: anything.
         where: The name of the file, for the error.
+        most_bytes: What is refused unread.
 
     Raises:
         IntegrityError: It is not an envelope as :func:`envelope_of` makes them, to the last byte; or it holds something else.
 
     """
-    envelope = strict_json.decode(data, Envelope, where=where, most_bytes=MOST_BYTES)
+    envelope = strict_json.decode(data, Envelope, where=where, most_bytes=most_bytes)
     names = [each.keyid for each in envelope.signatures]
     if envelope.payload_type != PAYLOAD_TYPE:
         raise refused(where, Text(en="the payload is of an unknown type", ja="ペイロードの種類が不明です"))

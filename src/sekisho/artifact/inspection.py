@@ -10,6 +10,7 @@ from sekisho.artifact import lock as locks
 from sekisho.artifact.artifact import ModelArtifact
 from sekisho.artifact.folder import read_file
 from sekisho.artifact.formats import skops
+from sekisho.artifact.libraries import Mismatch
 from sekisho.artifact.lock import Pin
 from sekisho.artifact.manifest import File
 from sekisho.artifact.metadata import Metadata
@@ -18,6 +19,8 @@ from sekisho.artifact.signature import Signature
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from sekisho.artifact.keys import TrustedKeys
 
 
 class Inspection(msgspec.Struct, frozen=True, kw_only=True):
@@ -33,6 +36,9 @@ class Inspection(msgspec.Struct, frozen=True, kw_only=True):
         golden_rows: How many golden rows there are.
         reference_rows: How many rows the reference set had; ``None`` without one.
         lock: The distributions that answering needs; ``None`` if there is no lock.
+        signatures: The ids of the keys that are said to have signed it.
+        signed_by: Those of them that are trusted, and have.
+        library_mismatches: Libraries that its runtime needs, and that are here in other versions than those that saved the model.
         untrusted_types: Types in the skops file that are not on the curated list.
 
     """
@@ -50,11 +56,18 @@ class Inspection(msgspec.Struct, frozen=True, kw_only=True):
     golden_rows: int
     reference_rows: int | None
     lock: tuple[Pin, ...] | None
+    signatures: tuple[str, ...]
+    signed_by: tuple[str, ...]
+    library_mismatches: tuple[Mismatch, ...]
     untrusted_types: tuple[str, ...]
 
 
-def inspect(folder: Path) -> Inspection:
+def inspect(folder: Path, keys: TrustedKeys | None = None) -> Inspection:
     """Return what is in the artifact in ``folder``.
+
+    Args:
+        folder: Where it is.
+        keys: Whose signatures count.
 
     Raises:
         NotFound: There is no such folder.
@@ -62,7 +75,7 @@ def inspect(folder: Path) -> Inspection:
         UntrustedFormat: It is a pickle.
 
     """
-    artifact = ModelArtifact.load(folder)
+    artifact = ModelArtifact.load(folder, keys=keys)
     lock = artifact.manifest.file(locks.NAME)
     model = artifact.manifest.file(skops.FORMAT.file)
     reference = artifact.reference
@@ -80,6 +93,9 @@ def inspect(folder: Path) -> Inspection:
         golden_rows=len(artifact.golden.rows),
         reference_rows=reference.columns[0].rows if reference is not None and reference.columns else None,
         lock=None if lock is None else locks.read_lock(read_file(folder, lock)),
+        signatures=artifact.signatures,
+        signed_by=artifact.signers,
+        library_mismatches=artifact.library_mismatches(),
         untrusted_types=()
         if model is None
         else skops.untrusted_types(read_file(folder, model), where=str(folder / model.name)),

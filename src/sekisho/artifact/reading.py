@@ -18,14 +18,14 @@ from sekisho.artifact.assembly import METADATA, SIGNATURE, Parts, formats
 from sekisho.artifact.content import content_of, refuse_code
 from sekisho.artifact.formats import pickle
 from sekisho.artifact.golden import Golden
-from sekisho.artifact.metadata import Metadata, installed_version, metadata_of
+from sekisho.artifact.metadata import Metadata, metadata_of
 from sekisho.artifact.native import EstimatorRuntime
 from sekisho.artifact.parity import Parity
 from sekisho.artifact.reference import DriftReference
 from sekisho.artifact.signature import Signature
 from sekisho.artifact.signing import check_envelope
 from sekisho.artifact.subject import subject_of
-from sekisho.errors import ArtifactError, IntegrityError, NotFound
+from sekisho.errors import IntegrityError, NotFound
 from sekisho.text import Text
 
 if TYPE_CHECKING:
@@ -38,13 +38,20 @@ if TYPE_CHECKING:
 _NEEDED: Final = (SIGNATURE, METADATA, goldens.NAME, parities.NAME)
 
 
-def read_parts(folder: Path, keys: TrustedKeys | None = None, *, require_signature: bool = False) -> Parts:
+def read_parts(
+    folder: Path,
+    keys: TrustedKeys | None = None,
+    *,
+    require_signature: bool = False,
+    digest: str | None = None,
+) -> Parts:
     """Return the parts of the artifact in ``folder``.
 
     Args:
         folder: Where it is.
         keys: Whose signatures count.
         require_signature: Whether one of them must be there. Signatures are looked at before anything else but the manifest.
+        digest: The artifact that must be there; ``None``: whichever is.
 
     Raises:
         NotFound: There is no such folder.
@@ -53,6 +60,7 @@ def read_parts(folder: Path, keys: TrustedKeys | None = None, *, require_signatu
 
     """
     manifest = folders.read_folder_manifest(folder)
+    check_digest(folder, manifest, digest)
     envelope = folders.read_envelope(folder, manifest)
     signers = check_envelope(envelope, keys, required=require_signature, where=str(folder / envelopes.NAME))
     folders.verify_files(folder, manifest)
@@ -92,6 +100,24 @@ def read_parts(folder: Path, keys: TrustedKeys | None = None, *, require_signatu
     )
     _check_agreement(parts, folder)
     return parts
+
+
+def check_digest(folder: Path, manifest: Manifest, digest: str | None) -> None:
+    """Refuse an artifact that is not the one that was asked for.
+
+    Raises:
+        IntegrityError: It is another.
+
+    """
+    if digest is not None and manifest.digest != digest:
+        raise IntegrityError(
+            Text(
+                en="there is another artifact in this folder than the one that was verified",
+                ja="このフォルダーには、検証したものとは別の成果物が入っています",
+            ),
+            Text(en="start again with the artifact that is there now", ja="今ある成果物で起動し直してください"),
+            where=folder,
+        )
 
 
 def read_trusted_pickle(folder: Path) -> tuple[Parts, Runtime]:
@@ -140,28 +166,6 @@ def read_trusted_pickle(folder: Path) -> tuple[Parts, Runtime]:
         reference=None,
     )
     return parts, EstimatorRuntime(model, subject.signature)
-
-
-def check_libraries(unit: Format, metadata: Metadata) -> None:
-    """Refuse a library whose version is not the one that saved the model, up to the second number.
-
-    Raises:
-        ArtifactError: It is another. An ONNX graph asks for none.
-
-    """
-    for name in unit.libraries:
-        saved, here = metadata.libraries.get(name), installed_version(name)
-        if saved is not None and here is not None and saved.split(".")[:2] != here.split(".")[:2]:
-            raise ArtifactError(
-                Text(
-                    en=f"it was saved with {name} {saved}, and {here} is installed",
-                    ja=f"{name} {saved} で保存されていますが、ここには {here} が入っています",
-                ),
-                Text(
-                    en="install the libraries of requirements.lock, or pack the model again",
-                    ja="requirements.lock のライブラリを入れるか、パックし直してください",
-                ),
-            )
 
 
 def _check_names(folder: Path, manifest: Manifest) -> None:

@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
+from sekisho.artifact.keys import read_private_key
 from sekisho.cli.judging import print_report, shown_progress
-from sekisho.cli.options import json_option, print_json, project_option
+from sekisho.cli.options import json_option, passphrase_option, print_json, project_option
+from sekisho.documents.forms.statement import statement
 from sekisho.documents.report import PAGE, write_all, write_html
 from sekisho.gate.graph import Units
 from sekisho.gate.opening import open_project
+from sekisho.gate.passes import FILE, write_pass
 from sekisho.gate.runner import run_gate
 from sekisho.text import Text
+
+if TYPE_CHECKING:
+    from sekisho.gate.report import Report
 
 HELP = Text(
     en="""Judge the boxes of the deployment checklist, by measuring what is there.
@@ -27,6 +34,7 @@ HELP = Text(
       sekisho check
       sekisho check quality security/authentication
       sekisho check -C credit --service http://127.0.0.1:8000 --report out
+      sekisho check --sign gate.key
       sekisho check --json | jq .verdict
 
     Exit codes: 0 every judged box lets through, 1 not so, 2 wrong use, 3 could not run.
@@ -43,6 +51,7 @@ HELP = Text(
       sekisho check
       sekisho check quality security/authentication
       sekisho check -C credit --service http://127.0.0.1:8000 --report out
+      sekisho check --sign gate.key
       sekisho check --json | jq .verdict
 
     終了コード: 0 判定した全項目が通過、1 通過しない項目あり、2 使い方の誤り、3 実行できず。
@@ -57,6 +66,10 @@ REPORT = Text(
     ja="レポートをすべての形式 (HTML、Markdown、JSON、JUnit、SARIF、in-toto) で DIR に書き出す",
 )
 FRESH = Text(en="Measure again what the ledger holds already", ja="台帳にある証拠を使わず、測り直す")
+SIGN = Text(
+    en="Sign what was said, as a pass: pass.dsse.json beside the report",
+    ja="判定に署名し、通行証 pass.dsse.json をレポートの隣に書き出す",
+)
 WHERE = Text(en="Report", ja="レポート")
 
 
@@ -66,11 +79,23 @@ WHERE = Text(en="Report", ja="レポート")
 @click.option("--service", metavar="URL", help=str(SERVICE))
 @click.option("--report", "folder", metavar="DIR", type=click.Path(path_type=Path), help=str(REPORT))
 @click.option("--fresh", is_flag=True, help=str(FRESH))
+@click.option("--sign", "key", metavar="KEY", type=click.Path(path_type=Path), help=str(SIGN))
+@passphrase_option
 @json_option
 def command(
-    ids: tuple[str, ...], project: Path, service: str | None, folder: Path | None, *, fresh: bool, as_json: bool
+    ids: tuple[str, ...],
+    project: Path,
+    service: str | None,
+    folder: Path | None,
+    key: Path | None,
+    passphrase: bytes | None,
+    *,
+    fresh: bool,
+    as_json: bool,
 ) -> None:
     """Judge a project."""
+    if key is not None:
+        read_private_key(key, passphrase)  # a key that cannot be used is told before anything is measured
     units = Units.installed()
     opened = open_project(project, units, service=service)
     report = run_gate(opened, ids=ids, fresh=fresh, listener=shown_progress(), units=units)
@@ -79,7 +104,21 @@ def command(
     else:
         print_report(report)
     page = write_html(report, opened.state / PAGE) if folder is None else write_all(report, folder)["html"]
+    if key is not None:
+        _sign(report, page.with_name(FILE), key, passphrase)
     if not as_json:
         click.echo(report.sentence)
         click.echo(f"{WHERE}: {page}")
     click.get_current_context().exit(0 if report.passed else 1)
+
+
+def _sign(report: Report, path: Path, key: Path, passphrase: bytes | None) -> None:
+    said = statement.render(report)
+    if said is None:
+        words = Text(
+            en="No pass: there is no artifact that it could speak of", ja="成果物がないため、通行証は作りません"
+        )
+        click.echo(str(words), err=True)
+        return
+    signer = write_pass(path, said, key, passphrase)
+    click.echo(str(Text(en=f"Pass: {path}, signed by {signer}", ja=f"通行証: {path} (署名: {signer})")), err=True)

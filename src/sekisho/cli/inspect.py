@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from sekisho.artifact.inspection import Inspection, inspect
+from sekisho.artifact.keys import TrustedKeys
 from sekisho.cli.options import json_option, print_json, print_table
 from sekisho.text import Text
 
@@ -34,15 +35,20 @@ HELP = Text(
       sekisho inspect artifact
       sekisho inspect artifact --json""",
 )
+_KEYS = Text(
+    en="A public key, or a list of them, to verify signatures with; may be given several times",
+    ja="署名を検証する公開鍵、またはその一覧。複数指定可",
+)
 _YES = Text(en="yes", ja="はい")
 
 
 @click.command("inspect", help=str(HELP))
 @click.argument("artifact", type=click.Path(path_type=Path))
+@click.option("--key", "keys", type=click.Path(path_type=Path), multiple=True, metavar="FILE", help=str(_KEYS))
 @json_option
-def command(artifact: Path, as_json: bool) -> None:
+def command(artifact: Path, keys: tuple[Path, ...], *, as_json: bool) -> None:
     """Show what is in an artifact."""
-    found = inspect(artifact)
+    found = inspect(artifact, TrustedKeys.read(keys))
     if as_json:
         print_json(found)
         return
@@ -87,6 +93,9 @@ def _facts(found: Inspection) -> Iterator[tuple[Text, object]]:
         "-" if found.reference_rows is None else f"{found.reference_rows:,}",
     )
     yield Text(en="Lock", ja="依存の固定"), _lock(found)
+    yield Text(en="Signatures", ja="署名"), _signatures(found)
+    for mismatch in found.library_mismatches:
+        yield Text(en="Libraries", ja="ライブラリ"), mismatch.text
     yield Text(en="Training date", ja="学習日"), metadata.training_date or "-"
     yield Text(en="Training command", ja="学習コマンド"), " ".join(metadata.training_command) or "-"
     yield Text(en="Source", ja="ソース"), _source(found)
@@ -110,6 +119,12 @@ def _lock(found: Inspection) -> str:
     if found.lock is None:
         return "-" if found.metadata.lock_missing is None else f"- ({found.metadata.lock_missing})"
     return str(Text(en=f"{len(found.lock)} distributions, hashed", ja=f"{len(found.lock)} 個（ハッシュ付き）"))
+
+
+def _signatures(found: Inspection) -> str:
+    unverified = Text(en="not verified: give --key", ja="未検証。--key で検証できます")
+    lines = [id_ if id_ in found.signed_by else f"{id_} ({unverified})" for id_ in found.signatures]
+    return ", ".join(lines) or "-"
 
 
 def _source(found: Inspection) -> str:

@@ -37,6 +37,14 @@ VERBS: Final[dict[str, Text]] = {
     ),
     "pack": Text(en="Make an artifact from a saved model and its data", ja="保存済みモデルとデータから成果物を作る"),
     "inspect": Text(en="What is in an artifact, without running it", ja="成果物の中身を、実行せずに表示する"),
+    "keys": Text(en="Keys that sign artifacts", ja="成果物に署名する鍵"),
+    "sign": Text(en="Sign an artifact", ja="成果物に署名する"),
+    "verify": Text(
+        en="Whether an artifact is whole, signed, and answers as it did", ja="成果物の完全性・署名・答えを確かめる"
+    ),
+    "registry": Text(
+        en="Versions of models, which is live, and which was", ja="モデルのバージョン、本番の指定、その履歴"
+    ),
     "check": Text(en="Judge the boxes of the checklist", ja="チェックリストの各項目を判定する"),
     "explain": Text(
         en="What a box wants, why, how it is measured, how it fails", ja="項目の要件・理由・測り方・失敗例を説明する"

@@ -7,10 +7,11 @@ Results go to standard output and everything about the way there to standard err
 from __future__ import annotations
 
 import math
+import os
 import sys
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import click
 import msgspec
@@ -19,6 +20,8 @@ from sekisho.text import Text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
+
+PASSPHRASE_VARIABLE: Final = "SEKISHO_KEY_PASSPHRASE"  # noqa: S105 - the name of a variable
 
 FunctionT = TypeVar("FunctionT", bound="Callable[..., Any]")
 
@@ -59,6 +62,40 @@ def project_option(function: FunctionT) -> FunctionT:
         metavar="DIR",
         help=str(words),
     )(function)
+
+
+def passphrase_option(function: FunctionT) -> FunctionT:
+    """Add ``--passphrase-file``, passed on as ``passphrase: bytes | None``; the environment may hold the passphrase instead."""
+    words = Text(
+        en=f"File that holds the passphrase of the private key; else the variable {PASSPHRASE_VARIABLE} is read",
+        ja=f"秘密鍵のパスフレーズを入れたファイル。省略時は環境変数 {PASSPHRASE_VARIABLE} を使う",
+    )
+    return click.option(
+        "--passphrase-file",
+        "passphrase",
+        type=click.Path(path_type=Path),
+        metavar="FILE",
+        callback=_passphrase,
+        help=str(words),
+    )(function)
+
+
+def _passphrase(context: click.Context, parameter: click.Parameter, path: Path | None) -> bytes | None:
+    """Return the passphrase: the first line of the file, or what the environment holds."""
+    if path is None:
+        said = os.environ.get(PASSPHRASE_VARIABLE)
+        return said.encode() if said else None
+    if not path.is_file():
+        raise click.BadParameter(
+            str(Text(en="there is no such file", ja="ファイルがありません")), ctx=context, param=parameter
+        )
+    with path.open("rb") as stream:
+        passphrase = stream.readline(4096).rstrip(b"\r\n")
+    if not passphrase.decode("utf-8", "replace").replace("\ufffd", "\0").isprintable():
+        raise click.BadParameter(
+            str(Text(en="its first line is not text", ja="1行目がテキストではありません")), ctx=context, param=parameter
+        )
+    return passphrase
 
 
 def print_json(value: object) -> None:

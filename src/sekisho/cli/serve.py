@@ -10,6 +10,7 @@ import click
 import msgspec
 
 from sekisho.artifact.artifact import ModelArtifact
+from sekisho.artifact.keys import TrustedKeys
 from sekisho.cli.options import FiniteRange
 from sekisho.contract.loader import load_project
 from sekisho.contract.sections import Monitoring
@@ -85,6 +86,17 @@ TRUSTED = Text(
     en="A type that a skops file may hold beyond the curated list; may be given several times",
     ja="標準の一覧にない型のうち、skops ファイルに許すもの。複数指定可",
 )
+KEYS = Text(
+    en="A public key, or a list of them, whose signature of the artifact counts; may be given several times",
+    ja="成果物の署名を信頼する公開鍵、またはその一覧。複数指定可",
+)
+REQUIRED = Text(
+    en="Serve only an artifact that one of these keys has signed", ja="これらの鍵で署名された成果物だけを提供する"
+)
+MISMATCH = Text(
+    en="What to do with a model that other versions of its libraries have saved [default: refuse]",
+    ja="保存時とライブラリのバージョンが異なるモデルの扱い [既定値: refuse]",
+)
 NO_WATCH = Text(en="Do not watch the predictions for drift", ja="予測のドリフトを監視しない")
 NEW_KEY = Text(
     en="Make an API key called ID: its line for the key file goes to standard output, the key itself to standard error; then end",
@@ -115,6 +127,16 @@ SERVING = Text(en="Serving at {}  (Ctrl-C ends)", ja="{} で提供中です (Ctr
 @click.option("--deadline-ms", type=click.IntRange(1, 600_000), metavar="N", help=str(DEADLINE))
 @click.option("--trust", is_flag=True, default=None, help=str(TRUST))
 @click.option("--trust-type", "trusted_types", metavar="NAME", multiple=True, help=str(TRUSTED))
+@click.option(
+    "--trusted-key",
+    "trusted_keys",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    multiple=True,
+    help=str(KEYS),
+)
+@click.option("--require-signature", is_flag=True, default=None, help=str(REQUIRED))
+@click.option("--library-mismatch", type=click.Choice(["refuse", "warn"]), help=str(MISMATCH))
 @click.option("--no-watch", is_flag=True, help=str(NO_WATCH))
 @click.option("--new-key", "key_id", metavar="ID", help=str(NEW_KEY))
 @click.option("--scope", "scopes", type=click.Choice(SCOPES), multiple=True, help=str(SCOPE))
@@ -138,7 +160,13 @@ def command(
         artifact = artifact or opened.path(opened.contract.model.artifact)
         stated, monitoring = contracted(opened), opened.contract.monitoring
     settings = settings_of(**stated | {name: value for name, value in given.items() if value not in (None, ())})
-    loaded = ModelArtifact.load(artifact, trust=settings.trust, trusted_types=settings.trusted_types)
+    loaded = ModelArtifact.load(
+        artifact,
+        trust=settings.trust,
+        trusted_types=settings.trusted_types,
+        keys=TrustedKeys.read(settings.trusted_keys),
+        require_signature=settings.require_signature,
+    )
     if not no_watch:
         settings = msgspec.structs.replace(settings, companions=watchers(loaded, settings, monitoring))
     serve(loaded, settings, on_ready=announce)

@@ -84,7 +84,14 @@ def _nurse(wire: Connection, runtime: Runtime) -> None:
 
 def _load(wire: Connection, folder: Path, fence: Fence) -> Runtime | None:
     try:
-        runtime = ModelArtifact.load(folder, trust=fence.trust, trusted_types=fence.trusted_types).runtime()
+        artifact = ModelArtifact.load(
+            folder,
+            trust=fence.trust,
+            trusted_types=fence.trusted_types,
+            library_mismatch=fence.library_mismatch,
+            digest=fence.digest,
+        )
+        runtime = artifact.runtime()
     except Exception as error:  # whatever a library raises while it loads a model is told in one line
         wire.send_bytes(reply(Reply(failure=f"{type(error).__name__}: {error}"[:_LONGEST_FAILURE])))
         return None

@@ -17,7 +17,7 @@ import time
 from contextlib import closing, suppress
 from dataclasses import dataclass
 from multiprocessing import Pipe
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Literal
 
 import msgspec
 
@@ -46,6 +46,8 @@ class Fence(msgspec.Struct, frozen=True, kw_only=True):
         start_seconds: How long it may take to load the model.
         trust: Whether formats that run code on load may be read.
         trusted_types: Types that a skops file may hold beyond the curated list.
+        library_mismatch: Whether a model that was saved with other versions of its libraries is refused (``refuse``) or loaded (``warn``).
+        digest: The artifact that must be in the folder; ``None``: whichever is there.
 
     """
 
@@ -53,6 +55,8 @@ class Fence(msgspec.Struct, frozen=True, kw_only=True):
     start_seconds: float = DEFAULT_START_SECONDS
     trust: bool = False
     trusted_types: tuple[str, ...] = ()
+    library_mismatch: Literal["refuse", "warn"] = "refuse"
+    digest: str | None = None
 
 
 @dataclass(kw_only=True, slots=True)

@@ -12,6 +12,7 @@ from sekisho.predict.fence import Fence, FencedRuntime, Nursery
 from sekisho.predict.predictor import Predictor
 from sekisho.serving.running.elsewhere import Elsewhere
 from sekisho.serving.running.in_process import InProcess
+from sekisho.serving.schema import example_row
 from sekisho.text import Text
 
 if TYPE_CHECKING:
@@ -46,11 +47,13 @@ def fence_of(settings: ServingSettings) -> Fence:
         start_seconds=settings.start_seconds,
         trust=settings.trust,
         trusted_types=settings.trusted_types,
+        library_mismatch=settings.library_mismatch,
+        digest=settings.digest,
     )
 
 
 def prove_fenced(artifact: ModelArtifact, runtime: FencedRuntime, *, seconds: float) -> None:
-    """Run the golden rows in a child process with limits on memory and time, which is ended after.
+    """Run the golden rows, or one made up where there are none, in a child process with limits on memory and time, which is ended after.
 
     A graph that allocates without bound or never ends shows it here, before it is let into a serving process.
 
@@ -70,6 +73,9 @@ def prove_fenced(artifact: ModelArtifact, runtime: FencedRuntime, *, seconds: fl
         runtime.wait_until_ready()
         if prepared is not None:
             _compare(artifact, runtime.run(predictor.columns(prepared), seconds=seconds))
+        else:
+            row = predictor.reader.read(example_row(artifact.signature), row=0)
+            runtime.run(predictor.columns(predictor.prepare([row])), seconds=seconds)
     finally:
         runtime.stop()
 

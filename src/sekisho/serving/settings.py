@@ -80,6 +80,10 @@ class ServingSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
             the signature.
         trust: Whether formats that run code on load may be read.
         trusted_types: Types that a skops file may hold beyond the curated list.
+        trusted_keys: Files of public keys whose signatures of the artifact count.
+        require_signature: Whether one of them must have signed it.
+        library_mismatch: Whether a model that was saved with other versions of its libraries is refused, or served with a warning in the log.
+        digest: The artifact that is served; another in the same folder is refused. Set by the service itself when it has verified one.
         access_log_per_second: Lines about single requests, a second and worker, before the log only counts them.
         companions: Commands that run beside the service and end with it.
 
@@ -109,6 +113,10 @@ class ServingSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     unseen_category: Policy | None = None
     trust: bool = False
     trusted_types: tuple[str, ...] = ()
+    trusted_keys: tuple[Path, ...] = ()
+    require_signature: bool = False
+    library_mismatch: Literal["refuse", "warn"] = "refuse"
+    digest: str | None = None
     access_log_per_second: Annotated[int, Meta(ge=0, le=1_000_000)] = 500
     companions: tuple[tuple[str, ...], ...] = ()
 

@@ -17,7 +17,10 @@ from pathlib import Path
 from time import monotonic
 from typing import TYPE_CHECKING, Any, Final
 
+import msgspec
+
 from sekisho.artifact.artifact import ModelArtifact
+from sekisho.artifact.keys import TrustedKeys
 from sekisho.errors import SekishoError, ServiceError
 from sekisho.ledger.predictions import PredictionBook
 from sekisho.predict.fence import FencedRuntime
@@ -77,7 +80,15 @@ def serve(
             Text(en="this artifact is in no folder yet", ja="この成果物はまだフォルダーに保存されていません"),
             Text(en="save it first: artifact.save(folder)", ja="先に artifact.save(folder) で保存してください"),
         )
-    loaded = ModelArtifact.load(folder, trust=settings.trust, trusted_types=settings.trusted_types)
+    loaded = ModelArtifact.load(
+        folder,
+        trust=settings.trust,
+        trusted_types=settings.trusted_types,
+        keys=TrustedKeys.read(settings.trusted_keys),
+        require_signature=settings.require_signature,
+        library_mismatch=settings.library_mismatch,
+    )
+    settings = msgspec.structs.replace(settings, digest=loaded.digest)  # workers take this artifact, and no other
     if settings.key_file is not None:
         KeyRing(settings.key_file)
     if settings.ledger is not None:
@@ -175,6 +186,8 @@ class Supervisor:
 
         """
         self._selector.register(self._stray_read, selectors.EVENT_READ, self._take_stray)
+        for mismatch in self._artifact.library_mismatches():
+            self._say("warning", "library mismatch", **msgspec.structs.asdict(mismatch))
         proving = threading.Thread(target=self._prove, name="prove", daemon=True)
         self._proof: SekishoError | None = None
         try:
@@ -283,6 +296,7 @@ class Supervisor:
                 version=self._artifact.version,
                 workers=len(self._workers),
                 trust=self._settings.trust,
+                signed_by=self._artifact.signers,
                 open=self._settings.open,
             )
             if self._on_ready is not None:

@@ -36,6 +36,7 @@ from sekisho.serving.guards.rate import RateLimit
 from sekisho.serving.health import Health
 from sekisho.serving.http import asgi
 from sekisho.serving.http.connection import Connection, sweep
+from sekisho.serving.http.forms import JSON, Offer
 from sekisho.serving.layout import GO, RunFolder, Word, encode
 from sekisho.serving.logs import Log
 from sekisho.serving.metrics.catalogue import families
@@ -241,7 +242,7 @@ class Worker:
                 path=path,
                 methods=methods,
                 scope="predict" if scope else None,
-                media_types=("application/json",) if "POST" in methods else (),
+                offer=Offer(media_types=(JSON,) if "POST" in methods else ()),
                 go=lambda exchange: self._front.later(exchange, self._ask_application(exchange)),
             )
             for path, (methods, scope) in APPLICATION.items()
@@ -297,7 +298,13 @@ def main(arguments: list[str]) -> None:
 
     try:
         settings = run.settings
-        artifact = ModelArtifact.load(Path(folder), trust=settings.trust, trusted_types=settings.trusted_types)
+        artifact = ModelArtifact.load(
+            Path(folder),
+            trust=settings.trust,
+            trusted_types=settings.trusted_types,
+            library_mismatch=settings.library_mismatch,
+            digest=settings.digest,
+        )
         listener = socket.socket(fileno=int(socket_descriptor))
         listener.settimeout(0.0)
         with asyncio.Runner(loop_factory=_loop_factory()) as runner:

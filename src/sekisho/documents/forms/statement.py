@@ -1,6 +1,6 @@
 """The report as an in-toto Statement v1 with the predicate test-result v0.1, about the artifact.
 
-It is not signed: whoever takes it in must know where it came from. The predicate names the contract as its configuration and the boxes as tests; what the
+By itself it is not signed: whoever takes it in must know where it came from. :mod:`sekisho.gate.passes` signs it. The predicate names the contract as its configuration and the boxes as tests; what the
 vocabulary has no place for (evidence, statuses of our own) stands under ``sekisho``, which other readers pass over.
 """
 

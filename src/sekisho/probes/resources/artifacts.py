@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sekisho.artifact.artifact import ModelArtifact
+from sekisho.artifact.contracted import artifact_of
 from sekisho.contract.project import Project
 from sekisho.errors import NotMeasured
 from sekisho.gate.probe import resource
@@ -81,7 +82,7 @@ def model_artifact(project: Project) -> Iterator[ModelArtifact]:
         NotFound: There is none.
 
     """
-    yield ModelArtifact.load(project.path(project.contract.model.artifact))
+    yield artifact_of(project)
 
 
 def file_digest(path: Path) -> str:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sekisho.artifact.artifact import ModelArtifact
+from sekisho.artifact.contracted import artifact_of
 from sekisho.contract.loader import load_project
 from sekisho.targets.interface import Generator, Plan
 from sekisho.targets.parts.files import Outcome, output_folder, write_files
@@ -50,7 +50,7 @@ def plan_of(project: Path, settings: Iterable[Setting], given: Mapping[str, str 
 
     """
     loaded = load_project(project)
-    artifact = ModelArtifact.load(loaded.path(loaded.contract.model.artifact))
+    artifact = artifact_of(loaded)
     said = {setting.name: given.get(setting.name) or setting.default for setting in settings}
     return Plan(project=loaded, artifact=artifact, settings=said)
 
