@@ -10,7 +10,7 @@ import pytest
 
 import sekisho
 
-PUBLIC = ["DriftDetector", "ModelArtifact", "__version__", "check", "pack", "serve"]
+PUBLIC = ["DriftDetector", "ModelArtifact", "Registry", "__version__", "check", "pack", "serve"]
 
 
 def test_the_public_names_are_pinned() -> None:

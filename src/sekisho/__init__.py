@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 if TYPE_CHECKING:
     from sekisho.artifact.artifact import ModelArtifact as ModelArtifact
     from sekisho.artifact.packing import pack as pack
+    from sekisho.artifact.registry.registry import Registry as Registry
     from sekisho.gate.notebook import check as check
     from sekisho.serving.supervisor import serve as serve
     from sekisho.watch.drift.detector import DriftDetector as DriftDetector
@@ -24,12 +25,13 @@ __version__ = "0.1.0"
 _HOMES: Final[dict[str, str]] = {
     "DriftDetector": "sekisho.watch.drift.detector",
     "ModelArtifact": "sekisho.artifact.artifact",
+    "Registry": "sekisho.artifact.registry.registry",
     "check": "sekisho.gate.notebook",
     "pack": "sekisho.artifact.packing",
     "serve": "sekisho.serving.supervisor",
 }
 
-__all__ = ["DriftDetector", "ModelArtifact", "__version__", "check", "pack", "serve"]
+__all__ = ["DriftDetector", "ModelArtifact", "Registry", "__version__", "check", "pack", "serve"]
 
 
 def __getattr__(name: str) -> Any:
