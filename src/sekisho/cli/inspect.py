@@ -10,6 +10,7 @@ import click
 from sekisho.artifact.inspection import Inspection, inspect
 from sekisho.artifact.keys import TrustedKeys
 from sekisho.cli.options import json_option, print_json, print_table
+from sekisho.cli.registries import local_artifact, registry_options
 from sekisho.text import Text
 
 if TYPE_CHECKING:
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from sekisho.artifact.signature import Feature
 
 HELP = Text(
-    en="""Show what is in ARTIFACT. Every file is checked against the manifest; the model is never run.
+    en="""Show what is in ARTIFACT: a folder, or NAME@VERSION or NAME@ALIAS of the registry. Every file is checked against the manifest; the model is never run.
 
     Exit code: 0 all files are what they say, 2 wrong use, 3 they are not.
 
@@ -26,7 +27,7 @@ HELP = Text(
     Example:
       sekisho inspect artifact
       sekisho inspect artifact --json""",
-    ja="""ARTIFACT の中身を表示します。全ファイルをマニフェストと照合し、モデルは実行しません。
+    ja="""ARTIFACT (フォルダー、またはレジストリの NAME@VERSION・NAME@ALIAS) の中身を表示します。全ファイルをマニフェストと照合し、モデルは実行しません。
 
     終了コード: 0 全ファイルが記録どおり、2 使い方の誤り、3 記録と不一致。
 
@@ -43,12 +44,15 @@ _YES = Text(en="yes", ja="はい")
 
 
 @click.command("inspect", help=str(HELP))
-@click.argument("artifact", type=click.Path(path_type=Path))
+@click.argument("artifact")
 @click.option("--key", "keys", type=click.Path(path_type=Path), multiple=True, metavar="FILE", help=str(_KEYS))
+@registry_options
 @json_option
-def command(artifact: Path, keys: tuple[Path, ...], *, as_json: bool) -> None:
+def command(
+    artifact: str, keys: tuple[Path, ...], registry: str | None, endpoint_url: str | None, *, as_json: bool
+) -> None:
     """Show what is in an artifact."""
-    found = inspect(artifact, TrustedKeys.read(keys))
+    found = inspect(local_artifact(artifact, Path(), registry, endpoint_url), TrustedKeys.read(keys))
     if as_json:
         print_json(found)
         return

@@ -13,6 +13,7 @@ from sekisho.artifact.packing import pack, read_model
 from sekisho.artifact.signature import Note
 from sekisho.artifact.table import read_table
 from sekisho.cli.options import json_option, print_json, progress_bar
+from sekisho.cli.registries import opened_project, opened_registry, registry_options
 from sekisho.text import Text
 
 HELP = Text(
@@ -117,6 +118,8 @@ def _help(en: str, ja: str) -> str:
     help=_help("A type of your own that skops may hold; may be repeated", "skops に含めてよい自作の型 (複数指定可)"),
 )
 @click.option("--no-lock", is_flag=True, help=_help("Do not lock the requirements", "依存ライブラリを固定しない"))
+@click.option("--push", is_flag=True, help=_help("Publish it in the registry as well", "レジストリにも登録する"))
+@registry_options
 @click.option("--overwrite", is_flag=True, help=_help("Replace an artifact that is there", "既存の成果物を置き換える"))
 @json_option
 def command(
@@ -135,6 +138,9 @@ def command(
     trusted_types: tuple[str, ...],
     no_lock: bool,
     overwrite: bool,
+    push: bool,
+    registry: str | None,
+    endpoint_url: str | None,
     as_json: bool,
     **training: Any,
 ) -> None:
@@ -158,6 +164,8 @@ def command(
             overwrite=overwrite,
             listener=lambda fraction, _: bar(fraction),
         )
+    if push:
+        opened_registry(opened_project(Path()), registry, endpoint_url).push(out)
     if as_json:
         print_json(
             {"folder": out, "digest": artifact.digest, "runtime": artifact.runtime_name, "parity": artifact.parity}

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from sekisho.artifact.keys import TrustedKeys
 from sekisho.artifact.registry.names import looks_like_reference
 from sekisho.artifact.registry.opening import location_of
 from sekisho.artifact.registry.registry import Registry
@@ -38,26 +39,45 @@ def registry_options(function: FunctionT) -> FunctionT:
     return click.option("--registry", metavar="PLACE", help=str(LOCATION))(function)
 
 
+KEYS = Text(
+    en="A public key, or a list of them, that must have signed; may be given several times",
+    ja="署名しているはずの公開鍵、またはその一覧。複数指定可",
+)
+
+
+def keys_option(function: FunctionT) -> FunctionT:
+    """Add ``--key``, passed on as ``keys``."""
+    return click.option(
+        "--key", "keys", type=click.Path(path_type=Path), multiple=True, metavar="FILE", help=str(KEYS)
+    )(function)
+
+
 def opened_project(folder: Path) -> Project | None:
     """Return the project in ``folder``, if there is one."""
     contract = folder if folder.is_file() else folder / CONTRACT_NAME
     return load_project(folder) if contract.is_file() else None
 
 
-def opened_registry(project: Project | None, registry: str | None, endpoint_url: str | None) -> Registry:
-    """Return the registry that is meant."""
-    return Registry(location_of(project, registry), endpoint=endpoint_url)
+def opened_registry(
+    project: Project | None, registry: str | None, endpoint_url: str | None, keys: tuple[Path, ...] = ()
+) -> Registry:
+    """Return the registry that is meant; keys that are given, or that the contract requires, must have signed what goes in and out."""
+    required = bool(keys)
+    if project is not None:
+        security = project.contract.security
+        keys = (*keys, *(project.path(name) for name in security.trusted_keys))
+        required = required or security.require_signature
+    trusted = TrustedKeys.read(keys) if keys else None
+    return Registry(location_of(project, registry), endpoint=endpoint_url, keys=trusted, require_signature=required)
 
 
-def local_artifact(
-    artifact: str, project: Project | None, registry: str | None, endpoint_url: str | None = None
-) -> Path:
+def local_artifact(artifact: str, project: Path, registry: str | None, endpoint_url: str | None) -> Path:
     """Return the folder of an artifact: ``artifact`` itself, or the version of a registry that it names, brought here.
 
     A file or folder of that name comes first.
     """
     if Path(artifact).exists() or not looks_like_reference(artifact):
         return Path(artifact)
-    opened = opened_registry(project, registry, endpoint_url)
+    opened = opened_registry(opened_project(project), registry, endpoint_url)
     with progress_bar(Text(en=f"Fetching {artifact}", ja=f"{artifact} を取得しています")) as bar:
         return opened.fetch(artifact, listener=bar)

@@ -12,6 +12,7 @@ import msgspec
 from sekisho.artifact.artifact import ModelArtifact
 from sekisho.artifact.keys import TrustedKeys
 from sekisho.cli.options import FiniteRange
+from sekisho.cli.registries import local_artifact, registry_options
 from sekisho.contract.loader import load_project
 from sekisho.contract.sections import Monitoring
 from sekisho.serving.contracted import contracted
@@ -22,7 +23,7 @@ from sekisho.serving.supervisor import serve
 from sekisho.text import Text
 
 HELP = Text(
-    en="""Serve the artifact in the folder ARTIFACT over HTTP.
+    en="""Serve the artifact in the folder ARTIFACT over HTTP, or the version NAME@VERSION or NAME@ALIAS of the registry.
 
     Without ARTIFACT, the artifact and the settings are those of the contract (sekisho.toml) in this folder or in -C; options given here
     come first. Without a key file only this machine can ask. The log goes to standard output, one JSON object a line.
@@ -34,12 +35,13 @@ HELP = Text(
     \b
     Example:
       sekisho serve artifact
+      sekisho serve churn@champion
       sekisho serve --new-key my-app >> keys
       sekisho serve artifact --host 0.0.0.0 --key-file keys --workers 4 --ledger predictions.sqlite
 
     Exit codes: 0 ended as told (SIGTERM), 130 (Ctrl-C), 2 wrong use, 3 could not run.
     """,
-    ja="""フォルダー ARTIFACT の成果物を HTTP で提供します。
+    ja="""フォルダー ARTIFACT の成果物、またはレジストリの NAME@VERSION・NAME@ALIAS を HTTP で提供します。
 
     ARTIFACT を省略すると、このフォルダー (または -C) の契約 (sekisho.toml) にある成果物と設定を使います。ここで指定したオプションが
     優先されます。鍵ファイルがなければ、このマシンからしか利用できません。ログは標準出力に1行1つの JSON で出ます。
@@ -51,6 +53,7 @@ HELP = Text(
     \b
     例:
       sekisho serve artifact
+      sekisho serve churn@champion
       sekisho serve --new-key my-app >> keys
       sekisho serve artifact --host 0.0.0.0 --key-file keys --workers 4 --ledger predictions.sqlite
 
@@ -114,8 +117,9 @@ SERVING = Text(en="Serving at {}  (Ctrl-C ends)", ja="{} で提供中です (Ctr
 
 
 @click.command(help=str(HELP))
-@click.argument("artifact", type=click.Path(path_type=Path), required=False)
+@click.argument("artifact", required=False)
 @click.option("-C", "--project", type=click.Path(path_type=Path), metavar="DIR", help=str(PROJECT))
+@registry_options
 @click.option("--host", metavar="ADDRESS", help=str(HOST))
 @click.option("--port", type=click.IntRange(0, 65_535), help=str(PORT))
 @click.option("--workers", type=click.IntRange(1, 256), help=str(WORKERS))
@@ -141,8 +145,10 @@ SERVING = Text(en="Serving at {}  (Ctrl-C ends)", ja="{} で提供中です (Ctr
 @click.option("--new-key", "key_id", metavar="ID", help=str(NEW_KEY))
 @click.option("--scope", "scopes", type=click.Choice(SCOPES), multiple=True, help=str(SCOPE))
 def command(
-    artifact: Path | None,
+    artifact: str | None,
     project: Path | None,
+    registry: str | None,
+    endpoint_url: str | None,
     *,
     no_watch: bool,
     key_id: str | None,
@@ -157,11 +163,11 @@ def command(
     monitoring = Monitoring()
     if artifact is None or project is not None:
         opened = load_project(project or Path())
-        artifact = artifact or opened.path(opened.contract.model.artifact)
+        artifact = artifact or str(opened.path(opened.contract.model.artifact))
         stated, monitoring = contracted(opened), opened.contract.monitoring
     settings = settings_of(**stated | {name: value for name, value in given.items() if value not in (None, ())})
     loaded = ModelArtifact.load(
-        artifact,
+        local_artifact(artifact, project or Path(), registry, endpoint_url),
         trust=settings.trust,
         trusted_types=settings.trusted_types,
         keys=TrustedKeys.read(settings.trusted_keys),

@@ -10,7 +10,7 @@ import click
 from sekisho.artifact.registry.collection import GRACE_SECONDS
 from sekisho.artifact.registry.names import reference_of
 from sekisho.cli.options import FiniteRange, print_json, progress_bar
-from sekisho.cli.registries import opened_project, opened_registry
+from sekisho.cli.registries import keys_option, opened_project, opened_registry
 from sekisho.cli.registry.shared import alias_option, decision_options, place_options, told, usual_alias, words
 from sekisho.text import Text
 
@@ -44,6 +44,7 @@ DAY: Final = 86_400.0
 )
 @click.argument("artifact", required=False)
 @decision_options
+@keys_option
 @place_options
 def push(
     artifact: str | None,
@@ -51,13 +52,14 @@ def push(
     reason: str,
     project: Path,
     registry: str | None,
+    keys: tuple[Path, ...],
     endpoint_url: str | None,
     *,
     as_json: bool,
 ) -> None:
     """Publish an artifact."""
     opened = opened_project(project)
-    place = opened_registry(opened, registry, endpoint_url)
+    place = opened_registry(opened, registry, endpoint_url, keys)
     folder = artifact or str(project / "artifact" if opened is None else opened.path(opened.contract.model.artifact))
     with progress_bar(Text(en="Publishing", ja="登録しています")) as bar:
         done = place.push(folder, by=by, reason=reason, listener=bar)

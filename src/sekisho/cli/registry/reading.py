@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from sekisho.cli.options import print_json, print_table, progress_bar
-from sekisho.cli.registries import opened_project, opened_registry
+from sekisho.cli.registries import keys_option, opened_project, opened_registry
 from sekisho.cli.registry.shared import moment, place_options, told, words
 from sekisho.errors import WrongUse
 from sekisho.text import Text
@@ -200,12 +200,20 @@ def verify(project: Path, registry: str | None, endpoint_url: str | None, *, as_
     metavar="DIR",
     help=words("The folder to make [default: one in the cache]", "作成するフォルダー [既定値: キャッシュ内]"),
 )
+@keys_option
 @place_options
 def fetch(
-    version: str, to: Path | None, project: Path, registry: str | None, endpoint_url: str | None, *, as_json: bool
+    version: str,
+    to: Path | None,
+    project: Path,
+    registry: str | None,
+    keys: tuple[Path, ...],
+    endpoint_url: str | None,
+    *,
+    as_json: bool,
 ) -> None:
     """Fetch a version."""
-    place = opened_registry(opened_project(project), registry, endpoint_url)
+    place = opened_registry(opened_project(project), registry, endpoint_url, keys)
     with progress_bar(Text(en="Fetching", ja="取得しています")) as bar:
         folder = place.fetch(version, to, listener=bar)
     if as_json:
