@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Final
@@ -41,6 +41,7 @@ SOAK_SHARE: Final = 0.7
 SOAK_FASTEST: Final = 2_000.0
 SETTLING: Final = 1 / 3
 """The part of the soak in which caches fill and allocators settle; memory and latency count from then on."""
+PERCENTILES: Final = {"p50": 0.50, "p95": 0.95, "p99": 0.99}
 PAYLOADS: Final = 1_000
 GIVE_UP: Final = 5.0
 SEED: Final = 20_240_601
@@ -77,7 +78,8 @@ class Soak:
         sent, failed: Requests; those without success.
         memory: Resident bytes of all processes, at regular moments after the settling; empty where nobody can tell.
         growth_per_request: Bytes by which memory grew for each request, with its interval; ``None`` where nobody can tell.
-        p99_before_ms, p99_after_ms: The 99th percentile in the first and the second half after the settling.
+        before_ms, after_ms: Percentiles of the latency in the first and the second half after the settling, with intervals; one is missing
+            where there were too few requests for it.
 
     """
 
@@ -87,8 +89,8 @@ class Soak:
     failed: int
     memory: tuple[int, ...]
     growth_per_request: Interval | None
-    p99_before_ms: float
-    p99_after_ms: float
+    before_ms: Mapping[str, Interval]
+    after_ms: Mapping[str, Interval]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -228,8 +230,8 @@ class _Trial:
             failed=int((~_success(load.status)).sum()),
             memory=tuple(int(size) for size in sizes[late]),
             growth_per_request=None if growth is None else _per_request(growth, rate),
-            p99_before_ms=_p99(load.latency[settled & (load.due < middle)]),
-            p99_after_ms=_p99(load.latency[settled & (load.due >= middle)]),
+            before_ms=_percentiles(load.latency[settled & (load.due < middle)]),
+            after_ms=_percentiles(load.latency[settled & (load.due >= middle)]),
         )
 
     def _load(self, rate: float, seconds: float, told: tuple[float, float] | None = None) -> Load:
@@ -294,3 +296,17 @@ def _success(status: NDArray[np.int64]) -> NDArray[np.bool_]:
 
 def _p99(latency: NDArray[np.float64]) -> float:
     return round(float(np.quantile(latency, 0.99)) * 1e3, 3) if len(latency) else 0.0
+
+
+def _percentiles(latency: NDArray[np.float64]) -> dict[str, Interval]:
+    ordered = np.sort(latency * 1e3)
+    # Several are compared at once: each is held to more than the usual confidence.
+    found = {
+        name: quantile_interval(ordered, share, 1 - (1 - CONFIDENCE) / len(PERCENTILES))
+        for name, share in PERCENTILES.items()
+    }
+    return {
+        name: Interval(point=round(each.point, 3), low=round(each.low, 3), high=round(each.high, 3))
+        for name, each in found.items()
+        if each is not None
+    }
