@@ -44,7 +44,7 @@ _RIGHTS: Final = (0, (1 << 13) - 1, (1 << 14) - 1, (1 << 15) - 1)
 
 _SOCKETS: Final = {"x86_64": (0xC000_003E, 41), "aarch64": (0xC000_00B7, 198)}
 """The audit number of each architecture, and its number of the call ``socket``."""
-_DEVICES: Final = ("/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom", "/dev/tty", "/dev/shm")
+_DEVICES: Final = ("/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom", "/dev/tty", "/dev/shm")  # noqa: S108
 SYSTEM: Final = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/etc", "/proc", "/sys", "/opt", "/nix")
 """What programs read everywhere; no data of people lies there."""
 
@@ -85,6 +85,7 @@ def main(spec: str, *command: str) -> int:
 
     Args:
         spec: JSON: the arguments of :func:`confine`, ``folder`` (where the command runs) and ``report`` (the file that is told what holds).
+            Where nothing can stand at the place of the project, the command works in the copy by its own path.
         command: Program and arguments.
 
     """
@@ -92,11 +93,18 @@ def main(spec: str, *command: str) -> int:
     folder, report = said.pop("folder"), said.pop("report")
     descriptor = os.open(report, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
     held = confine(**said)
-    # Where nothing stands at the place of the project, the command works in the copy by its own path.
-    os.chdir(folder if held["place"] or not said.get("copy") else said["copy"])
+    words = list(command)
+    copy, place = said.get("copy"), said.get("place")
+    if copy and place and not held["place"]:
+        folder, *words = (_moved(word, place, copy) for word in (folder, *words))
+    os.chdir(folder)
     os.write(descriptor, json.dumps(held).encode())
     os.close(descriptor)
-    return _run(list(command), first=held["processes"])
+    return _run(words, first=held["processes"])
+
+
+def _moved(word: str, place: str, copy: str) -> str:
+    return copy + word[len(place) :] if word == place or word.startswith(f"{place}/") else word
 
 
 def _run(command: list[str], *, first: bool) -> int:

@@ -12,7 +12,8 @@ import msgspec
 
 from sekisho.artifact.artifact import ModelArtifact
 from sekisho.artifact.content import content_of
-from sekisho.artifact.formats import onnx, pickle, skops
+from sekisho.artifact.formats import onnx, skops
+from sekisho.artifact.imports.unpickling import resave
 from sekisho.artifact.metadata import Dataset, Metadata, metadata_of
 from sekisho.contract.nearest import nearest
 from sekisho.errors import NotFound, UntrustedFormat, WrongUse
@@ -89,7 +90,8 @@ def read_model(path: Path | str, *, trust: bool = False, trusted_types: tuple[st
 
     Args:
         path: A skops or ONNX file; a pickle or joblib file only with ``trust``.
-        trust: Whether a pickle may be read, which runs its code. It is logged.
+        trust: Whether a pickle may be read, which runs its code: in a confined process of its own, that hands back a safe format. It is
+            logged.
         trusted_types: Types that a skops file may hold beyond the curated list.
 
     Raises:
@@ -106,19 +108,36 @@ def read_model(path: Path | str, *, trust: bool = False, trusted_types: tuple[st
             where=path,
         )
     data = path.read_bytes()
+    if may_run_code(data):
+        data = resave(path, trust=trust, trusted_types=trusted_types).data
+    return model_in(data, where=str(path), trusted_types=trusted_types)
+
+
+def model_in(data: bytes, *, where: str, trusted_types: tuple[str, ...] = ()) -> Any:
+    """Return the model in the bytes of a safe format, as :func:`pack` takes it.
+
+    Raises:
+        UntrustedFormat: It is a format that runs code, or none that is known here.
+        IntegrityError: It is damaged.
+
+    """
     if onnx.FORMAT.recognises(data):
-        onnx.FORMAT.check(data, where=str(path))
+        onnx.FORMAT.check(data, where=where)
         return data
     if skops.FORMAT.recognises(data):
-        return skops.load(data, trusted=frozenset(trusted_types), where=str(path))
-    if trust or content_of(data) in {"pickle", "compressed"}:
-        return pickle.load(path, trust=trust)
-    onnx.FORMAT.check(data, where=str(path))
+        return skops.load(data, trusted=frozenset(trusted_types), where=where)
+    onnx.FORMAT.check(data, where=where)
     raise UntrustedFormat(
         Text(en="this is no format that is known here", ja="未対応の形式です"),
         Text(en="save the model as skops or ONNX", ja="モデルを skops か ONNX で保存してください"),
-        where=path,
+        where=where,
     )
+
+
+def may_run_code(data: bytes) -> bool:
+    """Return whether reading ``data`` would run code that it holds: a pickle, compressed or not, or an archive around one."""
+    content = content_of(data)
+    return content in {"pickle", "compressed"} or (content == "zip" and b"data.pkl" in data)
 
 
 def _with_training(metadata: Metadata, training: Mapping[str, Any] | None) -> Metadata:
