@@ -12,6 +12,7 @@ import msgspec
 import numpy as np
 
 from sekisho import __version__, shelf
+from sekisho.artifact import bom as boms
 from sekisho.artifact import golden as goldens
 from sekisho.artifact import lock as locks
 from sekisho.artifact import manifest as manifests
@@ -137,9 +138,9 @@ def assemble(subject: Subject, wishes: Wishes) -> tuple[Parts, dict[str, bytes]]
     metadata = _locked(model, metadata, files, native=parity.runtime != "onnx", wanted=wishes.lock)
     reference = None if features is None else DriftReference.of(features)
     files |= _encoded(signature, metadata, golden, parity, reference)
-    manifest = manifests.manifest_of(
-        files, name=wishes.name, version=wishes.version, runtime=parity.runtime, written_by=__version__
-    )
+    named = {"name": wishes.name, "version": wishes.version, "runtime": parity.runtime, "written_by": __version__}
+    files[boms.NAME] = boms.bill_of(manifests.manifest_of(files, **named), signature, metadata, files.get(locks.NAME))
+    manifest = manifests.manifest_of(files, **named)
     listener(1.0, Text(en="Done", ja="完了"))
     parts = Parts(
         manifest=manifest, signature=signature, metadata=metadata, golden=golden, parity=parity, reference=reference

@@ -31,7 +31,7 @@ SECONDS: Final = 120.0
 _PIN: Final = re.compile(
     r"(?P<name>[A-Za-z0-9][A-Za-z0-9._-]*)(?:\[[A-Za-z0-9,._-]+\])?==(?P<version>[A-Za-z0-9.!+_-]+)(?:\s*;\s*(?P<marker>[^\\#]*?))?\s*\\?"
 )
-_HASH: Final = re.compile(r"--hash=sha256:[0-9a-f]{64}\s*\\?")
+_HASH: Final = re.compile(r"--hash=sha256:(?P<digest>[0-9a-f]{64})\s*\\?")
 
 
 class Pin(msgspec.Struct, frozen=True, kw_only=True):
@@ -99,7 +99,18 @@ def read_lock(data: bytes, *, where: str = NAME) -> tuple[Pin, ...]:
         IntegrityError: A line is anything but an exact version with SHA-256 hashes: an option, an address, a path, an open range.
 
     """
+    return tuple(pin for pin, _ in read_hashes(data, where=where))
+
+
+def read_hashes(data: bytes, *, where: str = NAME) -> tuple[tuple[Pin, tuple[str, ...]], ...]:
+    """Return the distributions of a lock, each with the SHA-256 of every file that the lock accepts, in hexadecimal.
+
+    Raises:
+        IntegrityError: As :func:`read_lock` does.
+
+    """
     pins: list[Pin] = []
+    hashes: list[list[str]] = []
     try:
         lines = data.decode("utf-8").splitlines()
     except UnicodeDecodeError:
@@ -111,12 +122,14 @@ def read_lock(data: bytes, *, where: str = NAME) -> tuple[Pin, ...]:
         if (pin := _PIN.fullmatch(words)) is not None:
             _hashed(pins, where, number - 1)
             pins.append(Pin(name=normalised(pin["name"]), version=pin["version"], hashes=0))
-        elif pins and _HASH.fullmatch(words):
+            hashes.append([])
+        elif pins and (accepted := _HASH.fullmatch(words)) is not None:
             pins[-1] = msgspec.structs.replace(pins[-1], hashes=pins[-1].hashes + 1)
+            hashes[-1].append(accepted["digest"])
         else:
             raise _refused(where, number)
     _hashed(pins, where, len(lines))
-    return tuple(pins)
+    return tuple((pin, tuple(accepted)) for pin, accepted in zip(pins, hashes, strict=True))
 
 
 def needed(model: object, *, native: bool) -> tuple[str, ...]:

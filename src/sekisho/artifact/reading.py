@@ -6,6 +6,7 @@ import hashlib
 from typing import TYPE_CHECKING, Any, Final
 
 from sekisho import __version__
+from sekisho.artifact import bom as boms
 from sekisho.artifact import envelope as envelopes
 from sekisho.artifact import folder as folders
 from sekisho.artifact import golden as goldens
@@ -85,6 +86,8 @@ def read_parts(
         reference = DriftReference.decoded(data, where=where)
     if manifest.file(locks.NAME) is not None:
         locks.read_lock(read(locks.NAME), where=str(folder / locks.NAME))
+    if manifest.file(boms.NAME) is not None:
+        boms.check_bill(read(boms.NAME), manifest, where=str(folder / boms.NAME))
     for unit in formats().values():
         if manifest.file(unit.file) is not None:
             _check_format(unit, read(unit.file), str(folder / unit.file))
@@ -169,7 +172,7 @@ def read_trusted_pickle(folder: Path) -> tuple[Parts, Runtime]:
 
 
 def _check_names(folder: Path, manifest: Manifest) -> None:
-    known = {unit.file for unit in formats().values()} | {*_NEEDED, references.NAME, locks.NAME}
+    known = {unit.file for unit in formats().values()} | {*_NEEDED, references.NAME, locks.NAME, boms.NAME}
     for file in manifest.files:
         if file.name not in known:
             # Content first: a pickle is called a pickle.

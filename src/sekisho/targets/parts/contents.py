@@ -1,4 +1,4 @@
-"""What of an artifact travels: the files that its manifest names, and no others that may lie beside them."""
+"""What of an artifact travels: the manifest with its signatures and the files that it names, and no others that may lie beside them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def artifact_files(artifact: ModelArtifact) -> tuple[Path, ...]:
-    """Return the files of ``artifact``, the manifest first.
+    """Return the files of ``artifact``, the manifest first, then its signatures if there are any.
 
     Raises:
         TargetError: It is not saved.
@@ -27,4 +27,5 @@ def artifact_files(artifact: ModelArtifact) -> tuple[Path, ...]:
             Text(en="the artifact is not on disk", ja="成果物がディスク上にありません"),
             Text(en="save it first", ja="先に保存してください"),
         )
-    return (folder / manifest.NAME, *(folder / file.name for file in artifact.manifest.files))
+    signatures = (folder / manifest.ENVELOPE,) if artifact.signatures else ()
+    return (folder / manifest.NAME, *signatures, *(folder / file.name for file in artifact.manifest.files))

@@ -21,6 +21,7 @@ _SHIPPED: Final = {
         "burst",
         "out_of_range",
         "unseen_category",
+        "library_mismatch",
     ),
     "monitoring": (
         "log_predictions",
