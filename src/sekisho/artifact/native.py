@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from sekisho.artifact.column import Column, Scalar
+from sekisho.artifact.kinds import takes_bare_texts
 from sekisho.artifact.runtime import Columns, Outputs
 from sekisho.artifact.table import Table
 from sekisho.errors import ModelFailed
@@ -39,6 +40,8 @@ class EstimatorRuntime:
     def __init__(self, model: Any, signature: Signature) -> None:
         self.model = model
         self._signature = signature
+        self._before, self._last = _parted(model) if signature.output.probabilities else (None, model)
+        self._bare = takes_bare_texts(model)
         self._pools = _pools()
 
     def run(self, columns: Columns) -> Outputs:
@@ -48,8 +51,10 @@ class EstimatorRuntime:
             with self._threads(len(next(iter(columns.values())))), warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # an unseen category is a warning here; it is flagged elsewhere
                 given = self.given(columns)
-                values = np.asarray(self.model.predict(given))
-                probabilities = np.asarray(self.model.predict_proba(given)) if output.probabilities else None
+                if self._before is not None:
+                    given = self._before.transform(given)  # once, for both questions
+                values = np.asarray(self._last.predict(given))
+                probabilities = np.asarray(self._last.predict_proba(given)) if output.probabilities else None
         except Exception as error:
             raise ModelFailed(
                 "model_error",
@@ -57,10 +62,10 @@ class EstimatorRuntime:
                 Text(en="check the rows against the signature", ja="行を入力仕様と照らし合わせてください"),
             ) from error
         rows = len(next(iter(columns.values())))
+        if values.ndim == 2 and values.shape[1] == 1:
+            values = values[:, 0]
         if output.task == "regression":
             values = values.astype(np.float64)
-            if values.ndim == 2 and values.shape[1] == 1:
-                values = values[:, 0]
         elif values.dtype.kind == "U":
             values = values.astype(object)
         return _checked(values, probabilities, rows, len(output.classes or ()))
@@ -73,11 +78,21 @@ class EstimatorRuntime:
 
     def given(self, columns: Columns) -> Any:
         """Return ``columns`` as the estimator was trained on: a data frame, or an array if its columns never had names."""
+        if self._bare and len(columns) == 1:
+            (texts,) = columns.values()
+            return texts
         table = restore(columns, self._signature)
         if hasattr(self.model, "feature_names_in_") or not _all_numbers(self._signature):
             frame = table.to_pandas()
             return frame if hasattr(self.model, "feature_names_in_") else frame.to_numpy(dtype=object)
         return np.column_stack([_number(column) for column in table.columns])
+
+
+def _parted(model: Any) -> tuple[Any, Any]:
+    """Return the steps of one of scikit-learn's pipelines before the last, ``None`` if there are none, and the last."""
+    if type(model).__name__ != "Pipeline" or not type(model).__module__.startswith("sklearn.") or len(model.steps) < 2:
+        return None, model
+    return model[:-1], model.steps[-1][1]
 
 
 def restore(columns: Columns, signature: Signature) -> Table:

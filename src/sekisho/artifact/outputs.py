@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from sekisho.artifact.kinds import count_of_answers, own_labels
 from sekisho.artifact.signature import Output
 from sekisho.errors import CannotPack
 from sekisho.text import Text
@@ -26,16 +27,17 @@ def output_of(model: Any, target: Column | None) -> Output:
 
     """
     name = "prediction" if target is None else target.name
-    classes = getattr(model, "classes_", None)
-    if classes is None:
-        if getattr(model, "n_outputs_", 1) != 1:
+    labels: tuple[Scalar, ...] | None = own_labels(model)
+    classes = getattr(model, "classes_", None) if labels is None else np.array(labels)
+    if classes is None or (isinstance(classes, np.ndarray) and not len(classes)):  # as CatBoostRegressor has it
+        if count_of_answers(model) != 1:
             raise _several()
         if target is not None and target.kind not in {"float", "integer", "boolean"}:
             raise _not_fitting(Text(en="the target is not numeric", ja="目的変数が数値ではありません"))
         return Output(task="regression", name=name)
     if not isinstance(classes, np.ndarray) or classes.ndim != 1:
         raise _several()
-    labels: tuple[Scalar, ...] = tuple(classes.tolist())
+    labels = tuple(classes.tolist())
     if len(labels) < 2:
         raise CannotPack(
             Text(en="the model knows one class only", ja="モデルがクラスを1つしか知りません"),

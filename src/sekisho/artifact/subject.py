@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
+from sekisho.artifact import boosting
 from sekisho.artifact.column import Column, is_null, listed, plain
 from sekisho.artifact.conversion.foreign import settled
 from sekisho.artifact.conversion.pipeline import known_categories
+from sekisho.artifact.kinds import takes_bare_texts, text_columns
 from sekisho.artifact.outputs import output_of, output_of_graph
 from sekisho.artifact.signature import Feature, Output, Signature, learn_signature
 from sekisho.artifact.table import Table
@@ -59,22 +61,36 @@ def subject_of(
         CannotPack: A feature is missing, the counts differ, or the model's answers are of no kind that is known here.
 
     """
+    model = boosting.settled(model)
     own = _own_names(model)
     table, answers = None, None
     if reference is not None:
         table = Table.of(reference, own or names if isinstance(reference, np.ndarray) else None)
         answers = _answers(table, target)
         table = table.without([target]) if isinstance(target, str) else table
-        table = _chosen(table, own, getattr(model, "n_features_in_", None))
+        table = _with_texts(_chosen(table, own, getattr(model, "n_features_in_", None)), model)
     model, output = _with_output(model, answers)
     if table is not None:
         return Subject(model=model, output=output, features=table, given=_as_given(reference, table))
     return Subject(model=model, output=output, signature=_bare(model, own or names, output))
 
 
+def _with_texts(table: Table, model: Any) -> Table:
+    """Return the features; what a vectoriser reads is text, however few texts there are."""
+    texts = frozenset(table.names) if takes_bare_texts(model) else text_columns(model)
+    return Table(
+        columns=tuple(
+            replace(column, kind="text") if column.kind == "category" and column.name in texts else column
+            for column in table.columns
+        )
+    )
+
+
 def _as_given(reference: Any, features: Table) -> Any:
     if isinstance(reference, np.ndarray) and reference.ndim == 2 and reference.shape[1] == len(features.columns):
         return reference
+    if len(features.columns) == 1 and getattr(reference, "ndim", 1) == 1 and not hasattr(reference, "columns"):
+        return features.columns[0].values  # texts without a table
     if hasattr(reference, "iloc") and list(reference.columns) and set(features.names) <= set(reference.columns):
         return reference[list(features.names)]
     return None
@@ -89,6 +105,9 @@ def _with_output(model: Any, answers: Column | None) -> tuple[Any, Output]:
 
 
 def _own_names(model: Any) -> tuple[str, ...] | None:
+    unit = boosting.library_of(model)
+    if unit is not None:
+        return unit.names(model) if unit.is_fitted(model) else None
     own = getattr(model, "feature_names_in_", None)
     return None if own is None else tuple(str(name) for name in own)
 
@@ -105,6 +124,9 @@ def _chosen(table: Table, own: tuple[str, ...] | None, count: int | None) -> Tab
                 Text(en="give the very columns that it was trained on", ja="学習に使った列だけを渡してください"),
             )
         return table
+    # LightGBM writes a space as "_".
+    spaced = {name.replace(" ", "_"): name for name in table.names} | {name: name for name in table.names}
+    own = tuple(spaced.get(name, name) for name in own)
     missing = [name for name in own if name not in table.names]
     if missing:
         raise CannotPack(

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from sekisho.artifact.conversion import forest, histogram
+from sekisho.artifact import boosting
+from sekisho.artifact.conversion import boosted, forest, histogram
 from sekisho.artifact.conversion.block import Block, dense
 from sekisho.artifact.conversion.graph import OPSETS
 from sekisho.artifact.runtime import NotConvertible
@@ -53,6 +54,11 @@ def predict(graph: GraphBuilder, estimator: Any, block: Block, *, narrow: bool) 
     name, is_classifier = type(estimator).__name__, hasattr(estimator, "classes_")
     precision = np.float32 if narrow else graph.precision
     own = np.dtype(graph.precision)
+    booster = boosting.library_of(estimator)
+    if booster is not None:
+        is_classifier = hasattr(estimator, "predict_proba")
+        tensor = boosted.predict(graph, booster, estimator, block, narrow=narrow)
+        return {"probabilities" if is_classifier else "values": (tensor, _element(own))}
     if name.startswith("HistGradientBoosting"):
         tensor = histogram.predict(graph, estimator, block.matrix(graph), narrow=narrow)
         return {"probabilities" if is_classifier else "values": (tensor, _element(own))}

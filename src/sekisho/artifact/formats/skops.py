@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
+from sekisho.artifact import boosting
 from sekisho.artifact.content import open_archive, read_entry, refuse_code
 from sekisho.artifact.conversion.compiler import compile_sklearn
 from sekisho.artifact.formats.interface import Format, Graph
@@ -48,11 +49,12 @@ class SkopsFormat(Format):
 
     def keeps(self, model: object) -> bool:
         """Return whether ``model`` is an estimator with scikit-learn's methods."""
-        return hasattr(model, "get_params") and hasattr(model, "predict")
+        return hasattr(model, "get_params") and hasattr(model, "predict") and boosting.library_of(model) is None
 
     def write(self, model: object, *, trusted: frozenset[str]) -> bytes:
         """Return ``model`` as skops; the same model gives the same bytes."""
         io_skops = _skops()
+        model = boosting.taken_out(_without_search(model))
         try:
             data = io_skops.dumps(model)
         except Exception as error:
@@ -88,6 +90,13 @@ class SkopsFormat(Format):
     def compile(self, model: object, signature: Signature) -> Iterator[Graph]:
         """Yield ONNX graphs of a scikit-learn estimator."""
         return compile_sklearn(model, signature)
+
+
+def _without_search(model: Any) -> Any:
+    """Return the model that a search has found: what it tried besides is of no use to those who ask."""
+    while type(model).__module__.startswith("sklearn.model_selection") and hasattr(model, "best_estimator_"):
+        model = model.best_estimator_
+    return model
 
 
 def load(data: bytes, *, trusted: frozenset[str] = frozenset(), where: str) -> Any:
@@ -127,7 +136,7 @@ def load(data: bytes, *, trusted: frozenset[str] = frozenset(), where: str) -> A
             where=where,
         ) from error
     check_trees(model, where=where)
-    return model
+    return boosting.put_back(model, where=where)
 
 
 def untrusted_types(data: bytes, *, trusted: frozenset[str] = frozenset(), where: str) -> tuple[str, ...]:
