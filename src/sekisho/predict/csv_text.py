@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import re
+from itertools import islice
 from typing import TYPE_CHECKING, Final
 
 from sekisho.errors import InvalidInput
@@ -18,18 +19,29 @@ _NUMBER: Final = re.compile(r"[+-]?(?:[0-9]{1,400}(?:\.[0-9]{0,400})?|\.[0-9]{1,
 _WHOLE: Final = re.compile(r"[+-]?[0-9]{1,400}")
 
 
-def read_rows(body: bytes, signature: Signature) -> list[list[Scalar]]:
+def read_rows(
+    body: bytes, signature: Signature, *, most_rows: int | None = None, header: bool | None = None
+) -> list[list[Scalar]]:
     """Return the rows of a CSV text as JSON values, in the order of the signature.
 
     A first line that holds the names of the features is a header, and its order counts; without one, values stand in the order of the
     signature. An empty cell is null. A cell that is no value of its feature's kind comes back as a string, for the rules to refuse.
 
+    Args:
+        body: The text.
+        signature: The features.
+        most_rows: No more rows are read than one above this; ``None``: all are.
+        header: Whether the first line is a header; ``None``: look and see.
+
     Raises:
-        InvalidInput: It is not CSV (``malformed_csv``), or a line has another number of cells (``wrong_count``).
+        InvalidInput: It is not CSV (``malformed_csv``), a line has another number of cells (``wrong_count``), or the header is not the
+            names of the features (``unknown_feature``).
 
     """
     try:
-        lines = [line for line in csv.reader(io.StringIO(body.decode("utf-8-sig"), newline=""), strict=True) if line]
+        text = io.StringIO(body.decode("utf-8-sig"), newline="")
+        found = (line for line in csv.reader(text, strict=True) if line)
+        lines = list(found if most_rows is None else islice(found, most_rows + 2))
     except (UnicodeDecodeError, csv.Error):
         raise InvalidInput(
             "malformed_csv",
@@ -38,7 +50,14 @@ def read_rows(body: bytes, signature: Signature) -> list[list[Scalar]]:
         ) from None
     names = signature.names
     order = list(range(len(names)))
-    if lines and sorted(lines[0]) == sorted(names):
+    is_header = bool(lines) and sorted(lines[0]) == sorted(names)
+    if header and not is_header:
+        raise InvalidInput(
+            "unknown_feature",
+            Text(en="the first line is not the names of the features", ja="先頭行が特徴量名の一覧ではありません"),
+            Text(en="name every feature once in the first line", ja="先頭行に全特徴量名を1回ずつ書いてください"),
+        )
+    if is_header and header is not False:
         order = [lines[0].index(name) for name in names]
         lines = lines[1:]
     for row, line in enumerate(lines):

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from sekisho.artifact.formats.interface import NULL_TEXT
+from sekisho.predict.columnar import ColumnarRows
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -67,6 +68,8 @@ class Lane:
 
     def fill(self, rows: Sequence[Row]) -> NDArray[Any]:
         """Return the cells of ``rows`` as an array of shape ``(n, k)``; a null number is NaN, a null string ``None``."""
+        if isinstance(rows, ColumnarRows):
+            return rows.stack(self.places, self.wide)
         cells: Any = rows if self.pick is None else list(map(self.pick, rows))
         if self.wide == "datetime64[us]":
             cells = [tuple(map(microseconds, row)) for row in cells]

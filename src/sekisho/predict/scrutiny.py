@@ -15,6 +15,7 @@ import msgspec
 import numpy as np
 
 from sekisho.predict.cells import LARGEST_INTEGER, SMALLEST_INTEGER, refusal
+from sekisho.predict.columnar import ColumnarRows
 from sekisho.predict.lanes import microseconds
 
 if TYPE_CHECKING:
@@ -104,8 +105,9 @@ class Scrutiny:
                 if np.count_nonzero(outside):
                     suspects += [(int(row), places[index]) for row, index in zip(*outside.nonzero(), strict=True)]
         for place, known, pick in self._categories:
-            if not known.issuperset(map(pick, rows)):
-                suspects += [(row, place) for row, cells in enumerate(rows) if cells[place] not in known]
+            cells = rows.column(place) if isinstance(rows, ColumnarRows) else list(map(pick, rows))
+            if not known.issuperset(cells):
+                suspects += [(row, place) for row, cell in enumerate(cells) if cell not in known]
         return self._judge(rows, suspects) if suspects else None
 
     def _judge(self, rows: Sequence[Row], suspects: list[tuple[int, int]]) -> Findings | None:

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
+from concurrent.futures import ThreadPoolExecutor
 from time import monotonic
 from typing import TYPE_CHECKING, Final, Literal
 
-from sekisho.errors import InvalidInput, ModelFailed
+from sekisho.errors import DeadlineExceeded, InvalidInput, ModelFailed
 from sekisho.serving import problems
 from sekisho.serving.front import Place
+from sekisho.serving.http.codings import SMALLEST_PACKED, pack, unpack
+from sekisho.serving.http.exchange import JSON
 from sekisho.serving.logs import timestamp
 from sekisho.serving.problems import Problem
-from sekisho.serving.protocols.interface import Reply
+from sekisho.serving.protocols.interface import Reply, Written
 from sekisho.serving.running.jobs import Job
 
 if TYPE_CHECKING:
@@ -22,16 +26,22 @@ if TYPE_CHECKING:
     from sekisho.serving.front import Front
     from sekisho.serving.guards.rate import RateLimit
     from sekisho.serving.http.exchange import Exchange
-    from sekisho.serving.protocols.interface import Route
+    from sekisho.serving.http.forms import Form
+    from sekisho.serving.protocols.interface import Question, Route
     from sekisho.serving.recorder import Recorder
     from sekisho.serving.running.jobs import Runner
     from sekisho.serving.settings import ServingSettings
     from sekisho.serving.tally import Tally
 
+Composed = tuple[Reply, bytes | Written]
+"""What is told about a job, and how it is written."""
 State = Literal["starting", "ready", "unsound", "draining"]
 """What the model is up to: being loaded, answering, giving other answers than it did when it was packed, about to end."""
 
-_INPUT_CODES: Final = frozenset((*problems.INPUT_CODES, "too_many_rows"))
+MOST_AT_ONCE: Final = 64 * 1024
+"""Bytes; a larger body is read in a thread, so that the others need not wait for it."""
+_LIGHT: Final = frozenset(("application/json", "application/octet-stream", "application/grpc"))
+_PACKED: Final = ((b"content-encoding", b"gzip"), (b"vary", b"accept-encoding"))
 
 
 class Desk:
@@ -65,11 +75,13 @@ class Desk:
         self._deadline = settings.deadline_seconds
         self._early: list[Job] = []
         self._timestamp = ("", 0)
+        self._reading = 0
+        self._readers = ThreadPoolExecutor(max_workers=1, thread_name_prefix="reader")
 
     @property
     def waiting(self) -> int:
         """How many requests wait for the model."""
-        return len(self._early) if self.runner is None else self.runner.waiting
+        return self._reading + (len(self._early) if self.runner is None else self.runner.waiting)
 
     @property
     def is_full(self) -> bool:
@@ -87,7 +99,7 @@ class Desk:
             path=route.path,
             methods=("POST",),
             scope="predict",
-            media_types=route.media_types,
+            offer=route.offer,
             go=self._taker(route),
         )
 
@@ -112,41 +124,60 @@ class Desk:
 
     # What the runner says
 
-    def answered(self, job: Job, answers: Answers, first: int, flags: dict[int, list[Flag]]) -> None:
-        """Answer a job."""
-        exchange = job.exchange
-        rows = job.question.rows
-        after = first + len(rows)
-        predictions = answers.predictions[first:after]
-        confidence = None if answers.confidence is None else answers.confidence[first:after]
-        probabilities = None if answers.probabilities is None else answers.probabilities[first:after]
+    def compose(self, job: Job, answers: Answers, first: int, flags: dict[int, list[Flag]]) -> Composed:
+        """Write the answer to a job. Thread-safe, for large ones."""
+        after = first + len(job.question.rows)
         reply = Reply(
-            request_id=exchange.request_id,
+            request_id=job.exchange.request_id,
             timestamp=self._now(),
             model_version=self._version,
-            predictions=predictions,
-            confidence=confidence,
-            probabilities=probabilities,
+            predictions=answers.predictions[first:after],
+            confidence=None if answers.confidence is None else answers.confidence[first:after],
+            probabilities=None if answers.probabilities is None else answers.probabilities[first:after],
             flags=flags,
         )
-        body = job.route.write(reply)
+        written = job.route.write(reply, job.question)
+        form: Form = job.exchange.admission.form
+        if form.packed:
+            body = written if type(written) is bytes else written.body  # type: ignore[union-attr] # it is one of two
+            if len(body) >= SMALLEST_PACKED:
+                media_type, fields = (
+                    (JSON, ()) if type(written) is bytes else (written.media_type, written.fields)  # type: ignore[union-attr]
+                )
+                written = Written(body=pack(body), media_type=media_type, fields=(*fields, *_PACKED))
+        return reply, written
+
+    def answered(self, job: Job, composed: Composed) -> None:
+        """Answer a job."""
+        exchange = job.exchange
+        reply, written = composed
         seconds = monotonic() - exchange.started
         # Counted before it is sent: whoever has the answer sees it in the metrics, whichever worker tells them.
-        self._tally.predictions("success", len(rows), seconds)
-        self._tally.answers(predictions, confidence, probabilities)
-        if flags:
-            self._tally.flags(flags)
-        self._front.answer(exchange, 200, body)
+        self._tally.predictions("success", len(reply.predictions), seconds)
+        self._tally.answers(reply.predictions, reply.confidence, reply.probabilities)
+        if reply.flags:
+            self._tally.flags(reply.flags)
+        echoed = exchange.admission.form.echoed
+        if type(written) is bytes:
+            self._front.answer(exchange, 200, written, fields=echoed)
+        else:
+            self._front.answer(
+                exchange,
+                200,
+                written.body,
+                media_type=written.media_type,
+                fields=(*written.fields, *echoed),  # type: ignore[union-attr]
+            )
         if self.recorder is not None:
             self.recorder.keep(
                 exchange.request_id,
                 reply.timestamp,
                 seconds,
-                rows,
+                job.question.rows,
                 job.question.verbatim,
-                predictions,
-                confidence,
-                flags,
+                reply.predictions,
+                reply.confidence,
+                reply.flags,
             )
 
     def refused(self, job: Job, error: InvalidInput) -> None:
@@ -170,22 +201,55 @@ class Desk:
             if problem is not None:
                 self._reject(exchange, problem, 1)
                 return
+            form: Form = exchange.admission.form
+            if form.coding or form.media_type not in _LIGHT or len(exchange.body) > MOST_AT_ONCE:
+                self._reading += 1
+                self._front.later(exchange, self._read_later(exchange, route, form))
+                return
             try:
-                question = route.read(exchange.body, exchange.admission.media_type)
+                question = route.read(exchange.body, form)
             except InvalidInput as error:
                 self._reject(exchange, problems.of_input(error), 1)
                 return
-            exchange.body = b""
-            rows = len(question.rows)
-            if rows > 1 and self._rate is not None:
-                self._rate.charge(exchange.admission.caller, rows, monotonic())
-            job = Job(exchange, route, question, exchange.started + self._deadline)
-            if self.runner is None:
-                self._early.append(job)
-            else:
-                self.runner.submit(job)
+            self._submit(exchange, route, question)
 
         return take
+
+    async def _read_later(self, exchange: Exchange, route: Route, form: Form) -> None:
+        """Read a body that takes a while, while others are answered."""
+        ends = exchange.started + self._deadline
+
+        def read() -> Question | None:
+            if exchange.gone or monotonic() > ends:
+                return None
+            body = exchange.body
+            if form.coding:
+                body = unpack(body, form.coding, most=self._settings.limits.body_bytes)
+            return route.read(body, form)
+
+        try:
+            question = await asyncio.get_running_loop().run_in_executor(self._readers, read)
+        except InvalidInput as error:
+            self._reject(exchange, problems.of_input(error), 1)
+            return
+        finally:
+            self._reading -= 1
+        if question is not None:
+            self._submit(exchange, route, question)
+        elif not exchange.gone:
+            self._reject(exchange, problems.of_model(DeadlineExceeded(self._deadline)), 1)
+
+    def _submit(self, exchange: Exchange, route: Route, question: Question) -> None:
+        exchange.body = b""
+        rows = len(question.rows)
+        if rows > 1 and self._rate is not None:
+            self._rate.charge(exchange.admission.caller, rows, monotonic())
+        seconds = self._deadline if question.seconds is None else min(question.seconds, self._deadline)
+        job = Job(exchange, route, question, exchange.started + seconds)
+        if self.runner is None:
+            self._early.append(job)
+        else:
+            self.runner.submit(job)
 
     def _guard(self, exchange: Exchange) -> Problem | None:
         if self._rate is not None:

@@ -13,7 +13,8 @@ from sekisho.serving import problems
 from sekisho.serving.guards.interface import SCOPES, Caller
 from sekisho.serving.guards.keys import KeyRing, read_secret
 from sekisho.serving.http.exchange import JSON, Admission, Channel, Exchange
-from sekisho.serving.http.head import ONCE
+from sekisho.serving.http.forms import NOTHING, Offer, read_form
+from sekisho.serving.http.head import ONCE, Refused
 from sekisho.serving.http.responses import Responses
 from sekisho.serving.problems import Problem
 from sekisho.serving.tally import OTHER
@@ -32,6 +33,8 @@ if TYPE_CHECKING:
 _HARMLESS_ID: Final = re.compile(rb"[A-Za-z0-9._:-]{1,128}")
 _LOOPBACK_NAMES: Final = ("localhost", "127.0.0.1", "[::1]")
 _EVERYTHING: Final = frozenset(SCOPES)
+OPEN_INFERENCE: Final = b"/v2"
+"""Below this path, errors are those of the Open Inference Protocol."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, slots=True)
@@ -42,7 +45,7 @@ class Place:
         path: The path, as it is counted and logged.
         methods: The methods that it takes.
         scope: What a key must be good for; ``None``: any key.
-        media_types: What bodies may be; empty if there is none.
+        offer: What it takes and gives.
         go: Answers a request, now or later.
 
     """
@@ -50,7 +53,7 @@ class Place:
     path: str
     methods: tuple[str, ...]
     scope: Scope | None
-    media_types: tuple[str, ...]
+    offer: Offer
     go: Callable[[Exchange], None]
 
     @property
@@ -101,25 +104,33 @@ class Front:
 
     # What connections ask
 
-    def admit(self, head: Head, peer: str) -> Admission:
-        """Judge a head."""
-        place = self._places.get(head.path)
+    def admit(self, head: Head, peer: str, *, place: Place | None = None) -> Admission:
+        """Judge a head.
+
+        Args:
+            head: The head.
+            peer: The address of the caller.
+            place: Where it goes, if that is known already: then it came on another way than HTTP/1.1, and names no host.
+
+        """
+        is_known, place = place is not None, place or self._places.get(head.path)
         caller: Caller | None = None
         refusal: Problem | None
-        media_type = ""
+        form = NOTHING
         try:
-            self._check_host(head)
+            if not is_known:
+                self._check_host(head)
             place = self._find(place, head)
             caller = self._identify_caller(place, head, peer)
-            media_type = _media_type(place, head)
+            form = read_form(head, place.offer)
             refusal = None
-        except _Refusal as error:
+        except Refused as error:
             refusal = error.problem
         return Admission(
             head=head,
             route=place,
             caller=caller or Caller(id=peer, scopes=frozenset()),
-            media_type=media_type,
+            form=form,
             refusal=refusal,
             takes=self.limits.body_bytes,
             epoch=self.epoch,
@@ -142,13 +153,16 @@ class Front:
 
     def refuse(self, exchange: Exchange, problem: Problem) -> None:
         """Answer with a problem."""
-        language: Language = "ja" if exchange.admission.head.japanese else "en"
-        body = problems.encode(problem, language=language, request_id=exchange.request_id)
+        head = exchange.admission.head
+        language: Language = "ja" if head.japanese else "en"
+        encode, media_type = problems.encode, problems.MEDIA_TYPE
+        if head.path == OPEN_INFERENCE or head.path.startswith(OPEN_INFERENCE + b"/"):
+            encode, media_type = problems.encode_open_inference, JSON
         self.answer(
             exchange,
             problem.status,
-            body,
-            media_type=problems.MEDIA_TYPE,
+            encode(problem, language=language, request_id=exchange.request_id),
+            media_type=media_type,
             fields=problem.fields,
             code=problem.kind.code,
         )
@@ -192,17 +206,8 @@ class Front:
             return
         admission = exchange.admission
         route = OTHER if admission.route is None else admission.route.path
-        data = self.responses.render(
-            status,
-            body,
-            media_type=media_type,
-            request_id=exchange.request_id,
-            close=exchange.connection.ends,
-            fields=fields,
-            bodiless=admission.head.method == "HEAD",
-        )
         self._tally.request(route, status, code)
-        exchange.send(data)
+        exchange.complete(self.responses, status, body, media_type, fields)
         seconds = monotonic() - exchange.started
         self._log.request(status, route, exchange.request_id, admission.caller.id, seconds, code)
 
@@ -238,7 +243,7 @@ class Front:
         host = head.by_name.get(b"host", b"localhost").decode("ascii").lower()
         name = host.rpartition(":")[0] if re.search(r":[0-9]+$", host) else host
         if name not in self._hosts:
-            raise _Refusal(
+            raise Refused(
                 Problem(
                     kind=problems.INVALID_HOST,
                     detail=Text(en="this service has another name", ja="このサービスの名前ではありません"),
@@ -247,11 +252,11 @@ class Front:
 
     def _find(self, place: Place | None, head: Head) -> Place:
         if place is None and head.path == b"*":
-            raise _Refusal(Problem(kind=problems.METHOD_NOT_ALLOWED, fields=((b"allow", b"GET, HEAD, POST"),)))
+            raise Refused(Problem(kind=problems.METHOD_NOT_ALLOWED, fields=((b"allow", b"GET, HEAD, POST"),)))
         if place is None:
-            raise _Refusal(Problem(kind=problems.NOT_FOUND))
+            raise Refused(Problem(kind=problems.NOT_FOUND))
         if head.method not in place.methods:
-            raise _Refusal(Problem(kind=problems.METHOD_NOT_ALLOWED, fields=((b"allow", place.allow),)))
+            raise Refused(Problem(kind=problems.METHOD_NOT_ALLOWED, fields=((b"allow", place.allow),)))
         return place
 
     def _identify_caller(self, place: Place, head: Head, peer: str) -> Caller:
@@ -263,21 +268,15 @@ class Front:
             return Caller(id=peer, scopes=frozenset())
         challenge = ((b"www-authenticate", b'Bearer realm="sekisho"'),)
         if secret is None:
-            raise _Refusal(Problem(kind=problems.KEY_MISSING, fields=challenge))
+            raise Refused(Problem(kind=problems.KEY_MISSING, fields=challenge))
         if caller is None:
             now = monotonic()
             exhausted = self._guesses.is_exhausted(peer, now)
             self._guesses.wrong(peer, now)
-            raise _Refusal(exhausted or Problem(kind=problems.KEY_UNKNOWN, fields=challenge))
+            raise Refused(exhausted or Problem(kind=problems.KEY_UNKNOWN, fields=challenge))
         if place.path not in self._public and not caller.may(place.scope):
-            raise _Refusal(Problem(kind=problems.SCOPE_MISSING))
+            raise Refused(Problem(kind=problems.SCOPE_MISSING))
         return caller
-
-
-class _Refusal(Exception):
-    def __init__(self, problem: Problem) -> None:
-        super().__init__(problem)
-        self.problem = problem
 
 
 def _hosts(settings: ServingSettings) -> frozenset[str] | None:
@@ -287,24 +286,3 @@ def _hosts(settings: ServingSettings) -> frozenset[str] | None:
     if settings.key_file is not None or settings.open:
         return None
     return frozenset((*_LOOPBACK_NAMES, settings.host.lower()))
-
-
-def _media_type(place: Place, head: Head) -> str:
-    """Return the media type of the body, one of those that the place takes."""
-    if not place.media_types:
-        return ""
-    if head.by_name.get(b"content-encoding", b"identity").strip().lower() != b"identity":
-        raise _Refusal(Problem(kind=problems.UNSUPPORTED_ENCODING))
-    given, _, parameters = head.by_name.get(b"content-type", b"").decode("latin-1").partition(";")
-    name = given.strip().lower()
-    charset = parameters.strip().lower().replace(" ", "").replace('"', "")
-    if name not in place.media_types or charset not in {"", "charset=utf-8"}:
-        accepted = ", ".join(place.media_types)
-        raise _Refusal(
-            Problem(
-                kind=problems.UNSUPPORTED_MEDIA_TYPE,
-                expected=Text(en=f"send {accepted} in UTF-8", ja=f"{accepted} を UTF-8 で送ってください"),
-                fields=((b"accept-post", accepted.encode()),),
-            )
-        )
-    return name

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from sekisho.serving.front import Place
+from sekisho.serving.http.forms import Offer
 from sekisho.serving.metrics.exposition import MEDIA_TYPE
 
 if TYPE_CHECKING:
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from sekisho.serving.front import Front
     from sekisho.serving.http.exchange import Exchange
     from sekisho.serving.metrics.exposition import Exposition
+    from sekisho.serving.protocols.interface import Notice
 
 _ENCODER = msgspec.json.Encoder()
 
@@ -36,6 +38,17 @@ class Health:
         self._exposition = exposition
         self._model = {"model_version": version, "model_type": model_type}
 
+    def place(self, notice: Notice) -> Place:
+        """Return where a protocol's own way of asking goes."""
+
+        def go(exchange: Exchange) -> None:
+            is_ready = self.is_ready
+            self._front.answer(
+                exchange, 200 if is_ready or not notice.tells else 503, _ENCODER.encode(notice.says(is_ready))
+            )
+
+        return Place(path=notice.path, methods=("GET", "HEAD"), scope=None, offer=Offer(), go=go)
+
     def places(self) -> tuple[Place, ...]:
         """Return where the routes are."""
         routes = {
@@ -46,8 +59,8 @@ class Health:
         }
         reading = ("GET", "HEAD")
         return (
-            *(Place(path=path, methods=reading, scope=None, media_types=(), go=go) for path, go in routes.items()),
-            Place(path="/metrics", methods=reading, scope="metrics", media_types=(), go=self._metrics),
+            *(Place(path=path, methods=reading, scope=None, offer=Offer(), go=go) for path, go in routes.items()),
+            Place(path="/metrics", methods=reading, scope="metrics", offer=Offer(), go=self._metrics),
         )
 
     @property

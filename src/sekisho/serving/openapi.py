@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
@@ -12,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from sekisho.artifact.signature import Signature
-    from sekisho.serving.protocols.interface import Route
+    from sekisho.serving.protocols.interface import Notice, Route
     from sekisho.serving.settings import ServingSettings
 
 ANY_ROUTE: Final = (400, 408, 414, 431, 500, 503)
@@ -35,6 +36,7 @@ class Facts:
         signature: What goes in and what comes out.
         metadata: What is known of it, as JSON values.
         routes: Every prediction route.
+        notices: The other routes of protocols.
 
     """
 
@@ -46,6 +48,7 @@ class Facts:
     signature: Signature
     metadata: Mapping[str, Any]
     routes: Sequence[Route]
+    notices: Sequence[Notice] = ()
 
     def labels(self) -> dict[str, str]:
         """Return what tells this model from others, as labels of a metric."""
@@ -65,6 +68,11 @@ def document(facts: Facts, settings: ServingSettings) -> dict[str, Any]:
         schema = _status_schema(shown) if shown else {"type": "object", "additionalProperties": False}
         answers = {"200": _json("Yes.", schema), "503": _json("No.", schema)} if shown != ("alive",) else None
         paths[path] = {"get": _operation(path, summary, answers or {"200": _json("Yes.", schema)}, settings)}
+    for notice in facts.notices:
+        answers = {"200": _json("Yes." if notice.tells else "As asked.", notice.schema)}
+        if notice.tells:
+            answers["503"] = _json("No.", notice.schema)
+        paths[notice.path] = {"get": _operation(notice.path, notice.summary.en, answers, settings)}
     metrics = {"200": {"description": "Prometheus text.", "content": {"text/plain": {"schema": {"type": "string"}}}}}
     paths["/metrics"] = {"get": _operation("/metrics", "Metrics for Prometheus, over all workers", metrics, settings)}
     info = {"200": _json("What is known of the model.", info_schema())}
@@ -135,10 +143,9 @@ _HEALTH: Final = (
 
 def _prediction(route: Route, settings: ServingSettings) -> dict[str, Any]:
     operation = dict(route.operation())
-    answer = operation.pop("answer")
-    content = {route.answer_type: {"schema": answer}}
+    content = {media_type: {"schema": schema} for media_type, schema in operation.pop("answer").items()}
     answers = {"200": {"description": "The predictions.", "content": content, "headers": _headers()}}
-    more = (*WITH_BODY, *PREDICTION)
+    more = (*WITH_BODY, *PREDICTION, *((406,) if len(route.offer.answers) > 1 else ()))
     return {**_operation(route.path, operation.pop("summary"), answers, settings, more=more), **operation}
 
 
@@ -166,29 +173,40 @@ def _operation(
 ) -> dict[str, Any]:
     needs_key = settings.key_file is not None and path not in settings.public_routes
     codes = sorted({*ANY_ROUTE, *more, *(WITH_KEY if needs_key else ())})
-    problems = {str(code): _problem(code) for code in codes}
+    problems = {str(code): _problem(code, path) for code in codes}
     operation: dict[str, Any] = {
         "summary": summary,
-        "operationId": path.strip("/").replace("/", "_").replace(".", "_"),
+        "operationId": re.sub(r"[^A-Za-z0-9]+", "_", path.strip("/")),
         "responses": {**problems, **answers},
     }
     # A 503 of a health route and one of an overloaded service look different, and both can come.
     if "503" in answers:
         operation["responses"]["503"] = {
             **answers["503"],
-            "content": {**answers["503"]["content"], **_problem(503)["content"]},
+            "content": {**_problem(503, path)["content"], **answers["503"]["content"]},
         }
+        if "application/json" in _problem(503, path)["content"]:
+            both = [_problem(503, path)["content"]["application/json"], answers["503"]["content"]["application/json"]]
+            schema = {"anyOf": [one["schema"] for one in both]}
+            operation["responses"]["503"]["content"]["application/json"] = {"schema": schema}
     if needs_key:
         operation["security"] = [{"key": []}, {"bearer": []}]
     return operation
 
 
-def _problem(status: int) -> dict[str, Any]:
+def _problem(status: int, path: str) -> dict[str, Any]:
     codes = sorted(kind.code for kind in KINDS.values() if kind.status == status)
-    schema = {"allOf": [{"$ref": "#/components/schemas/Problem"}, {"properties": {"code": {"enum": codes}}}]}
+    schema: dict[str, Any] = {
+        "allOf": [{"$ref": "#/components/schemas/Problem"}, {"properties": {"code": {"enum": codes}}}]
+    }
+    content = {"application/problem+json": {"schema": schema}}
+    if path == "/v2" or path.startswith("/v2/"):
+        # What cannot even be read as HTTP belongs to no protocol.
+        worded = {"allOf": [*schema["allOf"], {"properties": {"error": {"type": "string"}}, "required": ["error"]}]}
+        content = {"application/json": {"schema": worded}, **content}
     answer: dict[str, Any] = {
         "description": "; ".join(kind.title.en for kind in KINDS.values() if kind.status == status) + ".",
-        "content": {"application/problem+json": {"schema": schema}},
+        "content": content,
         "headers": _headers(),
     }
     if status in {429, 503}:
@@ -196,7 +214,7 @@ def _problem(status: int) -> dict[str, Any]:
     return answer
 
 
-def _json(description: str, schema: dict[str, Any]) -> dict[str, Any]:
+def _json(description: str, schema: Mapping[str, Any]) -> dict[str, Any]:
     return {"description": description, "content": {"application/json": {"schema": schema}}, "headers": _headers()}
 
 

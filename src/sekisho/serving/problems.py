@@ -85,6 +85,9 @@ NOT_FOUND = _kind("not_found", 404, "There is no such route", "そのような�
 METHOD_NOT_ALLOWED = _kind(
     "method_not_allowed", 405, "The route does not take this method", "このルートでは使えないメソッドです"
 )
+NOT_ACCEPTABLE = _kind(
+    "not_acceptable", 406, "The answer cannot be what is asked for", "求められた形式では応答できません"
+)
 REQUEST_TIMEOUT = _kind(
     "request_timeout", 408, "The request took too long to arrive", "リクエストの受信に時間がかかりすぎました"
 )
@@ -98,7 +101,7 @@ UNSUPPORTED_MEDIA_TYPE = _kind(
     "unsupported_media_type", 415, "The media type is not accepted", "受け付けられないメディアタイプです"
 )
 UNSUPPORTED_ENCODING = _kind(
-    "unsupported_encoding", 415, "Compressed bodies are not accepted", "圧縮された本文は受け付けません"
+    "unsupported_encoding", 415, "The body is compressed in a way that is not accepted", "受け付けられない圧縮形式です"
 )
 EXPECTATION_FAILED = _kind("expectation_failed", 417, "The expectation cannot be met", "Expect の条件を満たせません")
 RATE_LIMITED = _kind("rate_limited", 429, "Too many requests", "リクエストが多すぎます")
@@ -118,6 +121,13 @@ VERSION_NOT_SUPPORTED = _kind(
 # What the body says.
 MALFORMED_JSON = _kind("malformed_json", 400, "The body is not JSON in UTF-8", "本文が UTF-8 の JSON ではありません")
 MALFORMED_CSV = _kind("malformed_csv", 400, "The body is not CSV in UTF-8", "本文が UTF-8 の CSV ではありません")
+MALFORMED_TABLE = _kind(
+    "malformed_table", 400, "The body is not a table of the stated format", "本文が指定の形式の表ではありません"
+)
+MALFORMED_TENSOR = _kind(
+    "malformed_tensor", 400, "A tensor does not hold what it says", "テンソルの内容が宣言と一致しません"
+)
+MALFORMED_ENCODING = _kind("malformed_encoding", 400, "The body cannot be unpacked", "圧縮された本文を展開できません")
 DUPLICATE_KEY = _kind(
     "duplicate_key", 400, "A JSON object names a key twice", "JSON オブジェクトのキーが重複しています"
 )
@@ -172,6 +182,18 @@ def retry_after(seconds: int) -> tuple[tuple[bytes, bytes], ...]:
 
 def encode(problem: Problem, *, language: Language, request_id: str) -> bytes:
     """Return the body of the answer."""
+    return msgspec.json.encode(_members(problem, language, request_id))
+
+
+def encode_open_inference(problem: Problem, *, language: Language, request_id: str) -> bytes:
+    """Return the body of the answer as the Open Inference Protocol has it: the same, with a sentence as ``error``."""
+    said = [text.of(language) for text in (problem.detail or problem.kind.title, problem.expected) if text is not None]
+    if problem.field is not None:
+        said[0] = f"{problem.field}: {said[0]}"
+    return msgspec.json.encode({"error": " → ".join(said), **_members(problem, language, request_id)})
+
+
+def _members(problem: Problem, language: Language, request_id: str) -> dict[str, object]:
     members: dict[str, object] = {
         "type": f"/docs#{problem.kind.code}",
         "title": problem.kind.title.of(language),
@@ -187,4 +209,4 @@ def encode(problem: Problem, *, language: Language, request_id: str) -> bytes:
         members["row"] = problem.row
     if problem.field is not None:
         members["field"] = problem.field
-    return msgspec.json.encode(members)
+    return members

@@ -90,9 +90,18 @@ class Worker:
         settings = self._settings = run.settings
         self._artifact = artifact
         self._signature = with_policies(artifact.signature, settings)
-        shape = Shape(signature=self._signature, reader=RowReader(self._signature), most_rows=settings.limits.rows)
+        shape = Shape(
+            signature=self._signature,
+            reader=RowReader(self._signature),
+            most_rows=settings.limits.rows,
+            most_bytes=settings.limits.body_bytes,
+            name=artifact.name,
+            version=artifact.version,
+            platform=artifact.runtime_name,
+        )
         spoken = sorted(units(PROTOCOLS, WireProtocol).values(), key=lambda unit: unit.id != "native")
         routes = [route for unit in spoken for route in unit.routes(shape)]
+        notices = [notice for unit in spoken for notice in unit.notices(shape)]
         model_type = artifact.metadata.model_type or artifact.runtime_name
         self._facts = Facts(
             name=artifact.name,
@@ -103,9 +112,11 @@ class Worker:
             signature=self._signature,
             metadata=msgspec.to_builtins(artifact.metadata),
             routes=routes,
+            notices=notices,
         )
         paths = [
             *(route.path for route in routes),
+            *(notice.path for notice in notices),
             *APPLICATION,
             "/health",
             "/health/live",
@@ -133,7 +144,14 @@ class Worker:
         health = Health(
             self._front, self._desk, Exposition(run.metrics, layout), version=artifact.version, model_type=model_type
         )
-        self._front.open((*map(self._desk.place, routes), *health.places(), *self._application_places()))
+        self._front.open(
+            (
+                *map(self._desk.place, routes),
+                *map(health.place, notices),
+                *health.places(),
+                *self._application_places(),
+            )
+        )
         self._application: asyncio.Future[Any] | None = None
         self._ended = asyncio.Event()
 

@@ -6,7 +6,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
-    from sekisho.serving.http.head import Head
+    from sekisho.serving.http.forms import Form
+    from sekisho.serving.http.head import Field, Head
+    from sekisho.serving.http.responses import Responses
     from sekisho.serving.problems import Problem
     from sekisho.serving.settings import Limits
 
@@ -21,7 +23,7 @@ class Admission:
         head: The head that was looked at.
         route: Where the request goes; ``None`` if there is no such route.
         caller: Who asks.
-        media_type: What the body is, in lower case without parameters; empty if the route takes none.
+        form: What it says of the body and of the answer.
         refusal: Why the request is not taken; ``None`` if it is.
         takes: Bytes of a body that the route takes.
         epoch: The state of the keys that the site looked at; another state makes the admission worthless.
@@ -31,7 +33,7 @@ class Admission:
     head: Head
     route: Any
     caller: Any
-    media_type: str
+    form: Form
     refusal: Problem | None
     takes: int
     epoch: int
@@ -93,6 +95,31 @@ class Exchange:
         self.body = b""
         self.gone = False
         self.answer: bytes | None = None
+
+    def complete(
+        self, responses: Responses, status: int, body: bytes, media_type: bytes, fields: tuple[Field, ...]
+    ) -> None:
+        """Send the answer.
+
+        Args:
+            responses: Renders it.
+            status: The HTTP status.
+            body: All of the body.
+            media_type: What it is.
+            fields: More header fields.
+
+        """
+        self.send(
+            responses.render(
+                status,
+                body,
+                media_type=media_type,
+                request_id=self.request_id,
+                close=self.connection.ends,
+                fields=fields,
+                bodiless=self.admission.head.method == "HEAD",
+            )
+        )
 
     def send(self, data: bytes) -> None:
         """Send the bytes of the answer, as soon as those before it on the same connection have gone."""

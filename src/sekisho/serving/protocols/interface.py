@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from sekisho.errors import InvalidInput
+from sekisho.serving.http.forms import JSON, Form, Offer
 from sekisho.text import Text
 
 if TYPE_CHECKING:
@@ -17,7 +19,7 @@ if TYPE_CHECKING:
     from sekisho.predict.rows import Row, RowReader
     from sekisho.predict.scrutiny import Flag
 
-JSON = "application/json"
+__all__ = ["JSON", "Form", "Model", "Notice", "Offer", "Question", "Reply", "Route", "WireProtocol", "Written"]
 
 
 class Question(msgspec.Struct, frozen=True, kw_only=True, eq=False, gc=False):
@@ -26,11 +28,15 @@ class Question(msgspec.Struct, frozen=True, kw_only=True, eq=False, gc=False):
     Attributes:
         rows: The validated rows, at least one.
         verbatim: The rows as JSON, each inside ``{"features": row}``, exactly as they came; ``None`` if they came in another form.
+        wish: What the caller wants the answer to be, for :meth:`Route.write`.
+        seconds: How long the caller waits, if they say.
 
     """
 
     rows: Sequence[Row]
     verbatim: bytes | None = None
+    wish: Any = None
+    seconds: float | None = None
 
 
 class Reply(msgspec.Struct, frozen=True, kw_only=True, eq=False, gc=False):
@@ -56,20 +62,63 @@ class Reply(msgspec.Struct, frozen=True, kw_only=True, eq=False, gc=False):
     flags: Mapping[int, Sequence[Flag]]
 
 
+class Written(msgspec.Struct, frozen=True, kw_only=True, eq=False, gc=False):
+    """An answer that is not plain JSON.
+
+    Attributes:
+        body: All of it.
+        media_type: What it is.
+        fields: More header fields.
+
+    """
+
+    body: bytes
+    media_type: bytes
+    fields: tuple[tuple[bytes, bytes], ...] = ()
+
+
 @dataclass(frozen=True, kw_only=True, eq=False, slots=True)
 class Model:
     """What a protocol needs to know of a model.
 
     Attributes:
+        name: Its name.
+        version: Its version.
+        platform: What runs it.
         signature: What goes in and what comes out.
         reader: Reads rows by it.
         most_rows: How many rows a request may have.
+        most_bytes: How many bytes a body may hold, unpacked.
 
     """
 
     signature: Signature
     reader: RowReader
     most_rows: int
+    most_bytes: int = 8 * 2**20
+    name: str = "model"
+    version: str = "1"
+    platform: str = "onnx"
+
+    def check_count(self, rows: int) -> None:
+        """Refuse a request with no rows, or too many.
+
+        Raises:
+            InvalidInput: ``no_rows`` or ``too_many_rows``.
+
+        """
+        if not rows:
+            raise InvalidInput(
+                "no_rows",
+                Text(en="there are no rows", ja="行がありません"),
+                Text(en="send at least one row", ja="1行以上送ってください"),
+            )
+        if rows > self.most_rows:
+            raise InvalidInput(
+                "too_many_rows",
+                Text(en="the request has too many rows", ja="行数が多すぎます"),
+                Text(en=f"send at most {self.most_rows:,} rows", ja=f"{self.most_rows:,} 行以内で送ってください"),
+            )
 
 
 class Route(ABC):
@@ -77,18 +126,16 @@ class Route(ABC):
 
     path: str
     """Where it is."""
-    media_types: tuple[str, ...] = (JSON,)
-    """What bodies may be."""
-    answer_type: str = JSON
-    """What answers are."""
+    offer: Offer = Offer(media_types=(JSON,))
+    """What it takes and gives."""
 
     @abstractmethod
-    def read(self, body: bytes, media_type: str) -> Question:
-        """Return what a body asks.
+    def read(self, body: bytes, form: Form) -> Question:
+        """Return what a body asks. Thread-safe.
 
         Args:
-            body: All of it.
-            media_type: One of :attr:`media_types`.
+            body: All of it, unpacked.
+            form: What the head says of it.
 
         Raises:
             InvalidInput: It does not fit. The code is one of :data:`~sekisho.serving.problems.KINDS`.
@@ -96,12 +143,32 @@ class Route(ABC):
         """
 
     @abstractmethod
-    def write(self, reply: Reply) -> bytes:
-        """Return the body of the answer."""
+    def write(self, reply: Reply, question: Question) -> bytes | Written:
+        """Return the answer: the bytes of JSON, or something else. Thread-safe."""
 
     @abstractmethod
     def operation(self) -> Mapping[str, Any]:
-        """Return the OpenAPI operation: summary, request body and the answer of status 200."""
+        """Return the OpenAPI operation: summary, request body, and as ``answer`` the content of status 200 by media type."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Notice:
+    """One ``GET`` route of a protocol: what it says depends on nothing but whether the model is ready.
+
+    Attributes:
+        path: Where it is.
+        summary: What it is for.
+        says: Its JSON value, given whether the model is ready.
+        schema: That value as JSON Schema.
+        tells: Whether its status is 503 while the model is not ready.
+
+    """
+
+    path: str
+    summary: Text
+    says: Callable[[bool], Mapping[str, Any]]
+    schema: Mapping[str, Any]
+    tells: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -112,9 +179,11 @@ class WireProtocol:
         id: Its name.
         title: Who speaks it.
         routes: Compiles its routes for a model.
+        notices: Its other routes.
 
     """
 
     id: str
     title: Text
     routes: Callable[[Model], Sequence[Route]]
+    notices: Callable[[Model], Sequence[Notice]] = lambda _model: ()

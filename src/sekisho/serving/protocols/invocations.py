@@ -10,7 +10,8 @@ Server" (MLflow). A body is one of::
     {"features": ...}           one row, as in /predict
     [{"features": ...}, ...]    many, as in /predict/batch
 
-or ``text/csv``, with or without a header. The answer is ``{"predictions": [...]}``.
+or a table: CSV with or without a header, JSON Lines, Arrow, Parquet. The answer is ``{"predictions": [...]}``, or a table if that is
+what the caller accepts.
 """
 
 from __future__ import annotations
@@ -21,15 +22,18 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 
 from sekisho.errors import InvalidInput
-from sekisho.predict import csv_text, json_text
-from sekisho.serving.protocols.interface import JSON, Model, Question, Reply, Route, WireProtocol
+from sekisho.predict import json_text
+from sekisho.serving.bulk.described import TABLE_ANSWERS, table_bodies
+from sekisho.serving.bulk.media import CSV, OFFER
+from sekisho.serving.bulk.reading import check_answer, read_table
+from sekisho.serving.bulk.writing import bare_csv, write_table
+from sekisho.serving.protocols.interface import JSON, Form, Model, Question, Reply, Route, WireProtocol, Written
 from sekisho.serving.schema import example_row, label_schema, row_schema
 from sekisho.text import Text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-CSV: Final = "text/csv"
 FORMS: Final = ("dataframe_split", "dataframe_records", "instances", "inputs", "features")
 _REMEDY: Final = Text(
     en=f"send an object with one of: {', '.join(FORMS)}",
@@ -39,7 +43,7 @@ _REMEDY: Final = Text(
 
 class _Invocations(Route):
     path = "/invocations"
-    media_types = (JSON, CSV)
+    offer = OFFER
 
     def __init__(self, model: Model) -> None:
         self._model = model
@@ -58,21 +62,26 @@ class _Invocations(Route):
             "features": lambda value: [value],
         }
 
-    def read(self, body: bytes, media_type: str) -> Question:
-        if media_type == CSV:
-            return self._judge(csv_text.read_rows(body, self._model.signature))
+    def read(self, body: bytes, form: Form) -> Question:
+        check_answer(form)
+        if form.media_type != JSON:
+            return Question(rows=read_table(body, form, self._model), wish=form.answer)
         try:
             split = self._decoder.decode(body).dataframe_split
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-            return self._judge(self._rows(json_text.parse(body)))
+            return self._judge(self._rows(json_text.parse(body)), form.answer)
         if split.columns != self._names or not all(type(row) is tuple for row in split.data):
-            return self._judge(self._rows(json_text.parse(body)))
+            return self._judge(self._rows(json_text.parse(body)), form.answer)
         json_text.check_keys(body, at_most=3)
-        self._check_count(len(split.data))
-        return Question(rows=split.data)
+        self._model.check_count(len(split.data))
+        return Question(rows=split.data, wish=form.answer)
 
-    def write(self, reply: Reply) -> bytes:
-        return self._encoder.encode({"predictions": reply.predictions})
+    def write(self, reply: Reply, question: Question) -> bytes | Written:
+        if question.wish == JSON:
+            return self._encoder.encode({"predictions": reply.predictions})
+        if question.wish == CSV:
+            return bare_csv(list(reply.predictions))
+        return write_table({"prediction": list(reply.predictions)}, question.wish, reply)
 
     def operation(self) -> Mapping[str, Any]:
         signature = self._model.signature
@@ -112,22 +121,26 @@ class _Invocations(Route):
                 },
                 "example": {"dataframe_split": {"columns": self._names, "data": [list(example.values())]}},
             },
-            CSV: {"schema": {"type": "string"}, "example": _csv_example(self._names, list(example.values()))},
+            **table_bodies(self._model),
         }
         return {
             "summary": "Predict rows, as SageMaker and MLflow ask",
             "requestBody": {"required": True, "content": content},
             "answer": {
-                "type": "object",
-                "properties": {"predictions": {"type": "array", "items": label_schema(signature)}},
-                "required": ["predictions"],
-                "additionalProperties": False,
+                JSON: {
+                    "type": "object",
+                    "properties": {"predictions": {"type": "array", "items": label_schema(signature)}},
+                    "required": ["predictions"],
+                    "additionalProperties": False,
+                },
+                **TABLE_ANSWERS,
             },
         }
 
-    def _judge(self, values: list[Any]) -> Question:
-        self._check_count(len(values))
-        return Question(rows=[self._model.reader.read(value, row=row) for row, value in enumerate(values)])
+    def _judge(self, values: list[Any], wish: str) -> Question:
+        self._model.check_count(len(values))
+        rows = [self._model.reader.read(value, row=row) for row, value in enumerate(values)]
+        return Question(rows=rows, wish=wish)
 
     def _rows(self, value: Any) -> list[Any]:
         """Return the rows of a body, not judged yet."""
@@ -186,23 +199,6 @@ class _Invocations(Route):
                 )
         return [dict(zip(columns, cells, strict=True)) for cells in data]
 
-    def _check_count(self, rows: int) -> None:
-        if not rows:
-            raise InvalidInput(
-                "no_rows",
-                Text(en="there are no rows", ja="行がありません"),
-                Text(en="send at least one row", ja="1行以上送ってください"),
-            )
-        if rows > self._model.most_rows:
-            raise InvalidInput(
-                "too_many_rows",
-                Text(en="the request has too many rows", ja="行数が多すぎます"),
-                Text(
-                    en=f"send at most {self._model.most_rows:,} rows",
-                    ja=f"{self._model.most_rows:,} 行以内で送ってください",
-                ),
-            )
-
 
 def _unwrap(value: Any, row: int) -> Any:
     if isinstance(value, dict) and set(value) == {"features"}:
@@ -214,14 +210,6 @@ def _unwrap(value: Any, row: int) -> Any:
 
 def _unfit(code: str, what: Text, field: str | None = None) -> InvalidInput:
     return InvalidInput(code, what, _REMEDY, field=field)
-
-
-def _csv_example(names: list[str], cells: list[Any]) -> str:
-    def shown(cell: Any) -> str:
-        words = "" if cell is None else str(cell).lower() if isinstance(cell, bool) else str(cell)
-        return '"' + words.replace('"', '""') + '"' if any(mark in words for mark in ',"\r\n') else words
-
-    return ",".join(map(shown, names)) + "\n" + ",".join(map(shown, cells)) + "\n"
 
 
 invocations = WireProtocol(

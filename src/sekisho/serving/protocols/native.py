@@ -8,7 +8,11 @@ import msgspec
 
 from sekisho.errors import InvalidInput
 from sekisho.predict import json_text
-from sekisho.serving.protocols.interface import Model, Question, Reply, Route, WireProtocol
+from sekisho.serving.bulk.described import TABLE_ANSWERS, table_bodies
+from sekisho.serving.bulk.media import OFFER
+from sekisho.serving.bulk.reading import check_answer, read_table
+from sekisho.serving.bulk.writing import columns_of, write_table
+from sekisho.serving.protocols.interface import JSON, Form, Model, Question, Reply, Route, WireProtocol, Written
 from sekisho.serving.schema import answer_schema, class_name, example_row, row_schema
 from sekisho.text import Text
 
@@ -34,7 +38,7 @@ class _Single(Route):
         self._encoder = msgspec.json.Encoder()
         self._names = tuple(map(class_name, model.signature.output.classes or ()))
 
-    def read(self, body: bytes, media_type: str) -> Question:  # noqa: ARG002
+    def read(self, body: bytes, form: Form) -> Question:  # noqa: ARG002
         try:
             row = self._model.reader.cells(self._decoder.decode(body).features)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
@@ -42,7 +46,7 @@ class _Single(Route):
         json_text.check_keys(body, at_most=self._keys)
         return Question(rows=(row,), verbatim=b"[%b]" % body)
 
-    def write(self, reply: Reply) -> bytes:
+    def write(self, reply: Reply, question: Question) -> bytes:  # noqa: ARG002
         answer: dict[str, Any] = {"prediction": reply.predictions[0]}
         if reply.confidence is not None and reply.probabilities is not None:
             answer["probability"] = reply.confidence[0]
@@ -66,7 +70,7 @@ class _Single(Route):
                     }
                 },
             },
-            "answer": _with_envelope(answer_schema(signature)),
+            "answer": {JSON: _with_envelope(answer_schema(signature))},
         }
 
     def _read_slowly(self, body: bytes) -> Question:
@@ -75,6 +79,7 @@ class _Single(Route):
 
 class _Batch(Route):
     path = "/predict/batch"
+    offer = OFFER
 
     def __init__(self, model: Model) -> None:
         self._model = model
@@ -84,17 +89,25 @@ class _Batch(Route):
         self._encoder = msgspec.json.Encoder()
         self._names = tuple(map(class_name, model.signature.output.classes or ()))
 
-    def read(self, body: bytes, media_type: str) -> Question:  # noqa: ARG002
+    def read(self, body: bytes, form: Form) -> Question:
+        check_answer(form)
+        if form.media_type != JSON:
+            return Question(rows=read_table(body, form, self._model), wish=form.answer)
+        return self._read_json(body, form.answer)
+
+    def _read_json(self, body: bytes, wish: str) -> Question:
         cells = self._model.reader.cells
         try:
             rows = [cells(request.features) for request in self._decoder.decode(body)]
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-            return self._read_slowly(body)
-        self._check_count(len(rows))
+            return self._read_slowly(body, wish)
+        self._model.check_count(len(rows))
         json_text.check_keys(body, at_most=self._keys * len(rows))
-        return Question(rows=rows, verbatim=body)
+        return Question(rows=rows, verbatim=body, wish=wish)
 
-    def write(self, reply: Reply) -> bytes:
+    def write(self, reply: Reply, question: Question) -> bytes | Written:
+        if question.wish != JSON:
+            return write_table(columns_of(reply, self._model.signature), question.wish, reply)
         usual: list[str] = []
         if reply.confidence is None or reply.probabilities is None:
             answers: list[dict[str, Any]] = [
@@ -147,30 +160,14 @@ class _Batch(Route):
                             "maxItems": self._model.most_rows,
                         },
                         "example": [{"features": example_row(signature)}],
-                    }
+                    },
+                    **table_bodies(self._model),
                 },
             },
-            "answer": _with_envelope(envelope),
+            "answer": {JSON: _with_envelope(envelope), **TABLE_ANSWERS},
         }
 
-    def _check_count(self, rows: int) -> None:
-        if not rows:
-            raise InvalidInput(
-                "no_rows",
-                Text(en="the list is empty", ja="リストが空です"),
-                Text(en="send at least one row", ja="1行以上送ってください"),
-            )
-        if rows > self._model.most_rows:
-            raise InvalidInput(
-                "too_many_rows",
-                Text(en="the request has too many rows", ja="行数が多すぎます"),
-                Text(
-                    en=f"send at most {self._model.most_rows:,} rows",
-                    ja=f"{self._model.most_rows:,} 行以内で送ってください",
-                ),
-            )
-
-    def _read_slowly(self, body: bytes) -> Question:
+    def _read_slowly(self, body: bytes, wish: str) -> Question:
         value = json_text.parse(body)
         if not isinstance(value, list):
             raise InvalidInput(
@@ -181,9 +178,9 @@ class _Batch(Route):
                     ja='[{"features": ...}, ...] を送ってください',
                 ),
             )
-        self._check_count(len(value))
+        self._model.check_count(len(value))
         rows = [_read_row(self._model, request, row=place) for place, request in enumerate(value)]
-        return Question(rows=rows, verbatim=body)
+        return Question(rows=rows, verbatim=body, wish=wish)
 
 
 def _read_row(model: Model, value: object, *, row: int | None) -> Row:

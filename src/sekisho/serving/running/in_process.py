@@ -10,15 +10,15 @@ from __future__ import annotations
 import asyncio
 import time
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from sekisho.errors import ModelFailed
-from sekisho.serving.running.jobs import deliver, give_up, live, rows_of, settle_refusals
+from sekisho.predict.answers import invalid_output
+from sekisho.serving.running.jobs import deliver, flags_between, give_up, live, rows_of, settle_refusals
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from sekisho.predict.answers import Answers
     from sekisho.predict.predictor import Predictor
     from sekisho.predict.scrutiny import Findings
     from sekisho.serving.running.jobs import Desk, Job
@@ -102,18 +102,30 @@ class InProcess:
             give_up(jobs, error, self._desk)
 
     async def _run_bulk(self, job: Job) -> None:
-        def work() -> tuple[Answers | None, Findings | None]:
-            prepared = self._predictor.prepare(job.question.rows)
-            if prepared.findings is not None and prepared.findings.refusals:
-                return None, prepared.findings
-            return self._predictor.read(self._predictor.run(prepared), prepared.rows), prepared.findings
+        rows = job.question.rows
+
+        def work() -> tuple[Any, Findings | None]:
+            if job.exchange.gone or job.ends < time.monotonic():
+                return None, None
+            prepared = self._predictor.prepare(rows)
+            findings = prepared.findings
+            if findings is not None and findings.refusals:
+                return None, findings
+            answers = self._predictor.read(self._predictor.run(prepared), prepared.rows)
+            if answers.unsound:
+                raise invalid_output()
+            flags = {} if findings is None else flags_between(findings, 0, len(rows))
+            return self._desk.compose(job, answers, 0, flags), findings
 
         try:
-            answers, findings = await self._loop.run_in_executor(self._bulk, work)
-            if answers is None:
+            composed, findings = await self._loop.run_in_executor(self._bulk, work)
+            if composed is not None:
+                if not job.exchange.gone:
+                    self._desk.answered(job, composed)
+            elif findings is not None:
                 settle_refusals((job,), findings, self._desk)
-            elif not job.exchange.gone:
-                deliver((job,), answers, findings, self._desk)
+            else:
+                live((job,), self._desk, time.monotonic())
         except ModelFailed as error:
             self._desk.failed(job, error)
         except Exception as error:  # a fault of ours must not take the other requests along

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from sekisho.errors import DeadlineExceeded, InvalidInput, ModelFailed
 from sekisho.predict.answers import invalid_output
@@ -43,8 +43,8 @@ class Job:
 class Desk(Protocol):
     """Where answers go."""
 
-    def answered(self, job: Job, answers: Answers, first: int, flags: dict[int, list[Flag]]) -> None:
-        """Answer a job.
+    def compose(self, job: Job, answers: Answers, first: int, flags: dict[int, list[Flag]]) -> Any:
+        """Write the answer to a job; for any thread.
 
         Args:
             job: The job.
@@ -53,6 +53,10 @@ class Desk(Protocol):
             flags: What is unusual about rows, by their index in the job.
 
         """
+        ...
+
+    def answered(self, job: Job, composed: Any) -> None:
+        """Answer a job with what :meth:`compose` made."""
         ...
 
     def refused(self, job: Job, error: InvalidInput) -> None:
@@ -141,11 +145,14 @@ def deliver(jobs: Sequence[Job], answers: Answers, findings: Findings | None, de
         if answers.unsound and not answers.unsound.isdisjoint(range(first, after)):
             desk.failed(job, invalid_output())
         else:
-            flags: dict[int, list[Flag]] = {}
-            if findings is not None and findings.flags:
-                flags = {row - first: found for row, found in findings.flags.items() if first <= row < after}
-            desk.answered(job, answers, first, flags)
+            flags = {} if findings is None else flags_between(findings, first, after)
+            desk.answered(job, desk.compose(job, answers, first, flags))
         first = after
+
+
+def flags_between(findings: Findings, first: int, after: int) -> dict[int, list[Flag]]:
+    """Return what is unusual about the rows of one job, by their index in it."""
+    return {row - first: found for row, found in findings.flags.items() if first <= row < after}
 
 
 def give_up(jobs: Sequence[Job], error: Exception, desk: Desk) -> None:

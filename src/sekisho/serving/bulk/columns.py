@@ -1,0 +1,242 @@
+"""Tables by columns (Arrow, Parquet) as rows, with pyarrow.
+
+Only plain columns are read: numbers, booleans, strings, dictionaries of these, moments with a time zone, and nulls. Types that spread a few
+bytes over many rows (run-end encoded, views, lists) are refused by the schema, and strings that many rows share stay shared.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+
+from sekisho.errors import InvalidInput
+from sekisho.predict.cells import refusal
+from sekisho.predict.columnar import ColumnarRows, check_strings, column_of, matrix_of
+from sekisho.serving.bulk import arrow_sizes, parquet_sizes
+from sekisho.serving.bulk.media import ARROW_FILE, PARQUET
+from sekisho.text import Text
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from sekisho.artifact.signature import Feature
+    from sekisho.serving.protocols.interface import Model
+
+_INDEX: Final = re.compile(r"__index_level_[0-9]+__")
+"""The index of a data frame that pandas wrote."""
+_MAGIC: Final = b"ARROW1\0\0"
+_FOOTER_LIMIT: Final = 2**20
+_MOST_GROUPS: Final = 1_024
+
+
+def read_columns(body: bytes, media_type: str, model: Model) -> ColumnarRows:
+    """Return the rows of a table.
+
+    Args:
+        body: All of it.
+        media_type: One of :data:`~sekisho.serving.bulk.media.COLUMNS`.
+        model: Whose features they are.
+
+    Raises:
+        InvalidInput: It is not such a table, it holds too much, a column does not fit, or pyarrow is not there.
+
+    """
+    arrow = _pyarrow()
+    try:
+        if media_type == PARQUET:
+            table = _read_parquet(arrow, body, model)
+        else:
+            table = _read_arrow(arrow, body, model, is_file=media_type == ARROW_FILE)
+        return _rows(arrow, table, model)
+    except (arrow.ArrowException, OSError, arrow_sizes.Measured, parquet_sizes.Unreadable, UnicodeDecodeError):
+        raise _malformed() from None
+
+
+def _pyarrow() -> Any:
+    try:
+        import pyarrow as pa
+        from pyarrow import ipc, parquet  # noqa: F401 - from here on they are attributes
+    except ImportError:
+        raise InvalidInput(
+            "unsupported_media_type",
+            Text(en="the library for this format is not installed here", ja="この形式に必要なライブラリがありません"),
+            Text(
+                en="send JSON or CSV, or have pyarrow installed beside the service",
+                ja="JSON か CSV で送るか、サービス側に pyarrow を導入してください",
+            ),
+        ) from None
+    return pa
+
+
+def _read_arrow(arrow: Any, body: bytes, model: Model, *, is_file: bool) -> Any:
+    if is_file:
+        # A file is a stream between a mark and a footer; the footer could name the same batch many times.
+        if body[: len(_MAGIC)] != _MAGIC:
+            raise _malformed()
+        body = body[len(_MAGIC) :]
+    messages = arrow.ipc.MessageReader.open_stream(arrow.BufferReader(body))
+    rows, size = arrow_sizes.measure(iter(messages), most_rows=model.most_rows, most_bytes=model.most_bytes)
+    _check_size(rows, size, model)
+    reader = arrow.ipc.open_stream(arrow.BufferReader(body))
+    _check_schema(arrow, reader.schema, model)
+    table = reader.read_all()
+    table.validate(full=True)
+    return table
+
+
+def _read_parquet(arrow: Any, body: bytes, model: Model) -> Any:
+    source = arrow.BufferReader(body)
+    limits = {"thrift_string_size_limit": _FOOTER_LIMIT, "thrift_container_size_limit": _FOOTER_LIMIT}
+    file = arrow.parquet.ParquetFile(source, **limits)
+    metadata = file.metadata
+    if metadata.num_row_groups > _MOST_GROUPS:
+        raise _malformed()
+    _check_schema(arrow, file.schema_arrow, model)
+    groups = [metadata.row_group(number).num_rows for number in range(metadata.num_row_groups)]
+    rows = max(metadata.num_rows, sum(groups))
+    _check_size(rows, 0, model)
+    _check_size(rows, parquet_sizes.measure(memoryview(body), metadata, most_bytes=model.most_bytes), model)
+    # Strings that repeat stay in their dictionary.
+    shared = [field.name for field in file.schema_arrow if _is_text(arrow, field.type)]
+    table = arrow.parquet.ParquetFile(arrow.BufferReader(body), read_dictionary=shared, **limits).read(
+        use_threads=False
+    )
+    if table.num_rows != rows:
+        raise _malformed()
+    table.validate(full=True)
+    return table
+
+
+def _check_size(rows: int, size: int, model: Model) -> None:
+    model.check_count(rows)
+    if size > model.most_bytes:
+        raise InvalidInput(
+            "body_too_large",
+            Text(en="the body is too large when unpacked", ja="展開後の本文が大きすぎます"),
+            Text(en=f"send at most {model.most_bytes:,} bytes", ja=f"{model.most_bytes:,} バイト以内で送ってください"),
+        )
+
+
+def _check_schema(arrow: Any, schema: Any, model: Model) -> None:
+    features = {feature.name: feature for feature in model.signature.features}
+    seen: set[str] = set()
+    for field in schema:
+        if _INDEX.fullmatch(field.name):
+            if not _is_plain(arrow, field.type):
+                raise _malformed()
+            continue
+        feature = features.get(field.name)
+        if feature is None or field.name in seen:
+            raise InvalidInput(
+                "unknown_feature" if feature is None else "duplicate_key",
+                Text(
+                    en="the model has no such feature, or a column stands twice",
+                    ja="モデルにない特徴量か、重複した列があります",
+                ),
+                Text(en="send one column for every feature, by name", ja="特徴量ごとに1列、同じ名前で送ってください"),
+                field=field.name if field.name.isprintable() and len(field.name) <= 100 else None,
+            )
+        if not _is_plain(arrow, field.type):
+            raise refusal("wrong_type", feature, None)
+        seen.add(field.name)
+    for name, feature in features.items():
+        if name not in seen:
+            raise InvalidInput(
+                "missing_feature",
+                Text(en="a feature is missing", ja="特徴量が足りません"),
+                refusal("wrong_type", feature, None).remedy,
+                field=name,
+            )
+
+
+def _is_plain(arrow: Any, kind: Any) -> bool:
+    types = arrow.types
+    if types.is_dictionary(kind):
+        return types.is_integer(kind.index_type) and (
+            _is_text(arrow, kind.value_type) or types.is_integer(kind.value_type)
+        )
+    return (
+        _is_text(arrow, kind)
+        or types.is_boolean(kind)
+        or types.is_integer(kind)
+        or types.is_floating(kind)
+        or types.is_null(kind)
+        or types.is_timestamp(kind)
+    )
+
+
+def _is_text(arrow: Any, kind: Any) -> bool:
+    return bool(arrow.types.is_string(kind) or arrow.types.is_large_string(kind))
+
+
+def _rows(arrow: Any, table: Any, model: Model) -> ColumnarRows:
+    features = model.signature.features
+    columns = [table.column(feature.name) for feature in features]
+    if all(feature.kind == "float" for feature in features) and all(
+        arrow.types.is_floating(column.type) and not column.null_count for column in columns
+    ):
+        kinds = {column.type for column in columns}
+        if len(kinds) == 1:
+            return matrix_of(features, np.stack([column.to_numpy() for column in columns], axis=1))
+    return ColumnarRows(
+        features, [_column(arrow, feature, column) for feature, column in zip(features, columns, strict=True)]
+    )
+
+
+def _column(arrow: Any, feature: Feature, column: Any) -> NDArray[Any]:
+    pieces = [_piece(arrow, feature, chunk) for chunk in column.chunks if len(chunk)]
+    values = np.concatenate([values for values, _ in pieces])
+    nulls = np.concatenate([nulls for _, nulls in pieces]) if column.null_count else None
+    if nulls is None and any(nulls.any() for _, nulls in pieces):
+        nulls = np.concatenate([nulls for _, nulls in pieces])
+    return column_of(feature, values, nulls)
+
+
+def _piece(arrow: Any, feature: Feature, chunk: Any) -> tuple[NDArray[Any], NDArray[np.bool_]]:
+    """Return the values of a chunk, and which are null."""
+    types = arrow.types
+    kind = chunk.type
+    nulls = chunk.is_null().to_numpy(zero_copy_only=False)
+    if types.is_dictionary(kind):
+        known = chunk.dictionary.to_pylist()
+        if _is_text(arrow, kind.value_type):
+            check_strings(feature, [value for value in known if value is not None])
+        values = np.empty(len(known) + 1, dtype=object)
+        values[:-1] = known
+        picked = values[chunk.indices.fill_null(0).to_numpy(zero_copy_only=False)]
+        return picked, nulls | (picked == None)  # noqa: E711 - element by element
+    if types.is_floating(kind):
+        return chunk.to_numpy(zero_copy_only=False), nulls
+    if types.is_integer(kind):
+        return (chunk.fill_null(0) if chunk.null_count else chunk).to_numpy(zero_copy_only=False), nulls
+    if types.is_timestamp(kind):
+        return _moments(arrow, feature, chunk), nulls
+    values = np.empty(len(chunk), dtype=object)
+    values[:] = chunk.to_pylist()
+    if types.is_boolean(kind) and not nulls.any():
+        return values.astype(np.bool_), nulls
+    return values, nulls
+
+
+def _moments(arrow: Any, feature: Feature, chunk: Any) -> NDArray[Any]:
+    if chunk.type.tz is None:
+        raise refusal("invalid_datetime", feature, 0)
+    try:
+        fine = chunk.cast(arrow.timestamp("us", tz="UTC"), safe=chunk.type.unit != "ns")
+    except arrow.ArrowException:
+        raise refusal("invalid_datetime", feature, 0) from None
+    numbers: NDArray[Any] = fine.cast(arrow.int64()).fill_null(0).to_numpy(zero_copy_only=False)
+    return numbers.view("datetime64[us]")
+
+
+def _malformed() -> InvalidInput:
+    return InvalidInput(
+        "malformed_table",
+        Text(en="the body is not a table of the stated format", ja="本文が指定の形式の表ではありません"),
+        Text(
+            en="send what pyarrow or pandas write, as Content-Type says",
+            ja="pyarrow や pandas が書き出すものを、Content-Type のとおりに送ってください",
+        ),
+    )

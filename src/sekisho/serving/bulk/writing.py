@@ -1,0 +1,89 @@
+"""Answers as tables: CSV, JSON Lines, Arrow, Parquet."""
+
+from __future__ import annotations
+
+import csv
+import io
+from typing import TYPE_CHECKING, Any, Final
+
+import msgspec
+
+from sekisho.serving.bulk.media import ARROW, ARROW_FILE, CSV, LINES, LINES_TOO, PARQUET
+from sekisho.serving.protocols.interface import Written
+from sekisho.serving.schema import class_name
+
+if TYPE_CHECKING:
+    from sekisho.artifact.signature import Signature
+    from sekisho.serving.protocols.interface import Reply
+
+CSV_HEADER: Final = b"text/csv; charset=utf-8; header=present"
+CSV_BARE: Final = b"text/csv; charset=utf-8; header=absent"
+
+
+def columns_of(reply: Reply, signature: Signature) -> dict[str, list[Any]]:
+    """Return an answer by columns: the prediction, the probabilities, the flags joined with commas."""
+    columns: dict[str, list[Any]] = {"prediction": list(reply.predictions)}
+    if reply.confidence is not None and reply.probabilities is not None:
+        columns["probability"] = list(reply.confidence)
+        by_class = zip(*reply.probabilities, strict=True)
+        for label, values in zip(signature.output.classes or (), by_class, strict=True):
+            columns[f"probability_{class_name(label)}"] = list(values)
+    columns["flags"] = [",".join(map(str, reply.flags.get(row, ()))) for row in range(len(reply.predictions))]
+    return columns
+
+
+def write_table(columns: dict[str, list[Any]], media_type: str, reply: Reply) -> Written:
+    """Return a table in one of the formats.
+
+    Args:
+        columns: The table.
+        media_type: What it shall be; not JSON.
+        reply: Whose answer it is, for what belongs to no row.
+
+    """
+    if media_type == CSV:
+        return Written(body=_csv(columns), media_type=CSV_HEADER)
+    if media_type in {LINES, LINES_TOO}:
+        rows = [dict(zip(columns, cells, strict=True)) for cells in zip(*columns.values(), strict=True)]
+        return Written(body=msgspec.json.Encoder().encode_lines(rows), media_type=media_type.encode())
+    return Written(body=_arrow(columns, media_type, reply), media_type=media_type.encode())
+
+
+def bare_csv(values: list[Any]) -> Written:
+    """Return one value a line, as SageMaker's containers answer."""
+    return Written(body=_lines([[value] for value in values]), media_type=CSV_BARE)
+
+
+def _csv(columns: dict[str, list[Any]]) -> bytes:
+    return _lines([list(columns), *zip(*columns.values(), strict=True)])
+
+
+def _lines(rows: list[Any]) -> bytes:
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows([[_shown(cell) for cell in row] for row in rows])
+    return text.getvalue().encode()
+
+
+def _shown(cell: Any) -> Any:
+    return str(cell).lower() if isinstance(cell, bool) else cell
+
+
+def _arrow(columns: dict[str, list[Any]], media_type: str, reply: Reply) -> bytes:
+    import pyarrow as pa
+    from pyarrow import ipc, parquet
+
+    kinds = {type(value) for value in columns["prediction"]}
+    if len(kinds) > 1 and not kinds <= {int, float}:
+        columns = {**columns, "prediction": list(map(class_name, columns["prediction"]))}
+    table = pa.table(columns).replace_schema_metadata(
+        {"model_version": reply.model_version, "request_id": reply.request_id, "timestamp": reply.timestamp}
+    )
+    sink = pa.BufferOutputStream()
+    if media_type == PARQUET:
+        parquet.write_table(table, sink)
+    else:
+        make = {ARROW: ipc.new_stream, ARROW_FILE: ipc.new_file}[media_type]
+        with make(sink, table.schema) as writer:
+            writer.write_table(table)
+    body: bytes = sink.getvalue().to_pybytes()
+    return body
