@@ -104,6 +104,20 @@ def sentences() -> Data:
     return _split("docstrings", *_docstrings())
 
 
+def bare_sentences() -> Data:
+    """Return the same text as a list of strings would be given: a series, not a table."""
+    table, labels = _docstrings()
+    return _split("docstrings, a series", table["text"], labels)
+
+
+def one_number() -> Data:
+    """Return one of the numbers of the diabetes data, and the number to be predicted."""
+    from sklearn.datasets import load_diabetes
+
+    given = load_diabetes(as_frame=True)
+    return _split("diabetes, bmi", given.data[["bmi"]], given.target)
+
+
 @functools.cache
 def _docstrings() -> tuple[pd.DataFrame, Any]:
     import inspect

@@ -118,9 +118,9 @@ def _one_row(example: Example, model: Any, artifact: ModelArtifact, asked: Any) 
     one = asked[:1]
     (record,) = Table.of(one, artifact.signature.names if isinstance(one, np.ndarray) else None).records()
     body = msgspec.json.encode({name: record[name] for name in artifact.signature.names})
-    return _seconds(lambda: example.ask(model, one)), _seconds(
-        lambda: predictor.predict([predictor.reader.read(msgspec.json.decode(body), row=0)])
-    )
+    decoder = msgspec.json.Decoder(predictor.reader.wire_type)
+    own = _seconds(lambda: example.ask(model, one))
+    return own, _seconds(lambda: predictor.predict([predictor.reader.cells(decoder.decode(body))]))
 
 
 def _seconds(call: Callable[[], object]) -> float:

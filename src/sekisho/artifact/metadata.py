@@ -233,12 +233,18 @@ def _parameters(model: object) -> dict[str, Scalar]:
     if not callable(ask):
         return {}
     found = ask(deep=True).items()
-    # NaN and infinity are no JSON values; they are shown as words.
     return {
-        name: str(value) if isinstance(value, float) and not abs(value) < float("inf") else value
+        name: _parameter(value)
         for name, value in sorted(found)
         if value is None or isinstance(value, bool | int | float | str)
     }
+
+
+def _parameter(value: Scalar) -> Scalar:
+    """Return a parameter as a JSON value: NaN and infinity as words, NumPy's own float and string as Python's."""
+    if isinstance(value, float):
+        return float(value) if abs(value) < float("inf") else str(float(value))
+    return str(value) if isinstance(value, str) else value
 
 
 def _source(folder: Path) -> Source | None:

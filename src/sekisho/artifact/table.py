@@ -39,13 +39,16 @@ class Table:
 
         Args:
             data: A DataFrame of pandas or polars, a ``pyarrow.Table``, a NumPy array of shape ``(n, k)``, a mapping of names
-                to lists, a list of mappings, or a table (returned as it is).
-            names: The names of the columns; needed for nothing but an array, whose columns are else ``x0``, ``x1``, ...
+                to lists, a list of mappings, or a table (returned as it is). A single column of text may also come as a series, a
+                list of strings or an array of shape ``(n,)``.
+            names: The names of the columns; needed for nothing but an array, whose columns are else ``x0``, ``x1``, ..., and a list
+                of strings, whose column is else ``text``.
 
         Raises:
             WrongUse: ``data`` is no table, its columns differ in length or share a name, or one holds what JSON cannot carry.
 
         """
+        data = _one_column(data, names)
         columns = _columns(data, names)
         _agree(columns)
         if names is not None and tuple(names) != tuple(column.name for column in columns):
@@ -193,6 +196,28 @@ def _read_parquet(path: Path) -> Table:
     except (pyarrow.ArrowException, OSError, ValueError) as error:
         raise _unreadable(path, "Parquet", error) from error
     return Table.of(data)
+
+
+def _one_column(data: Any, names: Sequence[str] | None) -> Any:
+    """Return texts that came without a table (a series, a list of strings, an array of shape ``(n,)``) as a table of one column."""
+    name = names[0] if names is not None and len(names) == 1 else "text"
+    if isinstance(data, np.ndarray):
+        is_text = data.ndim == 1 and (
+            data.dtype.kind in "UT" or (data.dtype == object and _strings_alone(data.tolist()))
+        )
+        return {name: data} if is_text else data
+    if isinstance(data, list | tuple):
+        return {name: list(data)} if _strings_alone(data) else data
+    if type(data).__name__ == "Series" and type(data).__module__.partition(".")[0] in {"pandas", "polars"}:
+        own = data.name if isinstance(data.name, str) and data.name else name
+        return data.to_frame(own) if hasattr(data, "to_frame") else data
+    return data
+
+
+def _strings_alone(values: Sequence[object]) -> bool:
+    return any(isinstance(value, str) for value in values) and all(
+        value is None or isinstance(value, str) for value in values
+    )
 
 
 def _columns(data: object, names: Sequence[str] | None) -> tuple[Column, ...]:

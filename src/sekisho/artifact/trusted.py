@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Final
 
-VERSION: Final = 1
+VERSION: Final = 2
 """Counts up when the list changes."""
 
 _BY_MODULE: Final = {
@@ -48,13 +48,19 @@ _BY_MODULE: Final = {
         "HalfSquaredError HalfTweedieLoss HalfTweedieLossIdentity HuberLoss PinballLoss"
     ),
     "sklearn.calibration": "CalibratedClassifierCV _CalibratedClassifier _SigmoidCalibration _TemperatureScaling",
+    "sklearn.cluster._affinity_propagation": "AffinityPropagation",
     "sklearn.cluster._agglomerative": "AgglomerativeClustering FeatureAgglomeration",
     "sklearn.cluster._bisect_k_means": "BisectingKMeans _BisectingTree",
     "sklearn.cluster._kmeans": "KMeans MiniBatchKMeans _kmeans_single_lloyd",
+    "sklearn.cluster._mean_shift": "MeanShift",
     "sklearn.compose._column_transformer": "ColumnTransformer _RemainderColsList make_column_selector",
     "sklearn.compose._target": "TransformedTargetRegressor",
-    "sklearn.cross_decomposition._pls": "PLSRegression",
-    "sklearn.decomposition._dict_learning": "DictionaryLearning MiniBatchDictionaryLearning",
+    "sklearn.covariance._elliptic_envelope": "EllipticEnvelope",
+    "sklearn.covariance._empirical_covariance": "EmpiricalCovariance",
+    "sklearn.covariance._robust_covariance": "MinCovDet",
+    "sklearn.covariance._shrunk_covariance": "LedoitWolf OAS ShrunkCovariance",
+    "sklearn.cross_decomposition._pls": "CCA PLSCanonical PLSRegression PLSSVD",
+    "sklearn.decomposition._dict_learning": "DictionaryLearning MiniBatchDictionaryLearning SparseCoder",
     "sklearn.decomposition._factor_analysis": "FactorAnalysis",
     "sklearn.decomposition._fastica": "FastICA",
     "sklearn.decomposition._incremental_pca": "IncrementalPCA",
@@ -76,6 +82,7 @@ _BY_MODULE: Final = {
         "HistGradientBoostingClassifier HistGradientBoostingRegressor"
     ),
     "sklearn.ensemble._hist_gradient_boosting.predictor": "TreePredictor",
+    "sklearn.ensemble._iforest": "IsolationForest",
     "sklearn.ensemble._stacking": "StackingClassifier StackingRegressor",
     "sklearn.ensemble._voting": "VotingClassifier VotingRegressor",
     "sklearn.ensemble._weight_boosting": "AdaBoostClassifier AdaBoostRegressor",
@@ -87,23 +94,29 @@ _BY_MODULE: Final = {
     "sklearn.feature_selection._rfe": "RFE RFECV",
     "sklearn.feature_selection._sequential": "SequentialFeatureSelector",
     "sklearn.feature_selection._univariate_selection": (
-        "GenericUnivariateSelect SelectFdr SelectFpr SelectFwe SelectKBest SelectPercentile chi2 f_classif f_regression"
+        "GenericUnivariateSelect SelectFdr SelectFpr SelectFwe SelectKBest SelectPercentile chi2 f_classif "
+        "f_oneway f_regression r_regression"
     ),
     "sklearn.feature_selection._variance_threshold": "VarianceThreshold",
+    "sklearn.frozen._frozen": "FrozenEstimator",
     "sklearn.gaussian_process._gpc": "GaussianProcessClassifier _BinaryGaussianProcessClassifierLaplace",
     "sklearn.gaussian_process._gpr": "GaussianProcessRegressor",
     "sklearn.gaussian_process.kernels": (
-        "ConstantKernel DotProduct ExpSineSquared Exponentiation Matern Product RBF RationalQuadratic Sum WhiteKernel"
+        "CompoundKernel ConstantKernel DotProduct ExpSineSquared Exponentiation Matern PairwiseKernel Product RBF "
+        "RationalQuadratic Sum WhiteKernel"
     ),
     "sklearn.impute._base": "MissingIndicator SimpleImputer",
-    "sklearn.impute._iterative": "IterativeImputer",
+    "sklearn.impute._iterative": "IterativeImputer _ImputerTriplet",
     "sklearn.impute._knn": "KNNImputer",
     "sklearn.isotonic": "IsotonicRegression",
     "sklearn.kernel_approximation": "AdditiveChi2Sampler Nystroem PolynomialCountSketch RBFSampler SkewedChi2Sampler",
     "sklearn.kernel_ridge": "KernelRidge",
     "sklearn.linear_model._base": "LinearRegression",
     "sklearn.linear_model._bayes": "ARDRegression BayesianRidge",
-    "sklearn.linear_model._coordinate_descent": "ElasticNet ElasticNetCV Lasso LassoCV MultiTaskLasso",
+    "sklearn.linear_model._coordinate_descent": (
+        "ElasticNet ElasticNetCV Lasso LassoCV MultiTaskElasticNet MultiTaskElasticNetCV MultiTaskLasso "
+        "MultiTaskLassoCV"
+    ),
     "sklearn.linear_model._glm.glm": "GammaRegressor PoissonRegressor TweedieRegressor",
     "sklearn.linear_model._huber": "HuberRegressor",
     "sklearn.linear_model._least_angle": "Lars LarsCV LassoLars LassoLarsCV LassoLarsIC",
@@ -117,11 +130,14 @@ _BY_MODULE: Final = {
     "sklearn.linear_model._sgd_fast": (
         "EpsilonInsensitive Hinge Huber Log ModifiedHuber SquaredEpsilonInsensitive SquaredHinge SquaredLoss"
     ),
-    "sklearn.linear_model._stochastic_gradient": "SGDClassifier SGDRegressor",
+    "sklearn.linear_model._stochastic_gradient": "SGDClassifier SGDOneClassSVM SGDRegressor",
     "sklearn.linear_model._theil_sen": "TheilSenRegressor",
     "sklearn.manifold._isomap": "Isomap",
     "sklearn.manifold._locally_linear": "LocallyLinearEmbedding",
-    "sklearn.metrics._classification": "balanced_accuracy_score",
+    "sklearn.metrics._classification": (
+        "accuracy_score balanced_accuracy_score brier_score_loss f1_score jaccard_score log_loss "
+        "matthews_corrcoef precision_score recall_score"
+    ),
     "sklearn.metrics._dist_metrics": (
         "ChebyshevDistance ChebyshevDistance32 ChebyshevDistance64 EuclideanDistance EuclideanDistance32 "
         "EuclideanDistance64 HammingDistance HammingDistance32 HammingDistance64 HaversineDistance "
@@ -129,9 +145,22 @@ _BY_MODULE: Final = {
         "MinkowskiDistance MinkowskiDistance32 MinkowskiDistance64 SEuclideanDistance SEuclideanDistance32 "
         "SEuclideanDistance64"
     ),
-    "sklearn.metrics._scorer": "_CurveScorer _Scorer",
+    "sklearn.metrics._ranking": "average_precision_score roc_auc_score",
+    "sklearn.metrics._regression": (
+        "d2_absolute_error_score explained_variance_score max_error mean_absolute_error "
+        "mean_absolute_percentage_error mean_gamma_deviance mean_poisson_deviance mean_squared_error "
+        "mean_squared_log_error median_absolute_error r2_score root_mean_squared_error"
+    ),
+    "sklearn.metrics._scorer": "_CurveScorer _MultimetricScorer _PassthroughScorer _Scorer",
+    "sklearn.mixture._bayesian_mixture": "BayesianGaussianMixture",
+    "sklearn.mixture._gaussian_mixture": "GaussianMixture",
     "sklearn.model_selection._classification_threshold": "FixedThresholdClassifier TunedThresholdClassifierCV",
     "sklearn.model_selection._search": "GridSearchCV RandomizedSearchCV",
+    "sklearn.model_selection._search_successive_halving": "HalvingGridSearchCV HalvingRandomSearchCV",
+    "sklearn.model_selection._split": (
+        "GroupKFold KFold RepeatedKFold RepeatedStratifiedKFold ShuffleSplit StratifiedGroupKFold StratifiedKFold "
+        "StratifiedShuffleSplit TimeSeriesSplit"
+    ),
     "sklearn.multiclass": "OneVsOneClassifier OneVsRestClassifier OutputCodeClassifier _ConstantPredictor",
     "sklearn.multioutput": "ClassifierChain MultiOutputClassifier MultiOutputRegressor RegressorChain",
     "sklearn.naive_bayes": "BernoulliNB CategoricalNB ComplementNB GaussianNB MultinomialNB",
@@ -139,6 +168,7 @@ _BY_MODULE: Final = {
     "sklearn.neighbors._classification": "KNeighborsClassifier RadiusNeighborsClassifier",
     "sklearn.neighbors._graph": "KNeighborsTransformer RadiusNeighborsTransformer",
     "sklearn.neighbors._kd_tree": "KDTree KDTree32 KDTree64",
+    "sklearn.neighbors._lof": "LocalOutlierFactor",
     "sklearn.neighbors._nca": "NeighborhoodComponentsAnalysis",
     "sklearn.neighbors._nearest_centroid": "NearestCentroid",
     "sklearn.neighbors._regression": "KNeighborsRegressor RadiusNeighborsRegressor",
@@ -158,7 +188,9 @@ _BY_MODULE: Final = {
     "sklearn.preprocessing._polynomial": "PolynomialFeatures SplineTransformer",
     "sklearn.preprocessing._target_encoder": "TargetEncoder",
     "sklearn.random_projection": "GaussianRandomProjection SparseRandomProjection",
-    "sklearn.svm._classes": "LinearSVC LinearSVR NuSVC NuSVR SVC SVR",
+    "sklearn.semi_supervised._label_propagation": "LabelPropagation LabelSpreading",
+    "sklearn.semi_supervised._self_training": "SelfTrainingClassifier",
+    "sklearn.svm._classes": "LinearSVC LinearSVR NuSVC NuSVR OneClassSVM SVC SVR",
     "sklearn.tree._classes": "DecisionTreeClassifier DecisionTreeRegressor ExtraTreeClassifier ExtraTreeRegressor",
     "sklearn.tree._tree": "Tree",
     "sklearn.utils.validation": "check_array",

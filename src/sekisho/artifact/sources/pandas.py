@@ -65,9 +65,21 @@ def to_frame(columns: tuple[Column, ...]) -> pd.DataFrame:
 
     if not columns:
         return pd.DataFrame()
-    frame = pd.concat([_series(column) for column in columns], axis=1)
-    frame.columns = pd.Index([column.name for column in columns])
+    names = pd.Index([column.name for column in columns])
+    if all(column.kind == "float" and column.dtype == "float64" for column in columns):
+        return pd.DataFrame(np.column_stack([column.values for column in columns]), columns=names, copy=False)
+    frame = pd.DataFrame(
+        {place: _cells(column) for place, column in enumerate(columns)}, index=range(len(columns[0])), copy=False
+    )
+    frame.columns = names
     return frame
+
+
+def _cells(column: Column) -> pd.Series | NDArray[np.generic]:
+    """Return the cells of a column as a data frame takes them: a bare array, which costs least, where that has the very dtype."""
+    if str(column.values.dtype) == column.dtype and column.kind in {"float", "integer", "boolean"}:
+        return column.array()
+    return _series(column)
 
 
 def _categories(name: str, series: pd.Series, null: NDArray[np.bool_]) -> Column:
