@@ -179,6 +179,36 @@ def histogram(
     return chart(draw, height=110.0 + ROW * len(marks), limits=limits, scale=scale, logarithmic=True)
 
 
+def against_itself(marks: Sequence[tuple[float, Mark]]) -> str:
+    """Return points with upright intervals beside the diagonal on which both figures are the same, from 0 to 1.
+
+    Args:
+        marks: At least one place from the left, with the figure that was measured there.
+
+    """
+
+    def draw(axes: Axes) -> None:
+        axes.plot([0, 1], [0, 1], color=INK, linewidth=1.0, dashes=(4, 3))
+        for place, mark in marks:
+            colour = _colour(mark.holds)
+            if mark.low is not None and mark.high is not None:
+                axes.plot(
+                    [place, place],
+                    [mark.low, mark.high],
+                    color=colour,
+                    linewidth=3.0,
+                    solid_capstyle="round",
+                    alpha=0.45,
+                )
+            axes.plot([place], [mark.value], marker="o", markersize=6.0, color=colour, markeredgewidth=0)
+        axes.set_ylim(-0.04, 1.04)
+        axes.set_yticks([0.0, 0.5, 1.0])
+        axes.yaxis.set_major_formatter(lambda figure, _: f"{100 * figure:g} %")
+        axes.xaxis.set_major_formatter(lambda figure, _: f"{100 * figure:g} %")
+
+    return chart(draw, height=190.0, left=48.0, scale=(-0.02, 1.02))
+
+
 def digits(figure: float) -> str:
     """Return a figure with three significant digits, never in powers of ten where a person would not write them so."""
     if figure == 0 or not math.isfinite(figure):

@@ -34,7 +34,7 @@ def measured(asked: Contract, scored: Scored, training: TrainingSet | None = Non
 
 
 def judged(asked: Contract, scored: Scored, training: TrainingSet | None = None) -> Verdict:
-    return requirements.judge(asked, measured(asked, scored, training))
+    return requirements.judge(asked, measured(asked, scored, training), None, None, None)
 
 
 def imbalanced(rows: int, share: float = 0.05, seed: int = 0) -> pd.DataFrame:

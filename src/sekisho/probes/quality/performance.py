@@ -20,7 +20,7 @@ from sekisho.probes.statistics.answers import Answers
 from sekisho.probes.statistics.class_scores import exact_balanced_accuracy, recall_share
 from sekisho.probes.statistics.estimates import Resampling, estimate
 from sekisho.probes.statistics.intervals import Interval, wilson
-from sekisho.probes.statistics.metrics import Metric, find_metric, fits
+from sekisho.probes.statistics.metrics import METRICS, Metric, find_metric, fits
 from sekisho.text import Text
 
 DRAWN: Final = 101
@@ -58,6 +58,38 @@ class Comparison:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Baseline:
+    """A plain model that learned from the training set.
+
+    Attributes:
+        score: Its score.
+        difference: The score of the model minus this one, paired by row.
+        balanced_accuracy: The same difference of the balanced accuracy; ``None`` for values.
+
+    """
+
+    score: float
+    difference: Interval
+    balanced_accuracy: Interval | None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Further:
+    """Another metric that the contract requires.
+
+    Attributes:
+        metric: Its name.
+        lower_is_better: Whether it measures an error.
+        score: The metric and its interval.
+
+    """
+
+    metric: str
+    lower_is_better: bool
+    score: Interval
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Performance:
     """One metric of the model on the test set.
 
@@ -77,6 +109,8 @@ class Performance:
         balanced_accuracy: The mean recall over them; ``None`` for values.
         dummy: A model that looks at nothing.
         linear: A linear model on the same features; ``None`` without a training set.
+        tree: One tree of at most eight leaves on them; ``None`` without a training set.
+        further: The metrics of ``quality.requirements``, in that order.
         quantiles: 101 quantiles of the resampled metric, from 0 to 100 %, for drawing.
 
     """
@@ -95,7 +129,9 @@ class Performance:
     recalls: tuple[ClassRecall, ...]
     balanced_accuracy: Interval | None
     dummy: Comparison
-    linear: Comparison | None
+    linear: Baseline | None
+    tree: Baseline | None
+    further: tuple[Further, ...]
     quantiles: tuple[float, ...]
 
 
@@ -108,34 +144,20 @@ def performance(quality: Quality, scored: Scored, training: TrainingSet | None, 
 
     """
     answers = scored.answers
-    metric = _metric(quality, answers)
-    if not isfinite(metric.of(answers)):
-        raise NotMeasured(
-            Text(
-                en=f"{metric.name} is undefined on the test set",
-                ja=f"テストデータでは {metric.name} を計算できません",
-            ),
-            Text(
-                en="the test set needs rows of every class, or values that differ",
-                ja="テストデータにすべてのクラス、または異なる値を含めてください",
-            ),
-        )
+    metric = metric_of(quality.metric, answers)
+    further = [metric_of(each.metric, answers, where="quality.requirements") for each in quality.requirements]
     progress.advance(0.2)
 
     how = Resampling(confidence=quality.confidence, resamples=quality.resamples, seed=quality.seed)
     learned, features = _learned_from(scored, training)
     dummy = baselines.constant(answers, answers.truth if learned is None else learned, metric)
-    others = [dummy]
-    if learned is not None and features is not None:
-        table = scored.test.select(features.names)
-        line = baselines.linear(answers, learned, features, table, quality.seed)
-        others += [line] if line is not None else []
+    plain = _plain(answers, scored, learned, features, quality.seed)
     progress.advance(0.5)
 
-    found = estimate(metric, answers, others, how)
-    compared = [
-        Comparison(score=metric.of(other), difference=gap) for other, gap in zip(others, found.differences, strict=True)
-    ]
+    found = estimate(metric, answers, [dummy, *plain.values()], how)
+    progress.advance(0.8)
+    gaps = dict(zip(plain, found.differences[1:], strict=True))
+    beside = {name: _baseline(metric, answers, other, gaps[name], how) for name, other in plain.items()}
     return Performance(
         metric=metric.name,
         lower_is_better=metric.lower_is_better,
@@ -150,26 +172,74 @@ def performance(quality: Quality, scored: Scored, training: TrainingSet | None, 
         by_classes=metric.reads == "classes",
         recalls=_recalls(scored, how.confidence),
         balanced_accuracy=exact_balanced_accuracy(answers, how.confidence) if answers.classes else None,
-        dummy=compared[0],
-        linear=compared[1] if len(compared) > 1 else None,
+        dummy=Comparison(score=metric.of(dummy), difference=found.differences[0]),
+        linear=beside.get("linear"),
+        tree=beside.get("tree"),
+        further=tuple(
+            Further(
+                metric=each.name,
+                lower_is_better=each.lower_is_better,
+                score=estimate(each, answers, (), how).interval,
+            )
+            for each in further
+        ),
         quantiles=tuple(np.nanquantile(found.replicates, np.linspace(0, 1, DRAWN)).tolist()),
     )
 
 
-def _metric(quality: Quality, answers: Answers) -> Metric:
+def metric_of(name: str | None, answers: Answers, *, where: str = "quality.metric") -> Metric:
+    """Return the metric of that name, or a usual one if nobody stated any.
+
+    Raises:
+        NotMeasured: The metric has no such name, does not fit the answers, or is undefined on these rows.
+
+    """
     usual = "r2" if answers.task == "regression" else "balanced_accuracy"
     try:
-        metric = find_metric(quality.metric or usual)
+        metric = find_metric(name or usual)
     except WrongUse as error:
-        raise NotMeasured(error.what, error.remedy, where="quality.metric") from error
+        raise NotMeasured(error.what, error.remedy, where=where) from error
     fault = fits(metric, answers)
     if fault is not None:
         raise NotMeasured(
             fault,
-            Text(en="choose another quality.metric", ja="quality.metric を選び直してください"),
-            where="quality.metric",
+            Text(en=f"choose another {where}", ja=f"{where} を選び直してください"),
+            where=where,
+        )
+    if not isfinite(metric.of(answers)):
+        raise NotMeasured(
+            Text(
+                en=f"{metric.name} is undefined on the test set",
+                ja=f"テストデータでは {metric.name} を計算できません",
+            ),
+            Text(
+                en="the test set needs rows of every class, or values that differ",
+                ja="テストデータにすべてのクラス、または異なる値を含めてください",
+            ),
+            where=where,
         )
     return metric
+
+
+def _plain(
+    answers: Answers, scored: Scored, learned: NDArray[np.generic] | None, features: Table | None, seed: int
+) -> dict[str, Answers]:
+    """Return the answers of plain models that learn from the training set."""
+    if learned is None or features is None:
+        return {}
+    table = scored.test.select(features.names)
+    made = {
+        "linear": baselines.linear(answers, learned, features, table, seed),
+        "tree": baselines.tree(answers, learned, features, table, seed),
+    }
+    return {name: other for name, other in made.items() if other is not None}
+
+
+def _baseline(metric: Metric, answers: Answers, other: Answers, gap: Interval, how: Resampling) -> Baseline:
+    balanced = None
+    if answers.classes:
+        balanced = estimate(METRICS["balanced_accuracy"], answers, [other], how).differences[0]
+    return Baseline(score=metric.of(other), difference=gap, balanced_accuracy=balanced)
 
 
 def _recalls(scored: Scored, confidence: float) -> tuple[ClassRecall, ...]:

@@ -93,6 +93,37 @@ class Scored:
         """The answered rows of the test set, with every column, ``m`` rows."""
         return self._test.full.take(self.rows)
 
+    def answered_by(self, other: ModelArtifact) -> Answers:
+        """Return what another model answers to the same rows, in the same numbers.
+
+        Raises:
+            NotMeasured: It asks for columns that the test set does not have, or answers what is no class of the target.
+            SekishoError: It failed.
+
+        """
+        absent = [name for name in other.signature.names if name not in self._test.full.names]
+        if absent:
+            raise NotMeasured(
+                Text(
+                    en=f"the test set lacks {', '.join(absent[:5])}, which the other model asks for",
+                    ja=f"比べるモデルに必要な {', '.join(absent[:5])} がテストデータにありません",
+                ),
+                Text(en="keep its columns in data.test", ja="data.test にその列を残してください"),
+            )
+        outputs = other.predict(self._test.full.take(self.rows).select(other.signature.names))
+        truth, given = self._target.take(self.rows).scalars(), outputs.values.tolist()
+        if not self.labels.classes:
+            return _values(truth, given)
+        probabilities = outputs.probabilities
+        if probabilities is not None:
+            places = [self.labels.number(label) for label in other.signature.output.classes or ()]
+            stated = np.zeros((len(given), len(self.labels.classes)))
+            for column, place in enumerate(places):
+                if place is not None:
+                    stated[:, place] = probabilities[:, column]
+            probabilities = stated
+        return _numbered(truth, given, probabilities, self.labels, self._positive)
+
     def _all(self) -> tuple[Answers, NDArray[np.int64]]:
         with self._lock:
             if self._result is None:

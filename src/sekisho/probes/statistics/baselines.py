@@ -70,6 +70,35 @@ def linear(
     return replace(answers, given=stated.argmax(axis=1), probabilities=stated)
 
 
+def tree(
+    answers: Answers, learned: np.ndarray[Any, np.dtype[Any]], training: Table, test: Table, seed: int
+) -> Answers | None:
+    """Return the answers of one tree of at most eight leaves on the same features; ``None`` if it can learn nothing.
+
+    Args:
+        answers: The answers it is compared with.
+        learned: The targets of ``training``, in the numbers of ``answers``, shape ``(n,)``.
+        training: The features that it learns from, ``n`` rows.
+        test: The features that it answers, ``len(answers)`` rows.
+        seed: Chooses the training rows if there are many.
+
+    """
+    from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
+
+    rows = sample(training.rows, MOST_ROWS, seed)
+    learned = learned[rows]
+    inputs, asked = _design(training.take(rows), test)
+    if not inputs.shape[1] or len(np.unique(learned)) < 2:
+        return None
+    limits = {"max_depth": 3, "min_samples_leaf": 10, "random_state": seed}
+    if answers.task == "regression":
+        return replace(answers, given=DecisionTreeRegressor(**limits).fit(inputs, learned).predict(asked))
+    model = DecisionTreeClassifier(**limits).fit(inputs, learned)
+    stated = np.zeros((len(answers), answers.classes))
+    stated[:, model.classes_] = model.predict_proba(asked)
+    return replace(answers, given=stated.argmax(axis=1), probabilities=stated)
+
+
 def sample(rows: int, most: int, seed: int) -> np.ndarray[Any, np.dtype[np.int64]]:
     """Return the places of at most ``most`` of ``rows`` rows, in order."""
     if rows <= most:

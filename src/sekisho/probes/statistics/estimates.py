@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from math import sqrt
-from typing import Final, Literal
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,9 +23,6 @@ from sekisho.probes.statistics.bootstrap import (
 from sekisho.probes.statistics.intervals import Interval, Share, wilson
 from sekisho.probes.statistics.metrics import Metric
 
-MOST_ROWS: Final = 20_000
-"""A score of more rows, one that does not only count classes, is resampled on as many of them."""
-
 Method = Literal["score interval", "studentised bootstrap", "BCa bootstrap"]
 
 
@@ -37,12 +34,14 @@ class Resampling:
         confidence: Of the two-sided interval.
         resamples: How many samples are drawn.
         seed: Of the generator.
+        most_rows: A score of more rows, one that does not only count classes, is resampled on as many of them.
 
     """
 
     confidence: float
     resamples: int
     seed: int
+    most_rows: int = 20_000
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, slots=True)
@@ -78,9 +77,9 @@ def estimate(metric: Metric, model: Answers, others: Sequence[Answers], how: Res
     counts = np.ones(len(model), dtype=np.int64)
     if metric.reads == "classes":
         several, counts = patterns(several)
-    elif len(model) > MOST_ROWS:
-        drawn = np.random.default_rng(how.seed).choice(len(model), MOST_ROWS, replace=False)
-        several, counts = tuple(answers.take(drawn) for answers in several), counts[:MOST_ROWS]
+    elif len(model) > how.most_rows:
+        drawn = np.random.default_rng(how.seed).choice(len(model), how.most_rows, replace=False)
+        several, counts = tuple(answers.take(drawn) for answers in several), counts[: how.most_rows]
     measures: list[Measure] = [partial(metric.score, answers) for answers in several]
     if metric.losses is not None:
         measures.append(partial(standard_errors, metric.losses(several[0])))
