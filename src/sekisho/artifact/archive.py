@@ -44,7 +44,7 @@ def read_arrays(data: bytes, *, where: str) -> dict[str, NDArray[Any]]:
             content = io.BytesIO(read_entry(archive, name, where=where))
             try:
                 arrays[name.removesuffix(".npy")] = np.lib.format.read_array(content, allow_pickle=False)
-            except (ValueError, EOFError, MemoryError):
+            except (ValueError, EOFError, MemoryError, OverflowError, TypeError, SyntaxError):
                 raise IntegrityError(
                     Text(en=f"{name} is not a plain array", ja=f"{name} は通常の配列ではありません"),
                     Text(en="pack the artifact again", ja="成果物をパックし直してください"),

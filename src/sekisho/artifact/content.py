@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import pickletools
 import zipfile
+import zlib
 from typing import Final, Literal
 
 from sekisho.errors import IntegrityError, UntrustedFormat
@@ -18,6 +19,8 @@ MOST_RATIO: Final = 200
 RATIO_FREE_BYTES: Final = 16 * 1024**2
 """Below this size, an archive may be compressed as much as it likes."""
 
+_DAMAGED: Final = (zipfile.BadZipFile, zlib.error, EOFError, ValueError, NotImplementedError, RuntimeError, OSError)
+"""What reading a damaged archive can raise."""
 _ENTRY: Final = b"PK\x01\x02"
 """How an entry of a zip's directory begins."""
 _MAGIC: Final[tuple[tuple[bytes, Content], ...]] = (
@@ -94,9 +97,8 @@ def refuse_code(data: bytes, *, where: str) -> None:
     if content == "zip":
         with open_archive(data, where=where) as archive:
             for entry in archive.infolist():
-                with archive.open(entry) as member:
-                    if is_pickle(member.read(4096)):
-                        raise a_pickle(f"{where}:{entry.filename}")
+                if is_pickle(_beginning(archive, entry, where)):
+                    raise a_pickle(f"{where}:{entry.filename}")
     elif content == "pickle":
         raise a_pickle(where)
     elif content == "compressed":
@@ -140,7 +142,7 @@ def open_archive(data: bytes, *, where: str) -> zipfile.ZipFile:
         raise _refused(where, _too_many())
     try:
         archive = zipfile.ZipFile(io.BytesIO(data))
-    except (zipfile.BadZipFile, ValueError, NotImplementedError, OSError):
+    except _DAMAGED:
         raise _refused(where, Text(en="not a whole zip archive", ja="zip として完全ではありません")) from None
     entries = archive.infolist()
     names = [entry.filename for entry in entries]
@@ -161,7 +163,8 @@ def open_archive(data: bytes, *, where: str) -> zipfile.ZipFile:
         reason = Text(en="two entries share a name", ja="項目名が重複しています")
     elif any(_strange(entry) for entry in entries):
         reason = Text(
-            en="an entry is encrypted, linked or leaves the folder", ja="暗号化・リンク・フォルダー外への項目があります"
+            en="an entry is encrypted, linked, packed in an unknown way, or leaves the folder",
+            ja="暗号化・リンク・未知の圧縮・フォルダー外への項目があります",
         )
     else:
         return archive
@@ -179,11 +182,19 @@ def read_entry(archive: zipfile.ZipFile, name: str, *, where: str) -> bytes:
         size = archive.getinfo(name).file_size
         with archive.open(name) as member:
             data = member.read(size + 1)
-    except (KeyError, zipfile.BadZipFile, EOFError, ValueError, NotImplementedError, OSError):
+    except (KeyError, *_DAMAGED):
         raise _refused(where, Text(en=f"{name} is missing or damaged", ja=f"{name} がないか、壊れています")) from None
     if len(data) != size:
         raise _refused(where, Text(en=f"{name} has another size than it says", ja=f"{name} の大きさが記録と違います"))
     return data
+
+
+def _beginning(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, where: str) -> bytes:
+    try:
+        with archive.open(entry) as member:
+            return member.read(4096)
+    except _DAMAGED:
+        raise _refused(where, Text(en=f"{entry.filename} is damaged", ja=f"{entry.filename} が壊れています")) from None
 
 
 def _too_many() -> Text:
@@ -194,7 +205,8 @@ def _strange(entry: zipfile.ZipInfo) -> bool:
     name = entry.filename
     linked = (entry.external_attr >> 16) & 0o170000 == 0o120000
     leaves = name.startswith(("/", "\\")) or ":" in name or "\\" in name or ".." in name.split("/") or "\x00" in name
-    return bool(entry.flag_bits & 0x1) or linked or leaves
+    packed = entry.compress_type not in {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}
+    return bool(entry.flag_bits & 0x1) or linked or leaves or packed
 
 
 def _refused(where: str, what: Text) -> IntegrityError:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Annotated, Final
 
 import msgspec
 import numpy as np
+from msgspec import Meta
 
 from sekisho.artifact.column import Scalar
 from sekisho.artifact.native import column_of_scalars
@@ -35,7 +36,7 @@ class Golden(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     rows: tuple[dict[str, Scalar], ...] = ()
     values: tuple[Scalar, ...] = ()
     probabilities: tuple[tuple[float, ...], ...] | None = None
-    tolerance: float = 1e-6
+    tolerance: Annotated[float, Meta(ge=0.0, le=1e-3)] = 1e-6
 
     def table(self, signature: Signature) -> Table:
         """Return the rows as a table with the kinds of the signature."""

@@ -23,7 +23,7 @@ from sekisho.artifact.metadata import Metadata, metadata_of
 from sekisho.artifact.native import EstimatorRuntime
 from sekisho.artifact.parity import Parity
 from sekisho.artifact.reference import DriftReference
-from sekisho.artifact.signature import Signature
+from sekisho.artifact.signature import Output, Signature
 from sekisho.artifact.signing import check_envelope
 from sekisho.artifact.subject import subject_of
 from sekisho.errors import IntegrityError, NotFound
@@ -36,6 +36,9 @@ if TYPE_CHECKING:
     from sekisho.artifact.keys import TrustedKeys
     from sekisho.artifact.manifest import Manifest
 
+MOST_MODEL_BYTES: Final = 64 * 1024**3
+MOST_BYTES: Final = {references.NAME: 1024**3, locks.NAME: 16 * 1024**2}
+"""What a file may hold at most; those that are not named as much as :data:`~sekisho.artifact.strict_json.MOST_BYTES`."""
 _NEEDED: Final = (SIGNATURE, METADATA, goldens.NAME, parities.NAME)
 
 
@@ -64,8 +67,8 @@ def read_parts(
     check_digest(folder, manifest, digest)
     envelope = folders.read_envelope(folder, manifest)
     signers = check_envelope(envelope, keys, required=require_signature, where=str(folder / envelopes.NAME))
-    folders.verify_files(folder, manifest)
     _check_names(folder, manifest)
+    folders.verify_files(folder, manifest)
 
     def read(name: str) -> bytes:
         file = manifest.file(name)
@@ -86,8 +89,6 @@ def read_parts(
         reference = DriftReference.decoded(data, where=where)
     if manifest.file(locks.NAME) is not None:
         locks.read_lock(read(locks.NAME), where=str(folder / locks.NAME))
-    if manifest.file(boms.NAME) is not None:
-        boms.check_bill(read(boms.NAME), manifest, where=str(folder / boms.NAME))
     for unit in formats().values():
         if manifest.file(unit.file) is not None:
             _check_format(unit, read(unit.file), str(folder / unit.file))
@@ -102,6 +103,8 @@ def read_parts(
         signers=signers,
     )
     _check_agreement(parts, folder)
+    if manifest.file(boms.NAME) is not None:
+        boms.check_bill(read(boms.NAME), manifest, where=str(folder / boms.NAME))
     return parts
 
 
@@ -172,8 +175,11 @@ def read_trusted_pickle(folder: Path) -> tuple[Parts, Runtime]:
 
 
 def _check_names(folder: Path, manifest: Manifest) -> None:
-    known = {unit.file for unit in formats().values()} | {*_NEEDED, references.NAME, locks.NAME, boms.NAME}
+    models = {unit.file for unit in formats().values()}
+    known = models | {*_NEEDED, references.NAME, locks.NAME, boms.NAME}
     for file in manifest.files:
+        if file.size > (MOST_MODEL_BYTES if file.name in models else MOST_BYTES.get(file.name, strict_json.MOST_BYTES)):
+            raise _refused(folder / file.name, Text(en=f"has {file.size:,} bytes", ja=f"{file.size:,} バイトあります"))
         if file.name not in known:
             # Content first: a pickle is called a pickle.
             refuse_code(folders.read_file(folder, file), where=str(folder / file.name))
@@ -207,19 +213,40 @@ def _check_agreement(parts: Parts, folder: Path) -> None:
     names = set(parts.signature.names)
     output = parts.signature.output
     golden = parts.golden
-    answers = {len(golden.values), len(golden.rows)} | (
-        set() if golden.probabilities is None else {len(golden.probabilities)}
-    )
     if len(names) < len(parts.signature.features):
         raise _refused(folder / SIGNATURE, Text(en="two features share a name", ja="特徴量名が重複しています"))
     if (output.classes is None) != (output.task == "regression"):
         raise _refused(folder / SIGNATURE, Text(en="task and classes disagree", ja="タスクとクラスが矛盾しています"))
-    if any(set(row) != names for row in golden.rows) or len(answers) > 1:
+    if any(set(row) != names for row in golden.rows) or not _are_answers(golden, output):
         raise _refused(folder / goldens.NAME, Text(en="does not fit the signature", ja="入力仕様と一致しません"))
+    if parts.reference is not None and not golden.rows:
+        raise _refused(
+            folder / goldens.NAME,
+            Text(en="there is a reference set, but no golden row", ja="参照データがあるのにゴールデン行がありません"),
+        )
     if parts.reference is not None and tuple(each.name for each in parts.reference.columns) != parts.signature.names:
         raise _refused(folder / references.NAME, Text(en="does not fit the signature", ja="入力仕様と一致しません"))
     if parts.parity.runtime != parts.manifest.runtime:
         raise _refused(folder / parities.NAME, Text(en="does not fit the manifest", ja="マニフェストと一致しません"))
+
+
+def _are_answers(golden: Golden, output: Output) -> bool:
+    """Return whether the golden answers are such as the output says: one a row, of its classes, with a probability for each class."""
+    rows, classes = len(golden.rows), output.classes or ()
+    if len(golden.values) != rows:
+        return False
+    if output.task == "regression":
+        plain = all(isinstance(value, int | float) and not isinstance(value, bool) for value in golden.values)
+        return plain and golden.probabilities is None
+    if any(value not in classes for value in golden.values):
+        return False
+    if golden.probabilities is None:
+        return not (rows and output.probabilities)
+    return (
+        output.probabilities
+        and len(golden.probabilities) == rows
+        and all(len(row) == len(classes) for row in golden.probabilities)
+    )
 
 
 def _refused(path: Path, what: Text) -> IntegrityError:

@@ -6,6 +6,7 @@ Written: keys sorted, no blanks, UTF-8. Read: no duplicate keys, no NaN, bounded
 from __future__ import annotations
 
 import json
+import math
 import re
 from typing import Any, Final, TypeVar
 
@@ -16,11 +17,14 @@ from sekisho.text import Text
 
 MOST_BYTES: Final = 64 * 1024 * 1024
 MOST_DEPTH: Final = 32
+MOST_PARTS: Final = 4_000_000
+"""Commas, and opening brackets: a text of few bytes could else stand for many objects."""
 
 StructT = TypeVar("StructT")
 
+_MOST_DIGITS: Final = 400
 _STRINGS: Final = re.compile(rb'"(?:[^"\\]|\\.)*"')
-_BRACKETS: Final = re.compile(rb"[\[\]{}]")
+_BRACKETS: Final = re.compile(rb"[\[\]{}]+")
 
 
 def encode(value: object) -> bytes:
@@ -44,10 +48,14 @@ def decode(data: bytes, kind: type[StructT], *, where: str, most_bytes: int = MO
     """
     if len(data) > most_bytes:
         raise _refused(where, Text(en=f"larger than {most_bytes:,} bytes", ja=f"{most_bytes:,} バイトを超えています"))
+    if sum(data.count(mark) for mark in (b",", b"[", b"{")) > MOST_PARTS:
+        raise _refused(where, Text(en=f"more than {MOST_PARTS:,} values", ja=f"値が {MOST_PARTS:,} 個を超えています"))
     if _depth(data) > MOST_DEPTH:
         raise _refused(where, Text(en=f"nested deeper than {MOST_DEPTH}", ja=f"入れ子が {MOST_DEPTH} 段を超えています"))
     try:
-        plain = json.loads(data, object_pairs_hook=_once, parse_constant=_no_constant)
+        plain = json.loads(
+            data, object_pairs_hook=_once, parse_constant=_no_constant, parse_float=_finite, parse_int=_bounded
+        )
         return msgspec.convert(plain, kind, strict=True)
     except msgspec.ValidationError as error:
         raise _refused(where, Text(en=str(error), ja=f"型が合いません: {error}")) from None
@@ -74,13 +82,27 @@ def _no_constant(word: str) -> None:
     raise _Refusal(Text(en=f"{word} is not a number", ja=f"{word} は数値ではありません"))
 
 
+def _finite(word: str) -> float:
+    number = float(word)
+    if not math.isfinite(number):
+        raise _Refusal(Text(en="a number is beyond all bounds", ja="大きすぎる数値があります"))
+    return number
+
+
+def _bounded(word: str) -> int:
+    if len(word) > _MOST_DIGITS:
+        raise _Refusal(Text(en="a number is beyond all bounds", ja="大きすぎる数値があります"))
+    return int(word)
+
+
 def _depth(data: bytes) -> int:
     deepest = depth = 0
-    for bracket in _BRACKETS.findall(_STRINGS.sub(b"", data)):
-        depth += 1 if bracket in b"[{" else -1
-        deepest = max(deepest, depth)
-        if deepest > MOST_DEPTH:
-            break
+    for brackets in _BRACKETS.finditer(_STRINGS.sub(b"", data)):
+        for bracket in brackets[0]:
+            depth += 1 if bracket in b"[{" else -1
+            deepest = max(deepest, depth)
+            if deepest > MOST_DEPTH:
+                return deepest
     return deepest
 
 

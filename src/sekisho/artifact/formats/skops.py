@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import math
 import zipfile
 from typing import TYPE_CHECKING, Any, Final
 
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
 _SCHEMA: Final = "schema.json"
 _MOST_SCHEMA_BYTES: Final = 256 * 1024 * 1024
+_MOST_SCHEMA_PARTS: Final = 8_000_000
 
 
 class SkopsFormat(Format):
@@ -39,8 +41,8 @@ class SkopsFormat(Format):
     def recognises(self, data: bytes) -> bool:
         """Return whether ``data`` is a zip with a skops schema in it."""
         try:
-            return data.startswith(b"PK") and _SCHEMA in zipfile.ZipFile(io.BytesIO(data)).namelist()
-        except zipfile.BadZipFile:
+            return data.startswith(b"PK") and _SCHEMA in open_archive(data, where=self.file).namelist()
+        except IntegrityError:
             return False
 
     def check(self, data: bytes, *, where: str) -> None:
@@ -192,6 +194,8 @@ def _schema(data: bytes, where: str) -> Any:
         if archive.getinfo(_SCHEMA).file_size > _MOST_SCHEMA_BYTES:
             raise _damaged(where)
         text = read_entry(archive, _SCHEMA, where=where)
+    if sum(text.count(mark) for mark in (b",", b"[", b"{")) > _MOST_SCHEMA_PARTS:
+        raise _damaged(where)  # a text of few bytes could stand for many objects
     try:
         return json.loads(text)
     except (ValueError, RecursionError):
@@ -224,7 +228,7 @@ def _check_header(content: bytes, where: str) -> None:
             Text(en="save the model again with skops", ja="skops で保存し直してください"),
             where=where,
         )
-    if len(content) - stream.tell() != int(np.prod(shape, dtype=np.float64)) * dtype.itemsize:
+    if len(content) - stream.tell() != math.prod(shape) * dtype.itemsize or any(size < 0 for size in shape):
         raise _damaged(where)
 
 
