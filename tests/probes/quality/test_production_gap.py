@@ -9,12 +9,14 @@ import pandas as pd
 import pytest
 
 from sekisho.checks.quality.production_data import production_data as box
-from sekisho.contract.sections import Contract, Serving
+from sekisho.contract.sections import Contract
 from sekisho.gate.attestations import Attestations
 from sekisho.gate.probe import Progress
 from sekisho.gate.testing import example_contract
 from sekisho.gate.verdict import Status, Verdict
+from sekisho.probes.quality.production_columns import production_columns
 from sekisho.probes.quality.production_gap import ProductionGap, production_gap
+from sekisho.probes.quality.production_rows import production_rows
 from sekisho.probes.resources.tables import DataSetT, ProductionSample, TestSet, TrainingSet
 
 SIGNED = Attestations(
@@ -32,7 +34,7 @@ SIGNED = Attestations(
         ]
     ),
     artifact="a" * 64,
-    today=dt.date(2026, 11, 2),
+    today=dt.date(2026, 11, 24),
 )
 
 MakeContract = Callable[..., Contract]
@@ -60,19 +62,20 @@ def judged(contract: MakeContract, data_set: MakeDataSet) -> Callable[..., tuple
     def make(
         test: pd.DataFrame, production: pd.DataFrame, training: pd.DataFrame | None = None
     ) -> tuple[ProductionGap, Verdict]:
-        asked = contract(data={"target": "label", "time": "at" if "at" in test else None})
-        found = production_gap.measure(
-            asked.quality,
-            Serving(),
-            data_set(test, TestSet, asked),
-            data_set(production, ProductionSample, asked),
-            None if training is None else data_set(training, TrainingSet, asked),
-            None,
-            None,
-            Progress(),
+        asked = contract(
+            data={
+                "target": "label",
+                "time": "at" if "at" in test else None,
+                "production_window": "one request in a hundred of November",
+            }
         )
+        tables = (data_set(test, TestSet, asked), data_set(production, ProductionSample, asked))
+        learned = None if training is None else data_set(training, TrainingSet, asked)
+        found = production_gap.measure(asked.quality, *tables, learned, None, Progress())
+        columns = production_columns.measure(asked.quality, *tables, None)
+        origin = production_rows.measure(asked.quality, *tables, learned)
         assert isinstance(found, ProductionGap)
-        return found, box.judge(found, SIGNED)
+        return found, box.judge(asked, found, columns, origin, None, SIGNED)
 
     return make
 
@@ -107,7 +110,7 @@ def test_a_test_set_of_another_kind_fails(judged: Callable[..., tuple[Production
     found, verdict = judged(rows("2026-09-01", 30, seed=2), rows("2026-11-01", 23, shift=0.8, seed=3))
     assert verdict.status is Status.FAIL
     assert found.telling[0][0] == "income"
-    assert "income" in failures(verdict)[0]
+    assert any("income" in words for words in failures(verdict))
 
 
 def test_a_new_category_is_seen(judged: Callable[..., tuple[ProductionGap, Verdict]]) -> None:
@@ -125,7 +128,18 @@ def test_rows_of_the_same_time_do_not_show_what_comes_later(
     assert verdict.status is Status.UNKNOWN
 
 
-def test_without_times_the_age_is_unknown(judged: Callable[..., tuple[ProductionGap, Verdict]]) -> None:
+def test_without_times_a_signed_statement_says_how_the_sample_was_drawn(
+    judged: Callable[..., tuple[ProductionGap, Verdict]],
+) -> None:
     found, verdict = judged(rows("2026-09-01", 30, seed=2).drop(columns="at"), NOW.drop(columns="at"))
     assert found.age_days is None
+    assert any("signed by the data team" in finding.text.en for finding in verdict.findings)
+    assert failures(verdict) == []
+
+
+def test_a_table_with_times_beside_one_without_is_not_excused(
+    judged: Callable[..., tuple[ProductionGap, Verdict]],
+) -> None:
+    _, verdict = judged(rows("2026-09-01", 30, seed=2), NOW.drop(columns="at"))
     assert verdict.status is Status.UNKNOWN
+    assert "no column 'at'" in verdict.summary.en

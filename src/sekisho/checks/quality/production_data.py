@@ -6,20 +6,34 @@ import datetime as dt
 from dataclasses import replace
 from typing import Final
 
+from sekisho.contract.sections import Contract
 from sekisho.gate.attestations import Attestations
 from sekisho.gate.check import check
 from sekisho.gate.testing import example_contract
 from sekisho.gate.verdict import Finding, Verdict, holds, verdict
+from sekisho.probes.quality.production_columns import ColumnChange, ProductionColumns
 from sekisho.probes.quality.production_gap import Period, ProductionGap
+from sekisho.probes.quality.production_replay import ProductionReplay
+from sekisho.probes.quality.production_rows import ProductionRows
 from sekisho.probes.statistics.intervals import Interval
 from sekisho.text import Text
 
+BOX: Final = "quality/production-data"
 TELLING: Final = 0.6
 """Tables that are told apart with a larger area under the curve are not of one kind."""
-OLDEST_DAYS: Final = 366.0
-"""A test set that ends longer than this before the production sample is too old."""
+FEWEST: Final = 100
+"""Fewer rows than this cannot show that two tables are alike."""
 MOST_REFUSED: Final = 0.01
 """The share of production rows that may be refused as the caller's fault."""
+MOST_SHIFT: Final = 0.1
+"""The largest population stability index of scores, and the largest shift of labels."""
+COPIED: Final = 0.2
+"""A sample of which so many rows stand in another table is that table."""
+UNTIMED: Final = 0.05
+"""The share of production rows that may lack a time."""
+BLOCKS: Final = 0.05
+"""The share of production rows that may stand in a block that is there twice."""
+SHOWN: Final = 4
 
 DRAWN: Final = Text(en="how the production sample was drawn", ja="本番データの標本の取り方")
 
@@ -36,30 +50,69 @@ DRAWN: Final = Text(en="how the production sample was drawn", ja="本番デー�
         ja="2年前のデータや別の経路で集めたデータでの評価は、過去の性能しか示しません。学習から本番投入までの間にも世の中は変わります。",
     ),
     remedy=Text(
-        en="name a recent sample of production rows in data.production and the time column in data.time, validate on rows later "
-        "than all training rows, and sign off how the sample was drawn",
-        ja="最近の本番データの標本を data.production に、時刻の列を data.time に指定し、学習データより後の期間で検証したうえで、標本の取り方に承認を得てください",
+        en="name a recent sample of production rows in data.production (or let the service keep its book of predictions), the time column in "
+        "data.time, and in data.production_window which rows it holds and how they were drawn; validate on rows later than all training rows",
+        ja="最近の本番データの標本を data.production に（またはサービスの予測台帳を使い）、時刻の列を data.time に、どの行をどう抽出したかを "
+        "data.production_window に指定し、学習データより後の期間で検証してください",
     ),
 )
-def production_data(gap: ProductionGap, attestations: Attestations) -> Verdict:
-    """Judge how old the test set is, whether it looks like production, and what the model says of production rows.
-
-    A table cannot say of itself that it is like production: somebody states how it was drawn.
-    """
-    findings = [_later(gap), _age(gap), _alike("test", gap.test_told, gap)]
+def production_data(
+    contract: Contract,
+    gap: ProductionGap,
+    columns: ProductionColumns,
+    rows: ProductionRows,
+    replay: ProductionReplay | None,
+    attestations: Attestations,
+) -> Verdict:
+    """Judge where the sample is from, how old the test set is, whether both look alike, and what the model says of production rows."""
+    logged = rows.source == "ledger" or gap.production is not None
+    spoken_for = not logged and contract.data.time is None and attestations.finding(BOX, DRAWN).status == "pass"
+    findings = [_window(contract, attestations, logged=logged)]
+    findings += [] if spoken_for else [_later(gap), *_ages(gap, contract, attestations.today)]
+    findings += [*_origin(rows), *_times(rows, contract)]
+    findings.append(_alike("test", gap.test_told, gap))
     findings += [_alike("training", gap.training_told, gap)] if gap.training_told is not None else []
-    findings.append(_replay(gap))
-    findings.append(attestations.finding("quality/production-data", DRAWN))
+    findings += [_changed(change) for change in columns.changes[:SHOWN]]
+    findings += _labels(rows)
+    findings += _replay(replay)
+    units = [
+        change for change in columns.changes if change.kind in {"unit", "encoding", "spelling", "format", "null code"}
+    ]
     return verdict(
         *findings,
+        remedy=_remedy(units),
         age_days=gap.age_days,
+        production_rows=gap.rows,
         test_told=gap.test_told.point,
         test_told_high=gap.test_told.high,
         training_told=None if gap.training_told is None else gap.training_told.point,
         most_telling=gap.telling[0][0] if gap.telling else None,
-        replayed=gap.replayed,
-        failed=gap.failed,
-        refused=gap.refused,
+        changed_columns=", ".join(dict.fromkeys(change.column for change in columns.changes)) or None,
+        replayed=None if replay is None else replay.replayed,
+        failed=None if replay is None else replay.failed,
+        refused=None if replay is None else replay.refused,
+        score_stability=None if replay is None or replay.stability is None else replay.stability.point,
+        label_shift=None if rows.label_shift is None else rows.label_shift.point,
+    )
+
+
+def _window(contract: Contract, attestations: Attestations, *, logged: bool) -> Finding:
+    """Return whether somebody has stated what the sample is: the contract where a log or times back it, else a signed statement.
+
+    A table cannot say of itself that it is like production.
+    """
+    window = contract.data.production_window
+    if logged and window is not None:
+        return holds(bool(window), Text(en=f"production is: {window}", ja=f"本番とみなすデータ: {window}"))
+    signed = attestations.finding(BOX, DRAWN)
+    if signed.status == "pass" or not logged:
+        return signed
+    return holds(
+        None,
+        Text(
+            en="nobody has stated which rows are like production and how they were drawn (data.production_window)",
+            ja="どの行を本番相当とみなし、どう抽出したかが書かれていません（data.production_window）",
+        ),
     )
 
 
@@ -90,28 +143,110 @@ def _later(gap: ProductionGap) -> Finding:
     )
 
 
-def _age(gap: ProductionGap) -> Finding:
+def _ages(gap: ProductionGap, contract: Contract, today: dt.date) -> list[Finding]:
+    """Judge how old the test set is beside production, and production beside today."""
     if gap.age_days is None or gap.test is None or gap.production is None:
-        return holds(
-            None,
+        return [
+            holds(
+                None,
+                Text(
+                    en="how old the test set is is not known (data.time)",
+                    ja="テストデータの古さが分かりません（data.time）",
+                ),
+            )
+        ]
+    most, now = contract.data.largest_age_days, contract.data.as_of or today
+    behind = (now - dt.date.fromisoformat(gap.production.last)).days
+    findings = [
+        holds(
+            gap.age_days <= most,
             Text(
-                en="how old the test set is is not known (data.time)",
-                ja="テストデータの古さが分かりません（data.time）",
+                en=f"the test set ends on {gap.test.last}, production on {gap.production.last}: {gap.age_days:,.0f} days apart, "
+                f"at most {most:.0f} may be",
+                ja=f"テストデータは {gap.test.last} まで、本番は {gap.production.last} まで: 差は {gap.age_days:,.0f} 日"
+                f"（上限 {most:.0f} 日）",
             ),
         )
-    return holds(
-        gap.age_days <= OLDEST_DAYS,
-        Text(
-            en=f"the test set ends on {gap.test.last}, production on {gap.production.last}: {gap.age_days:,.0f} days apart, "
-            f"at most {OLDEST_DAYS:.0f} may be",
-            ja=f"テストデータは {gap.test.last} まで、本番は {gap.production.last} まで: 差は {gap.age_days:,.0f} 日"
-            f"（上限 {OLDEST_DAYS:.0f} 日）",
-        ),
-    )
+    ]
+    if behind > most:
+        words = Text(
+            en=f"the production sample ends on {gap.production.last}, {behind:,} days before {now}: at most {most:.0f} may be",
+            ja=f"本番データは {gap.production.last} までで、{now} より {behind:,} 日前です（上限 {most:.0f} 日）",
+        )
+        findings.append(holds(behind <= most, words))
+    if behind < -1:
+        words = Text(
+            en=f"the production sample holds rows of the future: until {gap.production.last}, and today is {now}",
+            ja=f"本番データに未来の行があります（{gap.production.last} まで、今日は {now}）",
+        )
+        findings.append(holds(behind >= -1, words))
+    return findings
+
+
+def _origin(rows: ProductionRows) -> list[Finding]:
+    """Judge whether the rows are rows of their own."""
+    findings = []
+    tables = (("test", "テスト", rows.from_test), ("training", "学習", rows.from_training))
+    for name, name_ja, share in tables:
+        if share is not None and share > max(COPIED, 3 * rows.usual):
+            words = Text(
+                en=f"{share:.0%} of the production rows are rows of the {name} set: it is no sample of production",
+                ja=f"本番データの {share:.0%} が{name_ja}データと同じ行で、本番の標本とは言えません",
+            )
+            findings.append(holds(share <= COPIED, words))
+    if rows.blocks > BLOCKS or rows.repeated - rows.usually_repeated > BLOCKS:
+        share = max(rows.blocks, rows.repeated)
+        words = Text(
+            en=f"{share:.0%} of the production rows are there more than once, of the test rows {rows.usually_repeated:.0%}",
+            ja=f"本番データの {share:.0%} が重複しています（テストデータでは {rows.usually_repeated:.0%}）",
+        )
+        findings.append(holds(share <= BLOCKS, words))
+    return findings
+
+
+def _times(rows: ProductionRows, contract: Contract) -> list[Finding]:
+    """Judge whether every production row says when it was, in one way of writing."""
+    findings = []
+    if contract.data.time is not None and rows.source == "file" and rows.timed is None:
+        words = Text(
+            en=f"the production sample has no column {contract.data.time!r} of times",
+            ja=f"本番データに時刻の列 {contract.data.time!r} がありません",
+        )
+        findings.append(holds(None, words))
+    elif rows.unreadable_times:
+        words = Text(
+            en="the times of the production sample cannot be read: write them as ISO 8601",
+            ja="本番データの時刻を読めません（ISO 8601 で書いてください）",
+        )
+        findings.append(holds(None, words))
+    elif rows.timed is not None and rows.timed < (1 - UNTIMED) * rows.rows:
+        missing = 1 - rows.timed / rows.rows
+        words = Text(
+            en=f"{missing:.0%} of the production rows have no time, at most {UNTIMED:.0%} may lack one",
+            ja=f"本番データの {missing:.0%} に時刻がありません（上限 {UNTIMED:.0%}）",
+        )
+        findings.append(holds(missing <= UNTIMED, words))
+    marks = [share for share in (rows.zones, rows.test_zones) if share is not None]
+    if marks and not all(share == marks[0] in {0.0, 1.0} for share in marks):
+        words = Text(
+            en="some times bear a time zone and some do not: they cannot be set side by side",
+            ja="タイムゾーン付きの時刻とそうでない時刻が混在し、比べられません",
+        )
+        findings.append(holds(len(set(marks)) == 1 and marks[0] in {0.0, 1.0}, words))
+    return findings
 
 
 def _alike(which: str, told: Interval, gap: ProductionGap) -> Finding:
     names = {"test": Text(en="test", ja="テスト"), "training": Text(en="training", ja="学習")}[which]
+    if told.point <= TELLING and (told.high > TELLING or min(gap.rows, gap.test_rows) < FEWEST):
+        few = min(gap.rows, gap.test_rows)
+        return holds(
+            None,
+            Text(
+                en=f"{few} rows are too few to show that the {names.en} set and production are alike (area {told})",
+                ja=f"{few} 行では、{names.ja}データと本番データが同質だと言い切れません（AUC {told}）",
+            ),
+        )
     alike = told.high <= TELLING
     most = f" ({', '.join(name for name, _ in gap.telling[:3])})" if not alike and which == "test" else ""
     return holds(
@@ -123,28 +258,85 @@ def _alike(which: str, told: Interval, gap: ProductionGap) -> Finding:
     )
 
 
-def _replay(gap: ProductionGap) -> Finding:
-    if gap.replayed is None:
-        return holds(
-            None,
+def _changed(change: ColumnChange) -> Finding:
+    return holds(
+        change.share == 0.0,
+        Text(en=f"{change.column}: {change.seen}", ja=f"{change.column}: {change.seen_ja}"),
+    )
+
+
+def _labels(rows: ProductionRows) -> list[Finding]:
+    """Judge whether labels have moved, where production has some: enough to count, and for certain."""
+    shift = rows.label_shift
+    if shift is None:
+        return []
+    moved = shift.point > MOST_SHIFT and shift.low > MOST_SHIFT / 2
+    return [
+        holds(
+            not moved,
             Text(
-                en="no production row was sent to the model: there is nobody to ask, or a feature is missing",
-                ja="本番データの行をモデルに送れませんでした（問い合わせ先がないか、特徴量が足りません）",
+                en=f"the labels of {rows.labels:,} production rows are {shift} from those of the test set, {MOST_SHIFT:g} at most is alike",
+                ja=f"本番データ {rows.labels:,} 行の正解の分布はテストデータから {shift} ずれています（上限 {MOST_SHIFT:g}）",
             ),
         )
-    return holds(
-        gap.failed == 0 and gap.refused <= MOST_REFUSED * gap.replayed,
-        Text(
-            en=f"of {gap.replayed} production rows {gap.failed} failed and {gap.refused} were refused",
-            ja=f"本番データ {gap.replayed} 行のうち、失敗 {gap.failed} 件、拒否 {gap.refused} 件",
-        ),
+    ]
+
+
+def _replay(replay: ProductionReplay | None) -> list[Finding]:
+    if replay is None:
+        return [
+            holds(
+                None,
+                Text(
+                    en="no production row was sent to the model: there is nobody to ask, or a feature is missing",
+                    ja="本番データの行をモデルに送れませんでした（問い合わせ先がないか、特徴量が足りません）",
+                ),
+            )
+        ]
+    rows = (
+        Text(en="logged requests", ja="記録済みのリクエスト")
+        if replay.source == "ledger"
+        else Text(en="production rows", ja="本番データの行")
+    )
+    came = f" ({replay.first})" if replay.first else ""
+    findings = [
+        holds(
+            replay.failed == 0 and replay.refused <= MOST_REFUSED * replay.replayed,
+            Text(
+                en=f"of {replay.replayed} {rows.en} {replay.failed} failed and {replay.refused} were refused{came}",
+                ja=f"{rows.ja} {replay.replayed} 件のうち、失敗 {replay.failed} 件、拒否 {replay.refused} 件{came}",
+            ),
+        )
+    ]
+    if replay.stability is not None:
+        index = replay.stability
+        findings.append(
+            holds(
+                True if index.high <= MOST_SHIFT else False if index.point > MOST_SHIFT else None,
+                Text(
+                    en=f"its scores are {index} from those logged for {replay.compared:,} requests (stability index), {MOST_SHIFT:g} at most",
+                    ja=f"{replay.compared:,} 件の記録済みスコアとのずれ（PSI）は {index}、上限 {MOST_SHIFT:g}",
+                ),
+            )
+        )
+    return findings
+
+
+def _remedy(changes: list[ColumnChange]) -> Text | None:
+    if not changes:
+        return None
+    names = ", ".join(dict.fromkeys(change.column for change in changes))
+    return Text(
+        en=f"bring {names} into one form at the place where production rows are made: the unit, the spelling and the mark for what is missing "
+        "that the model was trained on",
+        ja=f"{names} の単位・表記・欠損の表し方を、本番データを作る側で学習時と揃えてください",
     )
 
 
 # How it looks
 
 
-def _gap(*, age_days: float = 31.0, told: float = 0.52, failed: int = 0) -> ProductionGap:
+def _gap(*, age_days: float = 31.0, told: float = 0.52, rows: int = 2_000) -> ProductionGap:
     return ProductionGap(
         training=Period(first="2025-01-01", last="2026-06-30"),
         test=Period(first="2026-07-01", last="2026-09-30"),
@@ -154,16 +346,48 @@ def _gap(*, age_days: float = 31.0, told: float = 0.52, failed: int = 0) -> Prod
         test_told=Interval(point=told, low=told - 0.02, high=told + 0.02),
         training_told=None,
         telling=(("income", told),),
-        replayed=300,
-        failed=failed,
-        refused=0,
-        rows=2_000,
+        rows=rows,
+        test_rows=2_000,
     )
 
 
-def _signed(*, signed: bool = True) -> Attestations:
+def _rows(*, from_test: float = 0.0, timed: int | None = 2_000) -> ProductionRows:
+    return ProductionRows(
+        rows=2_000,
+        source="file",
+        from_training=0.0,
+        from_test=from_test,
+        usual=0.0,
+        repeated=0.0,
+        usually_repeated=0.0,
+        blocks=0.0,
+        timed=timed,
+        unreadable_times=False,
+        zones=None,
+        test_zones=None,
+        labels=0,
+        label_shift=None,
+    )
+
+
+def _sent(*, failed: int = 0) -> ProductionReplay:
+    return ProductionReplay(
+        through="service",
+        source="file",
+        replayed=300,
+        failed=failed,
+        refused=0,
+        flagged=3,
+        first="HTTP 500" if failed else "",
+        compared=0,
+        stability=None,
+        changed=None,
+    )
+
+
+def _attested(*, signed: bool = False) -> Attestations:
     statement = {
-        "box": "quality/production-data",
+        "box": BOX,
         "statement": "every hundredth request of October, drawn by the gateway",
         "author": "the data team",
         "reviewer": "the risk team",
@@ -175,9 +399,20 @@ def _signed(*, signed: bool = True) -> Attestations:
     return Attestations(contract=contract, artifact="a" * 64, today=dt.date(2026, 11, 2))
 
 
-production_data.passes(_gap(), _signed())
-production_data.fails(_gap(age_days=730.0), _signed())
-production_data.fails(_gap(told=0.78), _signed())
-production_data.fails(_gap(failed=4), _signed())
-production_data.is_unknown(replace(_gap(), test_after_training=None, age_days=None), _signed())
-production_data.is_unknown(_gap(), _signed(signed=False))
+_STATED = example_contract(data={"time": "at", "production_window": "every hundredth request of October"})
+_SAME = ProductionColumns(columns=3, changes=())
+_CENTS = ColumnChange(
+    column="income", kind="unit", seen="times 100: whole currency to cents", seen_ja="100倍", share=1.0
+)
+_UNTIMED = replace(_gap(), production=None, test_after_training=None, age_days=None)
+
+production_data.passes(_STATED, _gap(), _SAME, _rows(), _sent(), _attested())
+production_data.passes(example_contract(), _UNTIMED, _SAME, _rows(timed=None), _sent(), _attested(signed=True))
+production_data.fails(_STATED, _gap(age_days=730.0), _SAME, _rows(), _sent(), _attested())
+production_data.fails(_STATED, _gap(told=0.78), _SAME, _rows(), _sent(), _attested())
+production_data.fails(_STATED, _gap(), ProductionColumns(columns=3, changes=(_CENTS,)), _rows(), _sent(), _attested())
+production_data.fails(_STATED, _gap(), _SAME, _rows(from_test=0.98), _sent(), _attested())
+production_data.fails(_STATED, _gap(), _SAME, _rows(), _sent(failed=4), _attested())
+production_data.is_unknown(_STATED, _gap(rows=40), _SAME, _rows(), _sent(), _attested())
+production_data.is_unknown(_STATED, _UNTIMED, _SAME, _rows(timed=None), _sent(), _attested())
+production_data.is_unknown(example_contract(), _gap(), _SAME, _rows(), _sent(), _attested())

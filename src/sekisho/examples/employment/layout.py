@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import shutil
 import subprocess
 from pathlib import Path
@@ -78,6 +79,10 @@ def contract_values(language: Language) -> dict[str, Any]:
         en="The figures go into regional statistics by sex: neither may be found less often than the other",
         ja="男女別の地域統計に使うため、一方の就業者だけを見落としてはならない",
     )
+    window = Text(
+        en="Everybody of the survey's sample in 2018, the year after the test set; the demo plays at the end of that year",
+        ja="テストデータの翌年にあたる2018年の調査標本の全員。デモでは同年末を現在とみなす",
+    )
     return {
         "model": {
             "name": "employment",
@@ -90,6 +95,8 @@ def contract_values(language: Language) -> dict[str, Any]:
             "positive": 1,
             "identifier": IDENTIFIER,
             "time": TIME,
+            "production_window": window.of(language),
+            "as_of": dt.date(YEARS["production"][-1], 12, 31),
         },
         "quality": {"metric": "balanced_accuracy", "threshold": 0.78, "reason": cost.of(language)},
         "fairness": {

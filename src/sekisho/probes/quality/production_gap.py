@@ -13,10 +13,9 @@ import numpy as np
 
 from sekisho.artifact.artifact import ModelArtifact
 from sekisho.artifact.table import Table
-from sekisho.contract.sections import Quality, Serving
+from sekisho.contract.sections import Quality
+from sekisho.errors import NotMeasured
 from sekisho.gate.probe import Progress, probe
-from sekisho.probes.resources.asking import opened
-from sekisho.probes.resources.service import Service
 from sekisho.probes.resources.tables import DataSet, ProductionSample, TestSet, TrainingSet
 from sekisho.probes.statistics.answers import Answers
 from sekisho.probes.statistics.baselines import sample
@@ -29,7 +28,6 @@ from sekisho.text import Text
 
 MOST_ROWS: Final = 3_000
 """How many rows of each table are compared: enough to know the area under the curve to within 0.02."""
-REPLAYED: Final = 300
 FOLDS: Final = 2
 ROUNDS: Final = 40
 
@@ -53,9 +51,7 @@ class ProductionGap:
         test_told: How well the test set is told from the production sample, as an area under the curve.
         training_told: How well the training set is; ``None`` without one.
         telling: The features that differ most between test and production, with the area that each reaches alone.
-        replayed: How many production rows were sent to the model; ``None`` when there was nobody to ask.
-        failed, refused: What became of them.
-        rows: How many production rows there are.
+        rows, test_rows: How many rows production sample and test set have.
 
     """
 
@@ -67,28 +63,26 @@ class ProductionGap:
     test_told: Interval
     training_told: Interval | None
     telling: tuple[tuple[str, float], ...]
-    replayed: int | None
-    failed: int
-    refused: int
     rows: int
+    test_rows: int
 
 
 @probe("quality/production-gap", title=Text(en="Compare with production", ja="本番データと比較"), seconds=5)
 def production_gap(
     quality: Quality,
-    serving: Serving,
     test: TestSet,
     production: ProductionSample,
     training: TrainingSet | None,
     artifact: ModelArtifact | None,
-    service: Service | None,
     progress: Progress,
 ) -> ProductionGap:
-    """Compare times and looks, and send production rows to the model."""
+    """Compare times and looks."""
     times = [
         None if each is None or each.times is None else moments(each.times) for each in (training, test, production)
     ]
-    learned, judged, lived = (None if each is None else (np.nanmin(each), np.nanmax(each)) for each in times)
+    learned, judged, lived = (
+        None if each is None or not np.isfinite(each).any() else (np.nanmin(each), np.nanmax(each)) for each in times
+    )
     names = _names(test, production, artifact)
     recent = production.full.select(names)
     test_told = _told(test.full.select(names), recent, quality)
@@ -96,7 +90,6 @@ def production_gap(
     trained = training if training is not None and set(names) <= set(training.full.names) else None
     training_told = None if trained is None else _told(trained.full.select(names), recent, quality)
     progress.advance(0.7)
-    replayed, failed, refused = _replay(production, artifact, service, serving, quality.seed)
     periods = [
         None if each is None else Period(first=day_of(each[0]), last=day_of(each[1]))
         for each in (learned, judged, lived)
@@ -110,16 +103,24 @@ def production_gap(
         test_told=test_told,
         training_told=training_told,
         telling=_telling(test.full.select(names), recent),
-        replayed=replayed,
-        failed=failed,
-        refused=refused,
         rows=recent.rows,
+        test_rows=test.full.rows,
     )
 
 
 def _names(test: DataSet, production: DataSet, artifact: ModelArtifact | None) -> tuple[str, ...]:
     wanted = test.table.names if artifact is None else artifact.signature.names
-    return tuple(name for name in wanted if name in test.full.names and name in production.full.names)
+    names = tuple(name for name in wanted if name in test.full.names and name in production.full.names)
+    if not names:
+        raise NotMeasured(
+            Text(
+                en="test set and production sample have no feature in common",
+                ja="テストデータと本番データに共通の特徴量がありません",
+            ),
+            Text(en="name the features alike in both tables", ja="両方の表で特徴量の列名を揃えてください"),
+            where="data.production",
+        )
+    return names
 
 
 def _told(one: Table, other: Table, quality: Quality) -> Interval:
@@ -165,20 +166,3 @@ def _answers(
 
 def _how(quality: Quality) -> Resampling:
     return Resampling(confidence=quality.confidence, resamples=min(quality.resamples, 500), seed=quality.seed)
-
-
-def _replay(
-    production: ProductionSample,
-    artifact: ModelArtifact | None,
-    service: Service | None,
-    serving: Serving,
-    seed: int,
-) -> tuple[int | None, int, int]:
-    """Send production rows to the model; return how many, and how many failed or were refused."""
-    with opened(service, artifact, deadline_ms=serving.deadline_ms) as asker:
-        if asker is None or not set(asker.signature.names) <= set(production.full.names):
-            return None, 0, 0
-        rows = production.full.select(asker.signature.names).take(sample(production.full.rows, REPLAYED, seed))
-        told = asker.ask(rows.records())
-    outcomes = [each.outcome for each in told]
-    return len(told), outcomes.count("failed"), outcomes.count("refused")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, Literal, Protocol
 
 import msgspec
@@ -16,16 +16,21 @@ from sekisho.artifact.formats.interface import Outputs
 from sekisho.artifact.formats.onnx import OnnxFormat
 from sekisho.artifact.signature import Output, Signature
 from sekisho.errors import InvalidInput, ModelFailed, SekishoError
+from sekisho.predict.answers import Answers
 from sekisho.predict.fence import Fence, FencedRuntime
 from sekisho.predict.predictor import Predictor, Prepared
 from sekisho.probes.adapters.interface import Answer, Unreadable
 from sekisho.probes.resources.labels import spelling
 from sekisho.probes.resources.service import Service
 from sekisho.probes.wire.message import Reply, Request
+from sekisho.text import Text
 
 Row = Mapping[str, object]
 Outcome = Literal["answered", "refused", "failed"]
 
+_AGAIN: Final = "\u0001again"
+AT_ONCE: Final = 256
+"""Rows of one request, where only the answers matter."""
 PATIENCE: Final = 5.0
 """Seconds beyond the deadline of the service after which a request has hung."""
 
@@ -38,12 +43,14 @@ class Told:
         outcome: ``answered`` with a finite answer of the declared kind, ``refused`` as the caller's fault, or ``failed``.
         words: The status or the code; of a failure, what was wrong.
         flagged: Whether the answer remarks on the row.
+        answer: What was answered.
 
     """
 
     outcome: Outcome
     words: str
     flagged: bool = False
+    answer: Answer | None = None
 
 
 class Asker(Protocol):
@@ -58,6 +65,10 @@ class Asker(Protocol):
 
     def ask_together(self, rows: Sequence[Row]) -> Told | None:
         """Ask for all rows in one request; ``None`` when there is no way to."""
+        ...
+
+    def answers(self, rows: Sequence[Row]) -> list[Told]:
+        """Ask for all rows in few requests where that works, else for each by itself."""
         ...
 
 
@@ -84,6 +95,46 @@ class ServiceAsker:
         (reply,) = self._send([request])
         return self._told(reply, len(rows), batch=True)
 
+    def ask_twice_named(self, row: Row, name: str) -> Told | None:
+        """Ask for one row in which a name stands twice; ``None`` where rows do not go by name."""
+        adapter = self._service.adapter
+        if not adapter.named:
+            return None
+        request = adapter.one(_wire(row) | {_AGAIN: row[name]})
+        written, name_written = msgspec.json.encode(_AGAIN), msgspec.json.encode(name)
+        if written not in request.body:
+            return None
+        (reply,) = self._send([replace(request, body=request.body.replace(written, name_written))])
+        return self._told(reply, 1)
+
+    def answers(self, rows: Sequence[Row]) -> list[Told]:
+        """Ask for all rows in few requests, where the service takes batches and answers them whole."""
+        found: list[Told] = []
+        for first in range(0, len(rows), AT_ONCE):
+            some = rows[first : first + AT_ONCE]
+            found += self._together(some) or self.ask(some)
+        return found
+
+    def _together(self, rows: Sequence[Row]) -> list[Told] | None:
+        adapter = self._service.adapter
+        request = adapter.many([_wire(row) for row in rows])
+        if request is None:
+            return None
+        (reply,) = self._send([request])
+        try:
+            answers = adapter.read_many(reply) if reply.ok else []
+        except Unreadable:
+            return None
+        if len(answers) != len(rows):
+            return None
+        output = self.signature.output
+        return [
+            Told(outcome="failed", words=fault)
+            if (fault := _unsound(answer, output)) is not None
+            else Told(outcome="answered", words="HTTP 200", flagged=bool(answer.flags), answer=answer)
+            for answer in answers
+        ]
+
     def _send(self, requests: Sequence[Request]) -> list[Reply]:
         return self._service.main.ask(requests, connections=4, timeout=self._timeout)
 
@@ -106,7 +157,12 @@ class ServiceAsker:
         )
         if wrong is not None:
             return Told(outcome="failed", words=wrong)
-        return Told(outcome="answered", words=f"HTTP {reply.status}", flagged=any(answer.flags for answer in answers))
+        return Told(
+            outcome="answered",
+            words=f"HTTP {reply.status}",
+            flagged=any(answer.flags for answer in answers),
+            answer=None if batch else answers[0],
+        )
 
 
 class ArtifactAsker:
@@ -124,13 +180,26 @@ class ArtifactAsker:
 
     def ask(self, rows: Sequence[Row]) -> list[Told]:
         """Ask for each row by itself."""
-        return [self._ask([row]) for row in rows]
+        return [self._ask([row])[0] for row in rows]
 
     def ask_together(self, rows: Sequence[Row]) -> Told | None:
         """Ask for all rows at once; the artifact knows no request without rows."""
-        return self._ask(rows) if rows else None
+        if not rows:
+            return None
+        told = self._ask(rows)
+        return next((each for each in told if each.outcome != "answered"), told[0])
 
-    def _ask(self, rows: Sequence[Row]) -> Told:
+    def answers(self, rows: Sequence[Row]) -> list[Told]:
+        """Ask for all rows, many at once; one that spoils the others is asked for by itself."""
+        found: list[Told] = []
+        for first in range(0, len(rows), AT_ONCE):
+            some = rows[first : first + AT_ONCE]
+            told = self._ask(some)
+            found += told if all(each.outcome == "answered" for each in told) else self.ask(some)
+        return found
+
+    def _ask(self, rows: Sequence[Row]) -> list[Told]:
+        """Return what became of each row; a fault of one is that of all."""
         try:
             read = [self._predictor.reader.read(_decoded(row), row=place) for place, row in enumerate(rows)]
             prepared = self._predictor.prepare(read)
@@ -138,12 +207,25 @@ class ArtifactAsker:
                 raise next(iter(prepared.findings.refusals.values()))
             answers = self._predictor.read(self._run(prepared), len(rows))
         except InvalidInput as refusal:
-            return Told(outcome="refused", words=refusal.code)
+            return [Told(outcome="refused", words=refusal.code)] * len(rows)
         except ModelFailed as failure:
-            return Told(outcome="failed", words=f"{failure.code}: {failure.what.en}")
+            return [Told(outcome="failed", words=f"{failure.code}: {failure.what.en}")] * len(rows)
         if answers.unsound:
-            return Told(outcome="failed", words="invalid_output")
-        return Told(outcome="answered", words="answered", flagged=prepared.findings is not None)
+            return [Told(outcome="failed", words="invalid_output")] * len(rows)
+        flags = {} if prepared.findings is None else prepared.findings.flags
+        return [
+            Told(outcome="answered", words="answered", flagged=place in flags, answer=self._answer(answers, place))
+            for place in range(len(rows))
+        ]
+
+    def _answer(self, answers: Answers, place: int) -> Answer:
+        names = [spelling(label) for label in self.signature.output.classes or ()]
+        stated = () if answers.probabilities is None else answers.probabilities[place]
+        return Answer(
+            label=answers.predictions[place],
+            probability=None if answers.confidence is None else answers.confidence[place],
+            probabilities=dict(zip(names, stated, strict=False)),
+        )
 
     def _run(self, prepared: Prepared) -> Outputs:
         if self._in_process:
@@ -205,5 +287,21 @@ def _word(value: object) -> object:
 
 
 def _decoded(row: Row) -> dict[str, object]:
-    """Return a row as a lenient decoder would have read it."""
-    return {name: float(bytes(value)) if isinstance(value, msgspec.Raw) else value for name, value in row.items()}
+    """Return a row as a lenient decoder would have read it: numbers that JSON does not know, but no half characters."""
+    return {name: _lenient(value, name) if isinstance(value, msgspec.Raw) else value for name, value in row.items()}
+
+
+def _lenient(value: msgspec.Raw, name: str) -> object:
+    try:
+        return float(bytes(value))
+    except ValueError:
+        pass
+    try:
+        return msgspec.json.decode(value)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        raise InvalidInput(
+            "invalid_json",
+            Text(en="this is not JSON", ja="JSON ではありません"),
+            Text(en="send JSON", ja="JSON を送ってください"),
+            field=name,
+        ) from None

@@ -5,13 +5,14 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import ClassVar, TypeVar
+from typing import ClassVar, Literal, TypeVar
 
 from sekisho.artifact.table import Column, Table, read_table
 from sekisho.contract.project import Project
 from sekisho.contract.sections import Data
 from sekisho.errors import NotMeasured, SekishoError
 from sekisho.gate.probe import resource
+from sekisho.probes.resources.logged import Logged
 from sekisho.text import Text
 
 
@@ -51,7 +52,14 @@ class TestSet(DataSet):
 
 @dataclass(frozen=True, kw_only=True, eq=False, slots=True)
 class ProductionSample(DataSet):
-    """Rows as they come in production; they need hold neither target nor identifier."""
+    """Rows as they come in production; they need hold neither target nor identifier.
+
+    Attributes:
+        source: ``file``, or ``ledger`` when they are what the service has written down.
+
+    """
+
+    source: Literal["file", "ledger"] = "file"
 
 
 DataSetT = TypeVar("DataSetT", bound=DataSet)
@@ -70,9 +78,21 @@ def test_set(project: Project) -> Iterator[TestSet]:
 
 
 @resource(title=Text(en="Read the production sample", ja="本番サンプルを読み込み"))
-def production_sample(project: Project) -> Iterator[ProductionSample]:
-    """Yield ``data.production``."""
-    yield _read(project, "production", ProductionSample)
+def production_sample(project: Project, logged: Logged | None) -> Iterator[ProductionSample]:
+    """Yield ``data.production``; where none is named, what the service of the project has written down."""
+    if project.contract.data.production is not None or logged is None:
+        yield _read(project, "production", ProductionSample)
+        return
+    table = logged.table()
+    yield ProductionSample(
+        full=table,
+        table=table,
+        target=None,
+        identifiers=None,
+        times=logged.times(),
+        digest=logged.digest,
+        source="ledger",
+    )
 
 
 def _read(project: Project, field: str, kind: type[DataSetT]) -> DataSetT:
