@@ -119,7 +119,7 @@ def assemble(subject: Subject, wishes: Wishes) -> tuple[Parts, dict[str, bytes]]
     signature = subject.signature or learn_signature(features or Table(columns=()), subject.output, wishes.notes)
     listener(0.1, Text(en="Saving the model", ja="モデルを保存しています"))
     files = {unit.file: unit.write(model, trusted=wishes.trusted_types)}
-    original = unit.read(files[unit.file], signature, trusted=wishes.trusted_types, where=unit.file)
+    original = unit.original(model, files[unit.file], signature, trusted=wishes.trusted_types)
     golden, parity = Golden(), _without_reference(unit)
     if features is not None:
         listener(0.2, Text(en="Asking the model about its reference set", ja="参照データに対する答えを記録しています"))
@@ -133,6 +133,8 @@ def assemble(subject: Subject, wishes: Wishes) -> tuple[Parts, dict[str, bytes]]
         graph, parity = _compiled(unit, model, signature, prepared)
         if graph is not None:
             files[formats()["onnx"].file] = graph
+        elif not unit.answers:
+            raise _without_answers(parity)
     listener(0.9, Text(en="Locking the requirements", ja="依存ライブラリを固定しています"))
     metadata = _completed(model, features, wishes)
     metadata = _locked(model, metadata, files, native=parity.runtime != "onnx", wanted=wishes.lock)
@@ -285,6 +287,17 @@ def _compiled(
     last = attempts[-1].reason or verbatim("")
     reason = Text(en=f"no ONNX form answers as it does: {last.en}", ja=f"同じ答えになる ONNX がありません: {last.ja}")
     return None, Parity(runtime=unit.id, proven=False, attempts=attempts, reason=reason)
+
+
+def _without_answers(parity: Parity) -> CannotPack:
+    """Return the error for a model that only ONNX could answer for, and does not."""
+    reason = parity.reason or verbatim("")
+    return CannotPack(
+        Text(en=f"only ONNX can answer for it, and {reason.en}", ja=f"ONNX でしか推論できませんが、{reason.ja}"),
+        Text(
+            en="export it to ONNX yourself, and pack that", ja="自分で ONNX に書き出し、その ONNX をパックしてください"
+        ),
+    )
 
 
 def _without_reference(unit: Format) -> Parity:

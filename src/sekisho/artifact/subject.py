@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from sekisho.artifact import boosting
+from sekisho.artifact import boosting, linear, neural
 from sekisho.artifact.column import Column, is_null, listed, plain
 from sekisho.artifact.conversion.foreign import settled
 from sekisho.artifact.conversion.pipeline import known_categories
@@ -61,7 +61,7 @@ def subject_of(
         CannotPack: A feature is missing, the counts differ, or the model's answers are of no kind that is known here.
 
     """
-    model = boosting.settled(model)
+    model = linear.settled(model) if linear.is_statsmodels(model) else boosting.settled(model)
     own = _own_names(model)
     table, answers = None, None
     if reference is not None:
@@ -69,6 +69,8 @@ def subject_of(
         answers = _answers(table, target)
         table = table.without([target]) if isinstance(target, str) else table
         table = _with_texts(_chosen(table, own, getattr(model, "n_features_in_", None)), model)
+    if neural.is_module(model):
+        model = neural.settled(model, table, answers)
     model, output = _with_output(model, answers)
     if table is not None:
         return Subject(model=model, output=output, features=table, given=_as_given(reference, table))

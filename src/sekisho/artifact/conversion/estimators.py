@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from sekisho.artifact import boosting
-from sekisho.artifact.conversion import boosted, forest, histogram
+from sekisho.artifact.conversion import boosted, forest, histogram, linear
 from sekisho.artifact.conversion.block import Block, dense
 from sekisho.artifact.conversion.graph import OPSETS
+from sekisho.artifact.linear import BinaryModel, LinearModel
 from sekisho.artifact.runtime import NotConvertible
 
 if TYPE_CHECKING:
@@ -58,19 +59,23 @@ def predict(graph: GraphBuilder, estimator: Any, block: Block, *, narrow: bool) 
     if booster is not None:
         is_classifier = hasattr(estimator, "predict_proba")
         tensor = boosted.predict(graph, booster, estimator, block, narrow=narrow)
-        return {"probabilities" if is_classifier else "values": (tensor, _element(own))}
+        return {"probabilities" if is_classifier else "values": (tensor, element(own))}
+    if isinstance(estimator, LinearModel):
+        is_classifier = isinstance(estimator, BinaryModel)
+        tensor = linear.predict(graph, estimator, block)
+        return {"probabilities" if is_classifier else "values": (tensor, element(own))}
     if name.startswith("HistGradientBoosting"):
         tensor = histogram.predict(graph, estimator, block.matrix(graph), narrow=narrow)
-        return {"probabilities" if is_classifier else "values": (tensor, _element(own))}
+        return {"probabilities" if is_classifier else "values": (tensor, element(own))}
     if name == "LinearDiscriminantAnalysis":
-        return {"probabilities": (_linear_discriminant(graph, estimator, block.matrix(graph)), _element(own))}
+        return {"probabilities": (_linear_discriminant(graph, estimator, block.matrix(graph)), element(own))}
     tensor = block.matrix(graph)
     if casts_to_single(estimator) or narrow:
         # scikit-learn's trees round their input to float32 and compare it with thresholds in float64.
         tensor = graph.cast(tensor, np.float32)
     if name in forest.FORESTS:
         votes = forest.predict(graph, estimator, graph.cast(tensor, precision), precision=precision)
-        return {"probabilities": (votes, _element(own))}
+        return {"probabilities": (votes, element(own))}
     outputs = graph.include(_converted(estimator, block.width, precision), graph.cast(tensor, precision))
     if not is_classifier:
         return {"values": outputs[0]}
@@ -122,7 +127,7 @@ def _converted(estimator: Any, width: int, precision: type[np.float32 | np.float
         raise NotConvertible(f"{type(estimator).__name__}: {reason}") from error
 
 
-def _element(dtype: np.dtype[Any]) -> int:
+def element(dtype: np.dtype[Any]) -> int:
     from onnx import helper
 
     return helper.np_dtype_to_tensor_dtype(dtype)
