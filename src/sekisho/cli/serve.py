@@ -30,7 +30,7 @@ HELP = Text(
 
     \b
     Routes: /predict /predict/batch /invocations /feedback /model/info
-            /health /health/live /health/ready /ping /metrics /docs /openapi.json
+            /health /health/live /health/ready /ping /v2/... /metrics /docs /openapi.json
 
     \b
     Example:
@@ -48,7 +48,7 @@ HELP = Text(
 
     \b
     ルート: /predict /predict/batch /invocations /feedback /model/info
-            /health /health/live /health/ready /ping /metrics /docs /openapi.json
+            /health /health/live /health/ready /ping /v2/... /metrics /docs /openapi.json
 
     \b
     例:
@@ -67,6 +67,10 @@ PROJECT = Text(
 HOST = Text(en="Address to listen on [default: 127.0.0.1]", ja="待ち受けるアドレス [既定値: 127.0.0.1]")
 PORT = Text(
     en="Port to listen on, 0 for a free one [default: 8000]", ja="待ち受けるポート。0 なら空きポート [既定値: 8000]"
+)
+GRPC_PORT = Text(
+    en="Port for the Open Inference Protocol over gRPC [default: none]",
+    ja="gRPC (Open Inference Protocol) のポート [既定値: なし]",
 )
 WORKERS = Text(en="Processes that answer [default: 1]", ja="応答するプロセスの数 [既定値: 1]")
 KEY_FILE = Text(en="File of API keys, read again when it changes", ja="API キーのファイル。変更すると読み直す")
@@ -122,6 +126,7 @@ SERVING = Text(en="Serving at {}  (Ctrl-C ends)", ja="{} で提供中です (Ctr
 @registry_options
 @click.option("--host", metavar="ADDRESS", help=str(HOST))
 @click.option("--port", type=click.IntRange(0, 65_535), help=str(PORT))
+@click.option("--grpc-port", type=click.IntRange(1, 65_535), help=str(GRPC_PORT))
 @click.option("--workers", type=click.IntRange(1, 256), help=str(WORKERS))
 @click.option("--key-file", type=click.Path(path_type=Path), metavar="FILE", help=str(KEY_FILE))
 @click.option("--open", is_flag=True, default=None, help=str(OPEN))

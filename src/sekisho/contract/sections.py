@@ -199,6 +199,7 @@ class Serving(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
     mapping: Mapping = field(default_factory=Mapping)
     host: Line = "127.0.0.1"
     port: Port = 8000
+    grpc_port: Annotated[int, Meta(ge=1, le=65_535)] | None = None
     workers: Annotated[int, Meta(ge=1, le=256)] = 1
     deadline_ms: Annotated[int, Meta(ge=1, le=600_000)] = 10_000
     latency_p99_ms: Positive | None = None
@@ -232,7 +233,14 @@ class Security(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
     key_file: Line | None = None
     key_header: Line = "X-API-Key"
     probe_key_variable: Line = "SEKISHO_PROBE_KEY"
-    public_routes: tuple[str, ...] = ("/health", "/health/live", "/health/ready", "/ping")
+    public_routes: tuple[str, ...] = (
+        "/health",
+        "/health/live",
+        "/health/ready",
+        "/ping",
+        "/v2/health/live",
+        "/v2/health/ready",
+    )
     rate_limit: Positive | None = None
     burst: Count | None = None
     out_of_range: Policy = "flag"

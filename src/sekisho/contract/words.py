@@ -290,6 +290,10 @@ KEY_WORDS: Final[Mapping[str, Text]] = {
         en="The address that Sekisho's own service listens on; others than loopback need authentication.",
         ja="Sekisho のサービスが待ち受けるアドレス。ループバック以外では認証が必要です。",
     ),
+    "serving.grpc_port": Text(
+        en="The port for the Open Inference Protocol over gRPC; without it there is none.",
+        ja="gRPC で Open Inference Protocol を提供するポート。指定しなければ提供しません。",
+    ),
     "serving.port": Text(en="Its port; 0 takes a free one.", ja="ポート番号。0 なら空きポートを使います。"),
     "serving.workers": Text(en="Its worker processes.", ja="ワーカープロセスの数。"),
     "serving.deadline_ms": Text(

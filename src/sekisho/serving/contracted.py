@@ -21,6 +21,7 @@ def contracted(project: Project) -> dict[str, Any]:
     return {
         "host": serving.host,
         "port": serving.port,
+        "grpc_port": serving.grpc_port,
         "workers": serving.workers,
         "deadline_ms": serving.deadline_ms,
         "limits": {"body_bytes": serving.maximum_body_bytes, "rows": serving.maximum_rows},

@@ -35,6 +35,7 @@ _LOOPBACK_NAMES: Final = ("localhost", "127.0.0.1", "[::1]")
 _EVERYTHING: Final = frozenset(SCOPES)
 OPEN_INFERENCE: Final = b"/v2"
 """Below this path, errors are those of the Open Inference Protocol."""
+_BELOW_OPEN_INFERENCE: Final = (OPEN_INFERENCE + b"/", b"/inference.")
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, slots=True)
@@ -156,7 +157,7 @@ class Front:
         head = exchange.admission.head
         language: Language = "ja" if head.japanese else "en"
         encode, media_type = problems.encode, problems.MEDIA_TYPE
-        if head.path == OPEN_INFERENCE or head.path.startswith(OPEN_INFERENCE + b"/"):
+        if head.path == OPEN_INFERENCE or head.path.startswith(_BELOW_OPEN_INFERENCE):
             encode, media_type = problems.encode_open_inference, JSON
         self.answer(
             exchange,

@@ -6,6 +6,8 @@ import errno
 import socket
 from typing import TYPE_CHECKING, Final
 
+import msgspec
+
 from sekisho.errors import ServiceError
 from sekisho.text import Text
 
@@ -38,6 +40,17 @@ def listen(settings: ServingSettings) -> socket.socket:
         listener.close()
         raise _cannot_listen(where, error) from None
     return listener
+
+
+def check_free(settings: ServingSettings) -> None:
+    """Refuse a port for gRPC that somebody else has: the workers share it, and would share it with them.
+
+    Raises:
+        ServiceError: The port is taken.
+
+    """
+    if settings.grpc_port is not None:
+        listen(msgspec.structs.replace(settings, port=settings.grpc_port)).close()
 
 
 def url_of(listener: socket.socket, settings: ServingSettings) -> str:

@@ -92,6 +92,7 @@ class Model:
 
     def __init__(self, artifact: ModelArtifact, signature: Signature, settings: ServingSettings) -> None:
         self._artifact = artifact
+        self._is_ours = artifact.runtime_name == ONNX and not artifact.sized_by_rows()
         self._signature = signature
         self._settings = settings
         self._predictor: Predictor | None = None
@@ -99,8 +100,8 @@ class Model:
 
     @property
     def is_ours(self) -> bool:
-        """Whether the model runs in this process."""
-        return self._artifact.runtime_name == ONNX
+        """Whether the model runs in this process: a graph whose work does not depend on what a caller sends."""
+        return self._is_ours
 
     def load(self) -> None:
         """Load the model, and prove it on its golden rows. Takes a while; for a thread.

@@ -17,7 +17,7 @@ Policy = Literal["reject", "flag", "accept"]
 Seconds = Annotated[float, Meta(gt=0.0, le=3_600.0)]
 Fraction = Annotated[float, Meta(ge=0.0, le=1.0)]
 
-PUBLIC_ROUTES: Final = ("/health", "/health/live", "/health/ready", "/ping")
+PUBLIC_ROUTES: Final = ("/health", "/health/live", "/health/ready", "/ping", "/v2/health/live", "/v2/health/ready")
 
 
 class Limits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -56,6 +56,7 @@ class ServingSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
 
     Attributes:
         host, port: Where it listens; port 0 takes a free one. Without a key file only loopback addresses are possible, unless it is ``open``.
+        grpc_port: Where it speaks the Open Inference Protocol over gRPC besides; ``None``: nowhere.
         workers: Processes that answer.
         key_file: The file of API keys; ``None`` lets everybody on this machine ask.
         open: Whether everybody who reaches the port may ask, because somebody else has seen who they are: a gateway, a platform.
@@ -91,6 +92,7 @@ class ServingSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
 
     host: Annotated[str, Meta(min_length=1, max_length=253)] = "127.0.0.1"
     port: Annotated[int, Meta(ge=0, le=65_535)] = 8_000
+    grpc_port: Annotated[int, Meta(ge=1, le=65_535)] | None = None
     workers: Annotated[int, Meta(ge=1, le=256)] = 1
     key_file: Path | None = None
     open: bool = False

@@ -27,7 +27,7 @@ from sekisho.predict.fence import FencedRuntime
 from sekisho.serving import logs
 from sekisho.serving.guards.keys import KeyRing
 from sekisho.serving.layout import GO, RunFolder, Word, decode, make_run_folder
-from sekisho.serving.listener import listen, url_of
+from sekisho.serving.listener import check_free, listen, url_of
 from sekisho.serving.model import ONNX, fence_of, prove_fenced
 from sekisho.serving.processes import Child, Starter
 from sekisho.serving.settings import ServingSettings, check_exposure, settings_of
@@ -93,6 +93,7 @@ def serve(
         KeyRing(settings.key_file)
     if settings.ledger is not None:
         PredictionBook(settings.ledger).close()
+    check_free(settings)
     listener = listen(settings)
     with contextlib.closing(listener), _signals() as received:
         run = make_run_folder(settings)

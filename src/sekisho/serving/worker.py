@@ -53,7 +53,9 @@ from sekisho.shelf import units
 from sekisho.text import Text
 
 if TYPE_CHECKING:
+    from sekisho.serving.grpc.server import GrpcServer
     from sekisho.serving.http.exchange import Exchange
+    from sekisho.serving.protocols.interface import Route
 
 PROTOCOLS: Final = "sekisho.serving.protocols"
 TICK_SECONDS: Final = 0.5
@@ -114,7 +116,9 @@ class Worker:
             routes=routes,
             notices=notices,
         )
+        self._infer = None if settings.grpc_port is None else _infer_route(shape)
         paths = [
+            *(() if self._infer is None else (self._infer.path,)),
             *(route.path for route in routes),
             *(notice.path for notice in notices),
             *APPLICATION,
@@ -144,10 +148,12 @@ class Worker:
         health = Health(
             self._front, self._desk, Exposition(run.metrics, layout), version=artifact.version, model_type=model_type
         )
+        told = {notice.path: health.place(notice) for notice in notices}
+        self._grpc = None if self._infer is None else self._make_grpc(shape, self._infer, told)
         self._front.open(
             (
                 *map(self._desk.place, routes),
-                *map(health.place, notices),
+                *told.values(),
                 *health.places(),
                 *self._application_places(),
             )
@@ -191,6 +197,8 @@ class Worker:
     async def _open(self, loop: asyncio.AbstractEventLoop, go: asyncio.Event, say: Any) -> None:
         await go.wait()
         try:
+            if self._grpc is not None:
+                await self._grpc.start()
             await loop.run_in_executor(None, self._model.load)
         except SekishoError as error:
             say(Word(state="failed", what=(error.what.en, error.what.ja), remedy=(error.remedy.en, error.remedy.ja)))
@@ -229,6 +237,8 @@ class Worker:
         ends = monotonic() + self._settings.grace_seconds
         await asyncio.sleep(LINGER_SECONDS)
         acceptor.close()
+        if self._grpc is not None:
+            await self._grpc.stop(max(0.1, ends - monotonic()))
         for connection in list(self._front.connections):
             connection.end()
         while self._front.connections and monotonic() < ends:
@@ -238,6 +248,11 @@ class Worker:
                 await asyncio.wait_for(self._desk.runner.close(), max(0.1, ends - monotonic()))
         for connection in list(self._front.connections):
             connection.abort()
+
+    def _make_grpc(self, model: Shape, infer: Route, places: dict[str, Place]) -> GrpcServer:
+        from sekisho.serving.grpc.server import GrpcServer
+
+        return GrpcServer(self._settings, self._front, model, self._desk.place(infer), places)
 
     def _open_book(self) -> Recorder | None:
         if self._settings.ledger is None:
@@ -365,6 +380,12 @@ def _follow(control: socket.socket, loop: asyncio.AbstractEventLoop, go: asyncio
         loop.call_soon_threadsafe(worker.end)
     threading.Event().wait(SECONDS_WITHOUT_SUPERVISOR)
     os._exit(1)
+
+
+def _infer_route(model: Shape) -> Route:
+    from sekisho.serving.grpc.server import infer_route
+
+    return infer_route(model)
 
 
 def _allow_connections() -> None:

@@ -111,7 +111,9 @@ def _keys(request: _Request) -> int:
     """Return how many keys a request has if none stands twice, without those inside of parameters."""
     given = (request.id != "") + (request.parameters is not None) + (request.outputs is not None) + 1
     for one in request.inputs:
-        given += 3 + (one.data != b"") + (0 if one.parameters is None else 1 + len(one.parameters))
+        parameters = one.parameters
+        given += 3 + (parameters is None or "binary_data_size" not in parameters)
+        given += 0 if parameters is None else 1 + len(parameters)
     for output in request.outputs or ():
         given += 1 + (0 if output.parameters is None else 1 + len(output.parameters))
     return given + len(request.parameters or ())
@@ -128,10 +130,11 @@ def _tensors(request: _Request, binary: memoryview) -> list[Tensor]:
         parameters = one.parameters or {}
         refuse_regions(parameters, one.name)
         size = parameters.get("binary_data_size")
+        data = bytes(one.data)
         if size is None:
-            values = _data(one)
+            values = _data(one, data)
         else:
-            if type(size) is not int or size < 0 or one.data != b"" or at + size > len(binary):
+            if type(size) is not int or size < 0 or data or at + size > len(binary):
                 raise unsound(one.name, Text(en="its binary data is not there", ja="バイナリデータがありません"))
             values = from_bytes(one.name, one.datatype, one.shape, binary[at : at + size])
             at += size
@@ -152,11 +155,10 @@ def _tensors(request: _Request, binary: memoryview) -> list[Tensor]:
     return found
 
 
-def _data(one: _Input) -> list[Any]:
-    if one.data == b"":
+def _data(one: _Input, data: bytes) -> list[Any]:
+    if not data:
         raise _unfit("missing_field", Text(en="a tensor has no data", ja="データのないテンソルがあります"), one.name)
-    data = bytes(one.data)
-    is_nested = data[1:2] == b"[" or data[1:].lstrip()[:1] == b"["
+    is_nested = len(one.shape) > 1 and data[1:2] == b"["
     values: list[Any]
     if is_nested:
         values = [cell for row in _nested[one.datatype].decode(data) for cell in row]
@@ -226,7 +228,7 @@ def _read_slowly(text: bytes, binary: memoryview) -> tuple[_Request, list[Tensor
 
 def _judged(tensor: Tensor, cells: list[Any]) -> list[Any]:
     """Return the elements of a tensor, each of the kind that its datatype says."""
-    if cells and all(isinstance(row, list) for row in cells):
+    if len(tensor.shape) > 1 and cells and all(isinstance(row, list) for row in cells):
         cells = [cell for row in cells for cell in row]
     width = max(1, tensor.shape[1]) if len(tensor.shape) > 1 else 1
     found = []
