@@ -120,15 +120,13 @@ def read_event(data: bytes, *, where: str) -> Event:
 
     """
     event = strict_json.decode(data, Event, where=where, most_bytes=MOST_BYTES)
-    names = (("name", event.name), ("version", event.version))
-    if (
-        event.encoded() != data
-        or event != event.sealed()
-        or not all(fits(kind, value) for kind, value in names)
-        or not all(
-            value is None or fits(kind, value) for kind, value in (("alias", event.alias), ("version", event.before))
-        )
-    ):
+    named = (
+        fits("name", event.name)
+        and fits("version", event.version)
+        and (event.alias is None or fits("alias", event.alias))
+        and (event.before is None or fits("version", event.before))
+    )
+    if not named or event.encoded() != data or event != event.sealed():
         raise damaged(where, Text(en="was changed since it was written", ja="書かれた後に変更されています"))
     return event
 

@@ -145,25 +145,11 @@ class Registry:
             RegistryError: The registry cannot be written; nothing was published.
 
         """
-        folder = local_folder(folder)
-        manifest = folders.verify_folder(folder)
-        self._check_signature(folder)
-        check_name("name", manifest.name)
-        check_name("version", manifest.version)
-        envelope = folders.read_envelope(folder, manifest)
-        signatures = None if envelope is None else hashlib.sha256(envelope.encoded()).hexdigest()
-        deed = Deeds(
-            deed="published",
-            version=manifest.version,
-            digest=manifest.digest,
-            envelope=signatures,
-            by=checked_line(by or user()),
-            reason=checked_line(reason),
-        )
+        folder, manifest, deed = self._deed(folder, by=by, reason=reason)
         prepare(self._store, manifest.name)
         history = History(self._store, manifest.name)
         to_publish(history.state(), deed)  # a conflict is found before anything is copied
-        files = _files(folder, manifest, signatures)
+        files = _files(folder, manifest, deed.envelope)
         with self._store.publishing([content_key(digest) for digest in files]):
             for count, (digest, path) in enumerate(files.items()):
                 self._store.keep(content_key(digest), path, digest)
@@ -173,6 +159,17 @@ class Registry:
             version=self._version(history.state(), manifest.version),
             new=written is not None and written.deed == "published",
         )
+
+    def would_publish(self, folder: Path | str) -> bool:
+        """Return whether :meth:`push` would change anything; nothing is written.
+
+        Raises:
+            Conflict: The version is there already with other bytes.
+            IntegrityError: The artifact is not what its manifest says, or is not signed as it must be.
+
+        """
+        _, manifest, deed = self._deed(folder, by=None, reason="")
+        return to_publish(History(self._store, manifest.name).state(), deed) is not None
 
     def names(self) -> tuple[str, ...]:
         """Return the names of all models.
@@ -378,6 +375,24 @@ class Registry:
         """
         check_place(self._store)
         return collect(self._store, grace_seconds=grace_seconds, dry_run=dry_run)
+
+    def _deed(self, folder: Path | str, *, by: str | None, reason: str) -> tuple[Path, Manifest, Deeds]:
+        """Return the local folder of an artifact, its manifest, and what is to be written of it, once it may be published."""
+        folder = local_folder(folder)
+        manifest = folders.verify_folder(folder)
+        self._check_signature(folder)
+        check_name("name", manifest.name)
+        check_name("version", manifest.version)
+        envelope = folders.read_envelope(folder, manifest)
+        deed = Deeds(
+            deed="published",
+            version=manifest.version,
+            digest=manifest.digest,
+            envelope=None if envelope is None else hashlib.sha256(envelope.encoded()).hexdigest(),
+            by=checked_line(by or user()),
+            reason=checked_line(reason),
+        )
+        return folder, manifest, deed
 
     def _state(self, name: str) -> State:
         check_place(self._store)

@@ -16,7 +16,7 @@ import secrets
 import stat
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO, Final
+from typing import TYPE_CHECKING, Final
 
 from sekisho.artifact.stores.interface import Entry, StoreKind, occupied, read_only, unreadable
 from sekisho.errors import IntegrityError, RegistryError
@@ -24,6 +24,7 @@ from sekisho.text import Text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator
+    from io import BufferedReader, BufferedWriter
 
 LOCK: Final = "lock"
 PARTIAL: Final = "partial"
@@ -70,9 +71,10 @@ class FolderStore:
     def put(self, key: str, data: bytes) -> None:
         """Write a record, in the place of one that is there."""
         with self._writing():
-            partial = self._partial(data)
+            partial = self._partial(data, durable=False)
             try:
-                self._rename(partial, self._root / key)
+                (self._root / key).parent.mkdir(parents=True, exist_ok=True)
+                partial.replace(self._root / key)
             finally:
                 partial.unlink(missing_ok=True)
 
@@ -160,7 +162,7 @@ class FolderStore:
 
     # Reading
 
-    def _opened(self, key: str) -> BinaryIO | None:
+    def _opened(self, key: str) -> BufferedReader | None:
         """Open a plain file and nothing else: no link is followed, no pipe waited for."""
         try:
             descriptor = os.open(self._root / key, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
@@ -175,7 +177,7 @@ class FolderStore:
             raise self._strange(key)
         return os.fdopen(descriptor, "rb")
 
-    def _pieces(self, stream: BinaryIO) -> Iterator[bytes]:
+    def _pieces(self, stream: BufferedReader) -> Iterator[bytes]:
         with stream:
             try:
                 while chunk := stream.read(_CHUNK):
@@ -184,10 +186,11 @@ class FolderStore:
                 raise unreadable(self.location, _reason(error)) from error
 
     def _keys(self, prefix: str, after: str) -> Iterator[str]:
-        for folder, folders, names in os.walk(self._root / prefix):
+        top = str(self._root / prefix)
+        for folder, folders, names in os.walk(top):
             folders.sort()
-            here = Path(folder).relative_to(self._root)
-            yield from (key for name in sorted(names) if (key := (here / name).as_posix()) > after)
+            here = prefix + folder[len(top) + 1 :] + "/" if folder != top else prefix
+            yield from (key for name in sorted(names) if (key := here + name) > after)
 
     def _holds(self, key: str, digest: str) -> bool:
         """Return whether the content is there and whole; it counts as new from now on."""
@@ -215,13 +218,14 @@ class FolderStore:
         folder.mkdir(parents=True, exist_ok=True)
         return folder / secrets.token_hex(16)
 
-    def _partial(self, data: bytes) -> Path:
-        """Return a temporary file with ``data``, on disk."""
+    def _partial(self, data: bytes, *, durable: bool = True) -> Path:
+        """Return a temporary file with ``data``; a durable one is on disk."""
         path = self._fresh()
         try:
             with path.open("xb") as stream:
                 stream.write(data)
-                _settle(stream)
+                if durable:
+                    _settle(stream)
         except BaseException:
             path.unlink(missing_ok=True)
             raise
@@ -291,7 +295,7 @@ class FolderStore:
         return unreadable(str(self._root / key), "not a plain file of the expected size")
 
 
-def _settle(stream: BinaryIO) -> None:
+def _settle(stream: BufferedWriter) -> None:
     stream.flush()
     os.fsync(stream.fileno())
 

@@ -54,7 +54,7 @@ class Store(Protocol):
         ...
 
     def put(self, key: str, data: bytes) -> None:
-        """Write a record, in the place of one that is there."""
+        """Write a record that can be made again, in the place of one that is there; it may be lost with the machine's power."""
         ...
 
     def entries(self, prefix: str, *, after: str = "") -> Iterator[Entry]:
