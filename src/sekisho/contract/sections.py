@@ -303,6 +303,7 @@ class Tests(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
     unit: tuple[str, ...] = ()
     integration: tuple[str, ...] = ()
     ab_plan: ProjectPath | None = None
+    load_baseline: ProjectPath | None = None
 
 
 class SignOff(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):

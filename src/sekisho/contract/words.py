@@ -467,6 +467,10 @@ KEY_WORDS: Final[Mapping[str, Text]] = {
         en="The command that runs the integration tests, word by word.",
         ja="結合テストを実行するコマンド。1語ずつ書きます。",
     ),
+    "tests.load_baseline": Text(
+        en="The load test of the last release, kept by sekisho load --save; this one must not be surely slower.",
+        ja="前回リリースの負荷試験（sekisho load --save で保存）。今回が確実に遅くなっていれば不合格です。",
+    ),
     "tests.ab_plan": Text(en="The plan of the A/B test.", ja="A/B テストの計画書。"),
     "sign_offs.box": Text(en="The box that it speaks of.", ja="対象の項目。"),
     "sign_offs.statement": Text(en="What is stated, in one sentence.", ja="述べる内容を1文で。"),
@@ -574,6 +578,7 @@ EXAMPLES: Final[Mapping[str, object]] = {
     "documents.troubleshooting": "docs/troubleshooting.md",
     "tests.unit": ["pytest", "tests/unit"],
     "tests.integration": ["pytest", "tests/integration"],
+    "tests.load_baseline": "load.json",
     "tests.ab_plan": "docs/ab-plan.toml",
     "sign_offs.box": "monitoring/alerts",
     "sign_offs.statement": Text(

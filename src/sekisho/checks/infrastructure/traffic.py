@@ -16,7 +16,7 @@ from sekisho.text import Text
 
 LARGEST_ERROR_SHARE: Final = 0.001
 LARGEST_DRIFT: Final = 1.1
-"""How many times slower answers may become from one half of the soak to the other."""
+"""How many times slower answers may be after the soak."""
 NOISE_MS: Final = 2.0
 """What a busy machine makes of any percentile."""
 SMALL_GROWTH: Final = 0.02
@@ -149,7 +149,10 @@ def _flat_latency(soak: Soak) -> Finding:
     before, after = pairs[name]
     return holds(
         not slower,
-        Text(en=f"{name} went from {before} to {after} ms", ja=f"{name} は {before} ms から {after} ms"),
+        Text(
+            en=f"under a light load {name} was {before} ms before it and {after} ms after it",
+            ja=f"軽い負荷での {name} は試験前 {before} ms、試験後 {after} ms",
+        ),
     )
 
 

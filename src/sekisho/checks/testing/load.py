@@ -1,10 +1,26 @@
-"""testing/load: a load test with honest percentiles, kept and compared."""
+"""testing/load: a load that does not wait was run, kept with all that is needed to repeat it, and the service has not become slower."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Final
+
+from sekisho.contract.sections import Contract
 from sekisho.gate.check import check
-from sekisho.gate.verdict import Verdict, unknown
+from sekisho.gate.testing import example_contract
+from sekisho.gate.verdict import Finding, Verdict, holds, verdict
+from sekisho.probes.inference.latency import Latency
+from sekisho.probes.statistics.intervals import Interval
+from sekisho.probes.testing.baseline import SAME_RATE, Baseline
 from sekisho.text import Text
+
+SLOWER: Final = 1.1
+"""So many times the percentiles of the last release are still no regression."""
+LATE: Final = 0.25
+"""The part of the limit by which the load generator may itself be late."""
+
+# The box
 
 
 @check(
@@ -15,18 +31,111 @@ from sekisho.text import Text
         ja="答えを待ってから次を送るクライアントは、停滞を覆い隠します。素早く返るエラーは、百分位数を見かけ上よくします。",
     ),
     remedy=Text(
-        en="keep an open-loop scenario with its histogram and machine facts, and compare it with that of the last release",
-        ja="到着率固定のシナリオをヒストグラムとマシン情報とともに残し、前回リリースの結果と比較してください",
+        en="keep an open-loop scenario with its histogram and machine facts (sekisho load --save), and compare it with that of the last release",
+        ja="到着率固定のシナリオをヒストグラムとマシン情報とともに残し（sekisho load --save）、前回リリースの結果と比較してください",
     ),
 )
-def load() -> Verdict:
-    """Say what is missing: this box is not measured yet."""
-    return unknown(
-        Text(
-            en="no load test with a kept scenario and histogram has been compared with the last release",
-            ja="シナリオとヒストグラムを残した負荷試験が、前回リリースと比較されていません",
-        )
+def load(contract: Contract, load: Latency, baseline: Baseline) -> Verdict:
+    """Ask that the scenario ran as it was due, that nothing failed, and that it is not surely slower than the last release."""
+    limit = contract.serving.latency_p99_ms or 0.0
+    failed = sum(load.unexpected.values())
+    return verdict(
+        holds(
+            True if load.lag_p99_ms <= LATE * limit else None,
+            Text(
+                en=f"{load.sent:,} requests at {load.rate:g}/s for {load.seconds:g} s, each sent when it was due (at most {load.lag_p99_ms:.3g} ms late)",
+                ja=f"毎秒 {load.rate:g} 件で {load.seconds:g} 秒、{load.sent:,} 件を予定時刻どおりに送信（遅れは最大 {load.lag_p99_ms:.3g} ms）",
+            ),
+        ),
+        holds(
+            not failed,
+            Text(en=f"{failed} of them failed", ja=f"失敗は {failed} 件")
+            if failed
+            else Text(en="none failed", ja="失敗はありません"),
+        ),
+        _compared(load, baseline),
+        rate=load.rate,
+        seconds=load.seconds,
+        sent=load.sent,
+        failed=failed,
+        baseline=baseline.file,
+        p50_ms=_point(load.percentiles, "p50"),
+        p99_ms=_point(load.percentiles, "p99"),
+        last_p50_ms=_point(baseline.percentiles, "p50"),
+        last_p99_ms=_point(baseline.percentiles, "p99"),
     )
 
 
-load.is_unknown()
+def _point(percentiles: Mapping[str, Interval], name: str) -> float | None:
+    return percentiles[name].point if name in percentiles else None
+
+
+def _compared(load: Latency, baseline: Baseline) -> Finding:
+    if baseline.file is None:
+        return holds(
+            True,  # noqa: FBT003
+            Text(
+                en="no earlier release is named to compare with (tests.load_baseline); scenario, histogram and machine are kept as evidence",
+                ja="比較対象の前回リリースは指定されていません（tests.load_baseline）。シナリオ・ヒストグラム・マシン情報は証拠として保存済みです",
+            ),
+        )
+    if not baseline.same_machine or abs(load.rate - baseline.rate) > SAME_RATE * baseline.rate:
+        return holds(
+            None,
+            Text(
+                en=f"{baseline.file} was measured on another machine or at another rate ({baseline.rate:g}/s): the two cannot be compared",
+                ja=f"{baseline.file} は別のマシンか別の頻度（毎秒 {baseline.rate:g} 件）での結果のため、比較できません",
+            ),
+        )
+    pairs = {
+        name: (old, load.percentiles[name]) for name, old in baseline.percentiles.items() if name in load.percentiles
+    }
+    slower = [name for name, (old, new) in pairs.items() if new.low > SLOWER * old.high]
+    if slower:
+        old, new = pairs[slower[0]]
+        return holds(
+            False,  # noqa: FBT003
+            Text(
+                en=f"it has become slower: {slower[0]} was {old} ms in the last release and is {new} ms",
+                ja=f"前回リリースより遅くなっています: {slower[0]} が {old} ms から {new} ms",
+            ),
+        )
+    return holds(
+        bool(pairs) or None,
+        Text(en="it is not slower than the last release", ja="前回リリースより遅くなっていません")
+        if pairs
+        else Text(
+            en=f"{baseline.file} holds no percentile to compare", ja=f"{baseline.file} に比較できる百分位数がありません"
+        ),
+    )
+
+
+# How it looks when it passes, and when it fails
+
+_CONTRACT: Final = example_contract(serving={"latency_p99_ms": 100, "rate_per_second": 50})
+_P95: Final = Interval(point=12.0, low=11.0, high=13.5)
+_LOAD: Final = Latency(
+    rate=50,
+    seconds=8,
+    sent=400,
+    unexpected={},
+    percentiles={"p50": Interval(point=6.0, low=5.8, high=6.2), "p95": _P95},
+    edges_ms=(1.0, 10.0, 30.0),
+    counts=(360, 40),
+    largest_ms=27.0,
+    lag_p99_ms=0.9,
+    first_ms=12.0,
+    first_ok=True,
+    start_seconds=1.1,
+    cores=2,
+)
+_LAST: Final = Baseline(file="load.json", rate=50, percentiles={"p95": _P95}, same_machine=True)
+_NONE: Final = Baseline(file=None, rate=0.0, percentiles={}, same_machine=False)
+
+load.passes(_CONTRACT, _LOAD, _NONE)
+load.passes(_CONTRACT, _LOAD, _LAST)
+load.fails(_CONTRACT, replace(_LOAD, unexpected={"503": 3}), _NONE)
+load.fails(_CONTRACT, replace(_LOAD, percentiles={"p95": Interval(point=22.0, low=19.0, high=26.0)}), _LAST)
+load.is_unknown(_CONTRACT, _LOAD, replace(_LAST, same_machine=False))
+load.is_unknown(_CONTRACT, _LOAD, replace(_LAST, rate=200))
+load.is_unknown(_CONTRACT, replace(_LOAD, lag_p99_ms=60.0), _NONE)

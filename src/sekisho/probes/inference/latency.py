@@ -100,7 +100,7 @@ def latency(service: Service, serving: Serving, progress: Progress) -> Latency:
     if first is not None and not first.ok:  # the protocol was not known yet
         with service.another() as fresh:
             first = fresh.first_reply
-    return _summary(
+    return summary_of(
         load,
         counted=load.due >= WARM_UP,
         rate=rate,
@@ -111,16 +111,28 @@ def latency(service: Service, serving: Serving, progress: Progress) -> Latency:
     )
 
 
-def _summary(
+def summary_of(
     load: Load,
     *,
     counted: NDArray[np.bool_],
     rate: float,
     seconds: float,
-    first_ms: float | None,
-    first_ok: bool | None,
-    start_seconds: float | None,
+    first_ms: float | None = None,
+    first_ok: bool | None = None,
+    start_seconds: float | None = None,
 ) -> Latency:
+    """Return what became of a load.
+
+    Args:
+        load: All of it.
+        counted: Shape ``(n,)``, bool: the requests after the warm-up.
+        rate: As in :class:`Latency`, like all that follow.
+        seconds: How long was counted.
+        first_ms: The first prediction.
+        first_ok: Whether it succeeded.
+        start_seconds: From the start until it was ready.
+
+    """
     status = load.status[counted]
     milliseconds = np.sort(load.latency[counted] * 1e3)
     intervals = {name: quantile_interval(milliseconds, share, CONFIDENCE) for name, share in PERCENTILES.items()}

@@ -39,8 +39,11 @@ LATE: Final = 0.25
 """The part of the limit by which the generator may itself be late before it, and not the service, is the limit."""
 SOAK_SHARE: Final = 0.7
 SOAK_FASTEST: Final = 2_000.0
+QUIET_SHARE: Final = 0.3
+QUIET_SECONDS: Final = 2.5
 SETTLING: Final = 1 / 3
-"""The part of the soak in which caches fill and allocators settle; memory and latency count from then on."""
+"""The part of the soak in which caches fill and allocators settle; memory counts from then on."""
+FEWEST_SIZES: Final = 8
 PERCENTILES: Final = {"p50": 0.50, "p95": 0.95, "p99": 0.99}
 PAYLOADS: Final = 1_000
 GIVE_UP: Final = 5.0
@@ -78,8 +81,8 @@ class Soak:
         sent, failed: Requests; those without success.
         memory: Resident bytes of all processes, at regular moments after the settling; empty where nobody can tell.
         growth_per_request: Bytes by which memory grew for each request, with its interval; ``None`` where nobody can tell.
-        before_ms, after_ms: Percentiles of the latency in the first and the second half after the settling, with intervals; one is missing
-            where there were too few requests for it.
+        before_ms, after_ms: Percentiles of the latency under a light load before and after it, with intervals; one is missing where there
+            were too few requests for it.
 
     """
 
@@ -154,7 +157,7 @@ def capacity(service: Service, serving: Serving, infrastructure: Infrastructure,
         progress.advance(0.2)
         sustained, bound = trial.knee(needed or SLOWEST, hold)
         progress.advance(0.5)
-        soak = trial.soak(min(SOAK_SHARE * sustained, SOAK_FASTEST), infrastructure.soak_seconds) if sustained else None
+        soak = trial.soak(sustained, infrastructure.soak_seconds) if sustained else None
     return Capacity(
         limit_ms=serving.latency_p99_ms,
         workers=serving.workers,
@@ -213,16 +216,20 @@ class _Trial:
         worst = min((step for step in [*self.steps, known] if step and not step.held), key=lambda step: step.rate)
         return held, self._culprit(worst)
 
-    def soak(self, rate: float, seconds: float) -> Soak:
-        """Send at ``rate`` for long, and watch memory and latency."""
+    def soak(self, sustained: float, seconds: float) -> Soak:
+        """Send at a good part of ``sustained`` for long; watch memory meanwhile, and compare how fast answers come before and after.
+
+        Under load a queue multiplies whatever else disturbs the machine; under a light load what has become slower shows by itself.
+        """
+        rate, quiet = min(SOAK_SHARE * sustained, SOAK_FASTEST), min(QUIET_SHARE * sustained, SOAK_FASTEST)
+        before = self._load(quiet, QUIET_SECONDS)
         with _memory_of(self.instance) as watched:
-            load = self._load(rate, seconds, told=(0.5, 1.0))
-        settled = load.due >= seconds * SETTLING
-        middle = seconds * (1 + SETTLING) / 2
+            load = self._load(rate, seconds, told=(0.5, 0.9))
+        after = [self._load(quiet, QUIET_SECONDS) for _ in range(2)]  # what disturbs one of two is not the service
         moments = np.array([moment for moment, _ in watched])
         sizes = np.array([size for _, size in watched], dtype=np.float64)
         late = (moments >= seconds * SETTLING) & (moments <= seconds)
-        growth = slope(moments[late], sizes[late], CONFIDENCE) if late.sum() >= 8 else None
+        growth = slope(moments[late], sizes[late], CONFIDENCE) if late.sum() >= FEWEST_SIZES else None
         return Soak(
             rate=round(rate, 3),
             seconds=seconds,
@@ -230,8 +237,8 @@ class _Trial:
             failed=int((~_success(load.status)).sum()),
             memory=tuple(int(size) for size in sizes[late]),
             growth_per_request=None if growth is None else _per_request(growth, rate),
-            before_ms=_percentiles(load.latency[settled & (load.due < middle)]),
-            after_ms=_percentiles(load.latency[settled & (load.due >= middle)]),
+            before_ms=_percentiles(before.latency),
+            after_ms=_percentiles(min((each.latency for each in after), key=lambda latency: float(np.mean(latency)))),
         )
 
     def _load(self, rate: float, seconds: float, told: tuple[float, float] | None = None) -> Load:

@@ -50,6 +50,18 @@ class Child:
         """Resident bytes of the command and of all that it started; ``None`` where the system does not tell."""
         return _resident(self._leash.pid)
 
+    @property
+    def footprint(self) -> int | None:
+        """Bytes of memory of the command and of all that it started, what they share counted once; ``None`` where the system does not tell."""
+        held = _held(self._leash.pid)
+        return None if held is None else sum(_proportional(pid, size) for pid, (size, _) in held.items())
+
+    @property
+    def processor_seconds(self) -> float:
+        """Processor time of the command and of all that it started and that still runs, in seconds; 0 where the system does not tell."""
+        ticks = sum(ticks for _, ticks in (_held(self._leash.pid) or {}).values())
+        return ticks / os.sysconf("SC_CLK_TCK")
+
     def end(self) -> None:
         """End it with all that it started."""
         if self._leash.stdin is not None:
@@ -99,13 +111,20 @@ def surroundings(**more: str) -> dict[str, str]:
 
 
 def _resident(leash_pid: int) -> int | None:
-    """Sum the resident memory of all that a leash holds: its descendants, and the process group of its child."""
+    """Sum the resident memory of all that a leash holds."""
+    held = _held(leash_pid)
+    return None if held is None else sum(size for size, _ in held.values())
+
+
+def _held(leash_pid: int) -> dict[int, tuple[int, int]] | None:
+    """Return resident bytes and processor ticks, by pid, of all that a leash holds: its descendants, and the process group of its child."""
     processes = Path("/proc")
     if not (processes / "self/stat").exists():
         return None
+    page = os.sysconf("SC_PAGE_SIZE")
     children: dict[int, list[int]] = defaultdict(list)
     groups: dict[int, list[int]] = defaultdict(list)
-    pages: dict[int, int] = {}
+    used: dict[int, tuple[int, int]] = {}
     for entry in processes.iterdir():
         if not entry.name.isdecimal():
             continue
@@ -116,12 +135,21 @@ def _resident(leash_pid: int) -> int | None:
         pid = int(entry.name)
         children[int(fields[1])].append(pid)
         groups[int(fields[2])].append(pid)
-        pages[pid] = int(fields[21])
+        used[pid] = (int(fields[21]) * page, int(fields[11]) + int(fields[12]))
     waiting = [member for head in children[leash_pid] for member in (head, *groups[head])]
-    held: set[int] = set()
+    held: dict[int, tuple[int, int]] = {}
     while waiting:
         pid = waiting.pop()
         if pid not in held:
-            held.add(pid)
+            held[pid] = used[pid]
             waiting += children[pid]
-    return sum(pages[pid] for pid in held) * os.sysconf("SC_PAGE_SIZE")
+    return held
+
+
+def _proportional(pid: int, resident: int) -> int:
+    """Return the memory of a process with its share of what others use too; all of ``resident`` where the system does not tell."""
+    try:
+        text = Path(f"/proc/{pid}/smaps_rollup").read_text()
+    except OSError:
+        return resident
+    return next((int(line.split()[1]) * 1024 for line in text.splitlines() if line.startswith("Pss:")), resident)

@@ -1,0 +1,1 @@
+"""Measurements of how a project was tested."""
