@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from sekisho.artifact import folder as folders
 from sekisho.artifact import lock as locks
 from sekisho.artifact.assembly import Parts, Wishes, assemble, formats
+from sekisho.artifact.bounds import sized_by_rows
 from sekisho.artifact.fitting import fit_table
 from sekisho.artifact.golden import Golden, same_answers
 from sekisho.artifact.libraries import Mismatch, Policy, check_libraries, mismatches
@@ -17,6 +18,7 @@ from sekisho.artifact.metadata import Metadata, metadata_of, model_type
 from sekisho.artifact.parity import Parity
 from sekisho.artifact.reading import check_digest, read_parts, read_trusted_pickle
 from sekisho.artifact.reference import DriftReference
+from sekisho.artifact.rehearsal import rehearse
 from sekisho.artifact.signature import Note, Signature
 from sekisho.artifact.subject import subject_of
 from sekisho.artifact.table import Table
@@ -72,6 +74,9 @@ class ModelArtifact:
     ) -> None:
         known = metadata_of(metadata)
         subject = subject_of(model, reference, target, names=_stated_names(metadata))
+        graph = formats()["onnx"]
+        if graph.keeps(subject.model):
+            rehearse(graph.write(subject.model, trusted=frozenset()), where=None)
         if name is None:
             name = _noted(known, "name", "model_name") or model_type(subject.model).lower()
         if version is None:
@@ -263,6 +268,16 @@ class ModelArtifact:
                 self._runtimes[wanted] = self._load(wanted)
             return self._runtimes[wanted]
 
+    def sized_by_rows(self) -> tuple[str, ...]:
+        """Return the operators of its graph whose work depends on the values of the rows: a caller could make it run without end.
+
+        Raises:
+            IntegrityError: The bytes are not what the manifest says.
+
+        """
+        graph = formats()["onnx"].file
+        return () if self.manifest.file(graph) is None else sized_by_rows(self._bytes(graph))
+
     def predict(self, data: object) -> Outputs:
         """Answer rows.
 
@@ -278,14 +293,18 @@ class ModelArtifact:
         return self.runtime().run(fit_table(table, self.signature).arrays())
 
     def verify(self) -> None:
-        """Ask the golden rows again.
+        """Ask the golden rows again. A graph that has not been loaded yet is first tried in a process of its own.
 
         Raises:
+            ArtifactError: The graph asks for all of the memory, or does not end.
             IntegrityError: One is answered otherwise than when the model was packed.
 
         """
         if not self.golden.rows:
             return
+        graph = formats()["onnx"]
+        if self.runtime_name == graph.id and graph.id not in self._runtimes:
+            rehearse(self._bytes(graph.file), where=self._folder)
         answers = self.runtime().run(self.golden.table(self.signature).arrays())
         wrong = same_answers(self.golden, answers)
         if wrong:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-_VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
+_VARINT, _FIXED64, BYTES, _FIXED32 = 0, 1, 2, 5
 
 _MODEL_FIELDS: Final = {1: 0, 2: 2, 3: 2, 4: 2, 5: 0, 6: 2, 7: 2, 8: 2, 14: 2, 20: 2, 25: 2, 26: 2}
 """Every field of ``ModelProto``, with its wire type."""
@@ -40,7 +40,7 @@ def is_onnx(data: bytes) -> bool:
     """Return whether ``data`` is, whole and from its first byte, a ``ModelProto``."""
     seen = set()
     try:
-        for field, wire, _, _ in _fields(memoryview(data), 0, len(data)):
+        for field, wire, _, _ in fields(memoryview(data), 0, len(data)):
             if _MODEL_FIELDS.get(field) != wire:
                 return False
             seen.add(field)
@@ -63,15 +63,15 @@ def has_external_data(data: bytes) -> bool:
     while waiting:
         message, start, end = waiting.pop()
         inside = _INSIDE[message]
-        for field, wire, first, last in _fields(view, start, end):
+        for field, wire, first, last in fields(view, start, end):
             if message == "tensor" and (field == _EXTERNAL_DATA or (field == _DATA_LOCATION and first != last)):
                 return True
-            if wire == _BYTES and field in inside:
+            if wire == BYTES and field in inside:
                 waiting.append((inside[field], first, last))
     return False
 
 
-def _fields(data: memoryview, start: int, end: int) -> Iterator[tuple[int, int, int, int]]:
+def fields(data: memoryview, start: int, end: int) -> Iterator[tuple[int, int, int, int]]:
     """Yield number, wire type, and begin and end of the content of each field; of a varint, its value and 0."""
     position = start
     while position < end:
@@ -81,7 +81,7 @@ def _fields(data: memoryview, start: int, end: int) -> Iterator[tuple[int, int, 
             value, position = _varint(data, position, end)
             yield field, wire, value, 0
             continue
-        if wire == _BYTES:
+        if wire == BYTES:
             size, position = _varint(data, position, end)
         elif wire in {_FIXED64, _FIXED32}:
             size = 8 if wire == _FIXED64 else 4
