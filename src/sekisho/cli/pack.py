@@ -3,22 +3,28 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import click
+import msgspec
 
 from sekisho.artifact.artifact import ModelArtifact
-from sekisho.artifact.packing import pack, read_model
+from sekisho.artifact.imports.interface import Found
+from sekisho.artifact.imports.source import read_source
+from sekisho.artifact.packing import pack
 from sekisho.artifact.signature import Note
 from sekisho.artifact.table import read_table
 from sekisho.cli.options import json_option, print_json, progress_bar
+from sekisho.errors import WrongUse
 from sekisho.cli.registries import opened_project, opened_registry, registry_options
 from sekisho.text import Text
 
 HELP = Text(
-    en="""Make an artifact of MODEL: a .skops or .onnx file, told by its content. A pickle or joblib file runs code when it is read, so it is
-    read only with --trust.
+    en="""Make an artifact of MODEL: a .skops or .onnx file, told by its content; a folder with a model file and metadata.json; a folder that
+    MLflow wrote; mlflow:RUN_ID or mlflow:models:/NAME/VERSION. A pickle or joblib file runs code when it is read, so it is read only with
+    --trust, in a process without network or files of yours, and saved anew in a safe format.
 
     The reference set is the table that the model was trained on (.csv, .csv.gz, .parquet), all of it: the signature, the drift reference
     and the proof that the compiled model gives the same answers come from there.
@@ -27,9 +33,11 @@ HELP = Text(
 
     \b
     Example:
-      sekisho pack model.skops --reference data/training.csv --target churn --out artifact --name churn""",
-    ja="""MODEL から成果物を作ります。MODEL は .skops または .onnx ファイルで、名前ではなく中身で判別します。pickle や joblib は読むだけで
-    コードが動くため、--trust を付けたときだけ読みます。
+      sekisho pack model.skops --reference data/training.csv --target churn --out artifact --name churn
+      sekisho pack mlflow:models:/churn/3 --reference data/training.csv --target churn""",
+    ja="""MODEL から成果物を作ります。MODEL は .skops または .onnx ファイル (名前ではなく中身で判別)、モデルと metadata.json のある
+    フォルダー、MLflow のモデルフォルダー、mlflow:RUN_ID、mlflow:models:/NAME/VERSION のいずれかです。pickle や joblib は読むだけで
+    コードが動くため、--trust を付けたときだけ、ネットワークにも手元のファイルにも触れられないプロセスで読み、安全な形式に保存し直します。
 
     参照データは、学習に使った表 (.csv、.csv.gz、.parquet) の全行です。入力仕様、ドリフト基準、コンパイル後のモデルの答えが
     同じであることの証明は、すべてここから作ります。
@@ -38,7 +46,14 @@ HELP = Text(
 
     \b
     例:
-      sekisho pack model.skops --reference data/training.csv --target churn --out artifact --name churn""",
+      sekisho pack model.skops --reference data/training.csv --target churn --out artifact --name churn
+      sekisho pack mlflow:models:/churn/3 --reference data/training.csv --target churn""",
+)
+
+
+_FEW_ROWS = Text(
+    en="No reference set was given: ranges, categories and the drift reference were learned from the few rows that were logged with it",
+    ja="参照データの指定がないため、範囲・カテゴリー・ドリフト基準は、モデルと一緒に記録されたわずかな入力例から決めました",
 )
 
 
@@ -47,13 +62,15 @@ def _help(en: str, ja: str) -> str:
 
 
 @click.command("pack", help=str(HELP))
-@click.argument("model", type=click.Path(path_type=Path))
+@click.argument("model")
 @click.option(
     "--reference",
     type=click.Path(path_type=Path),
-    required=True,
     metavar="FILE",
-    help=_help("The table that the model was trained on", "学習に使った表"),
+    help=_help(
+        "The table that the model was trained on; needed unless example rows were logged with it",
+        "学習に使った表 (モデルと一緒に入力例が記録されていなければ必須)",
+    ),
 )
 @click.option("--target", metavar="COLUMN", help=_help("The column of true answers in it", "正解の列"))
 @click.option(
@@ -69,7 +86,11 @@ def _help(en: str, ja: str) -> str:
     metavar="NAME",
     help=_help("The model's name [default: that of its file]", "モデル名 [既定値: ファイル名]"),
 )
-@click.option("--version", default="1.0.0", show_default=True, help=_help("The model's version", "モデルのバージョン"))
+@click.option(
+    "--version",
+    metavar="VERSION",
+    help=_help("The model's version [default: 1.0.0]", "モデルのバージョン [既定値: 1.0.0]"),
+)
 @click.option("--description", metavar="TEXT", help=_help("What the model is for", "モデルの用途"))
 @click.option("--owner", metavar="TEXT", help=_help("Who answers for it", "責任者"))
 @click.option(
@@ -123,12 +144,12 @@ def _help(en: str, ja: str) -> str:
 @click.option("--overwrite", is_flag=True, help=_help("Replace an artifact that is there", "既存の成果物を置き換える"))
 @json_option
 def command(
-    model: Path,
-    reference: Path,
+    model: str,
+    reference: Path | None,
     target: str | None,
     out: Path,
     name: str | None,
-    version: str,
+    version: str | None,
     description: str | None,
     owner: str | None,
     datetimes: tuple[str, ...],
@@ -146,24 +167,23 @@ def command(
 ) -> None:
     """Pack a saved model."""
     with progress_bar(Text(en="Packing", ja="パックしています")) as bar:
+        found = read_source(model, trust=trust, trusted_types=trusted_types)
         artifact = pack(
-            read_model(model, trust=trust, trusted_types=trusted_types),
-            read_table(reference, datetimes=datetimes),
+            found.model,
+            _reference(reference, found, datetimes),
             target,
             folder=out,
-            name=name or model.stem,
-            version=version,
-            metadata={"description": description, "owner": owner},
-            training=_training(**training),
-            notes={
-                column: Note(personal=column in personal, sensitive=column in sensitive)
-                for column in (*personal, *sensitive)
-            },
+            name=name or found.name or Path(model).stem,
+            version=version or found.version or "1.0.0",
+            metadata=_stated(found.metadata, description=description, owner=owner),
+            training={"date": None, **_stated(found.training, **_training(**training))},
+            notes=_notes(found, personal, sensitive),
             trusted_types=trusted_types,
             lock=not no_lock,
             overwrite=overwrite,
             listener=lambda fraction, _: bar(fraction),
         )
+    remarks = [*found.remarks, *([_FEW_ROWS] if reference is None else [])]
     if push:
         opened_registry(opened_project(Path()), registry, endpoint_url).push(out)
     if as_json:
@@ -172,6 +192,35 @@ def command(
         )
     else:
         _show(artifact, out)
+        for remark in remarks:
+            click.echo(str(remark))
+
+
+def _reference(reference: Path | None, found: Found, datetimes: tuple[str, ...]) -> Any:
+    if reference is not None:
+        return read_table(reference, datetimes=datetimes)
+    if found.example is not None:
+        return found.example
+    raise WrongUse(
+        Text(en="no reference set is given", ja="参照データが指定されていません"),
+        Text(
+            en="name the table that the model was trained on: --reference FILE",
+            ja="学習に使った表を --reference FILE で指定してください",
+        ),
+    )
+
+
+def _stated(found: Mapping[str, Any], **given: Any) -> dict[str, Any]:
+    """Return what was found with the model, and over it what was said here."""
+    return {**found, **{key: value for key, value in given.items() if value not in (None, [], ())}}
+
+
+def _notes(found: Found, personal: tuple[str, ...], sensitive: tuple[str, ...]) -> dict[str, Note]:
+    notes = dict(found.notes)
+    for column in (*personal, *sensitive):
+        marks = {"personal": column in personal, "sensitive": column in sensitive}
+        notes[column] = msgspec.structs.replace(notes.get(column, Note()), **marks)
+    return notes
 
 
 def _training(

@@ -14,7 +14,7 @@ from sekisho.contract.sections import Data, Model, Quality
 from sekisho.errors import SekishoError
 from sekisho.gate.probe import Progress, probe
 from sekisho.probes.resources.artifacts import ModelFiles, files_at
-from sekisho.probes.resources.likeness import Likeness, compare, same_bytes
+from sekisho.probes.resources.likeness import Likeness, compare, parameters_apart, same_bytes
 from sekisho.probes.resources.rerun import Run, run
 from sekisho.probes.resources.scratch import InputState, Scratch, lay
 from sekisho.probes.resources.strangers import model_made_here, model_of_somebody
@@ -133,9 +133,7 @@ def _nothing(fact: Mapping[str, object], training: Training) -> Retraining:
 class _Work:
     """The runs in one temporary folder."""
 
-    def __init__(
-        self, terms: Model, training: Training, files: ModelFiles, place: Path, progress: Progress
-    ) -> None:
+    def __init__(self, terms: Model, training: Training, files: ModelFiles, place: Path, progress: Progress) -> None:
         self._terms, self._training = terms, training
         self._files, self._place, self._progress = files, place, progress
         self._scratch: Scratch | None = None
@@ -200,7 +198,9 @@ class _Work:
         return tuple(
             word
             for word in self._training.command
-            if (self._training.project.root / word).is_file() and not Path(word).is_absolute() and not (scratch.root / word).exists()
+            if (self._training.project.root / word).is_file()
+            and not Path(word).is_absolute()
+            and not (scratch.root / word).exists()
         )
 
 
@@ -213,7 +213,7 @@ def _artifact(files: ModelFiles) -> ModelArtifact | None:
 
 def _sure(found: Likeness) -> bool:
     """Return whether a second run can tell nothing more."""
-    if found.bytes_same:
+    if found.bytes_same or (found.parameters is not None and found.parameters <= NUMERIC):
         return True
     return found.unlike is None and not found.labels_differ and (found.difference or 0.0) <= NUMERIC
 
@@ -232,6 +232,9 @@ def _likeness(
     With ``trusted``, both come from the project's own command, which has run here already: then even a pickle is read, confined as that was.
     """
     same = same_bytes(first, second, one, other)
+    if not same and one is None and other is None and (apart := parameters_apart(first, second)) is not None:
+        if apart <= NUMERIC or not trusted:
+            return Likeness(bytes_same=False, unlike="not readable", parameters=apart)
     if (one is None) is not (other is None):
         return Likeness(bytes_same=same, unlike="not readable")
     if one is None or other is None:

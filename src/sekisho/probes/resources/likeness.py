@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from math import isfinite
+from pathlib import Path
 from typing import Final, Literal
 
 import numpy as np
@@ -15,6 +16,7 @@ from sekisho.artifact.runtime import Outputs
 from sekisho.artifact.table import Table
 from sekisho.contract.sections import Data, Quality
 from sekisho.errors import SekishoError
+from sekisho.probes.files.inert import difference
 from sekisho.probes.resources.artifacts import ModelFiles, file_digest
 from sekisho.probes.resources.scored import Scored
 from sekisho.probes.resources.tables import TestSet
@@ -35,11 +37,14 @@ class Likeness:
 
     Attributes:
         bytes_same: Whether the files of the model are the same, byte for byte.
+        parameters: The largest difference between two numbers of pickles that nobody reads, as a share of the largest of its array;
+            ``None`` when that was not needed, or they build different things.
         unlike: Why their answers could not be compared; ``None`` when they were.
         golden_rows, test_rows: How many rows both answered.
         labels_differ: To how many of these rows they give other labels; of a regressor, none.
         difference: The largest difference between two probabilities; of a regressor, between two answers, as a share of the largest.
-        agreement: The share of the rows with the same label (of a regressor: the same within a thousandth), with its interval.
+        agreement: The share of the rows with the same label, with its interval; of a regressor, the share of the variance of the first's
+            answers that the second's explain.
         metric: The score that was compared.
         at_hand: That score of the model at hand on the test set, with its interval.
         again: That score of the model that was trained again.
@@ -48,6 +53,7 @@ class Likeness:
 
     bytes_same: bool
     unlike: Unlike | None
+    parameters: float | None = None
     golden_rows: int = 0
     test_rows: int = 0
     labels_differ: int = 0
@@ -63,6 +69,16 @@ def same_bytes(first: ModelFiles, second: ModelFiles, one: ModelArtifact | None,
     if one is not None and other is not None:
         return _of_artifact(one) == _of_artifact(other)
     return _of_files(first) == _of_files(second) != {}
+
+
+def parameters_apart(first: ModelFiles, second: ModelFiles) -> float | None:
+    """Return how far the numbers in the pickles of two models are apart; ``None`` when they build different things."""
+    one, other = _models(first), _models(second)
+    if not one or one.keys() != other.keys():
+        return None
+    apart = [difference(one[name].read_bytes(), other[name].read_bytes()) for name in one]
+    known = [each for each in apart if each is not None]
+    return max(known) if len(known) == len(apart) else None
 
 
 def compare(
@@ -84,15 +100,14 @@ def compare(
     rows = [table.rows for table in tables]
     golden = rows[0] if one.golden.rows else 0
     alike = [_alike(*pair) for pair in pairs]
-    agreeing = Share(count=sum(each for each, _, _ in alike), trials=sum(rows))
     return Likeness(
         bytes_same=same,
         unlike=None,
         golden_rows=golden,
         test_rows=sum(rows) - golden,
-        labels_differ=sum(each for _, each, _ in alike),
-        difference=max(each for _, _, each in alike),
-        agreement=wilson(agreeing, quality.confidence),
+        labels_differ=sum(each for each, _ in alike),
+        difference=max(each for _, each in alike),
+        agreement=_agreement(pairs, sum(rows) - sum(each for each, _ in alike), quality.confidence),
         metric=scores[0] if scores else None,
         at_hand=scores[1] if scores else None,
         again=scores[2] if scores else None,
@@ -105,10 +120,15 @@ def _of_artifact(artifact: ModelArtifact) -> dict[str, str]:
 
 
 def _of_files(files: ModelFiles) -> dict[str, str]:
+    return {name: file_digest(path) for name, path in _models(files).items()}
+
+
+def _models(files: ModelFiles) -> dict[str, Path]:
+    """Return the files that hold the model, not those that tell of it."""
     if files.path.is_file():
-        return {"": file_digest(files.path)}
+        return {"": files.path}
     models = [path for path in files.files if path.suffix.lower() not in DESCRIBES]
-    return {files.name(path): file_digest(path) for path in models or files.files}
+    return {files.name(path): path for path in models or files.files}
 
 
 def _tables(one: ModelArtifact, test: TestSet | None) -> Iterator[Table]:
@@ -118,23 +138,34 @@ def _tables(one: ModelArtifact, test: TestSet | None) -> Iterator[Table]:
         yield test.full.select(one.signature.names)
 
 
-def _alike(first: Outputs, second: Outputs) -> tuple[int, int, float]:
-    """Return how many answers agree, how many labels differ, and the largest difference."""
-    one, other = first.values, second.values
-    if one.dtype.kind == "f" and other.dtype.kind == "f" and first.probabilities is None:
-        largest = float(np.abs(one).max(initial=0.0)) or 1.0
-        apart = np.abs(one.astype(np.float64) - other.astype(np.float64)) / largest
-        apart = np.where(np.isnan(apart), np.inf, apart)
-        return int((apart <= 1e-3).sum()), 0, _finite(apart)
-    differ = np.array([a != b for a, b in zip(one.tolist(), other.tolist(), strict=True)])
+def _alike(first: Outputs, second: Outputs) -> tuple[int, float]:
+    """Return how many labels differ, and the largest difference."""
+    if _gives_values(first):
+        one, other = (each.values.astype(np.float64) for each in (first, second))
+        return 0, _finite(np.abs(one - other) / (float(np.abs(one).max(initial=0.0)) or 1.0))
+    differ = np.array([a != b for a, b in zip(first.values.tolist(), second.values.tolist(), strict=True)])
     if first.probabilities is None or second.probabilities is None:
-        return int((~differ).sum()), int(differ.sum()), float(differ.any())
-    apart = np.abs(first.probabilities - second.probabilities)
-    return int((~differ).sum()), int(differ.sum()), _finite(np.where(np.isnan(apart), np.inf, apart))
+        return int(differ.sum()), float(differ.any())
+    return int(differ.sum()), _finite(np.abs(first.probabilities - second.probabilities))
+
+
+def _agreement(pairs: list[tuple[Outputs, Outputs]], agreeing: int, confidence: float) -> Interval:
+    if not _gives_values(pairs[0][0]):
+        rows = sum(len(first.values) for first, _ in pairs)
+        return wilson(Share(count=agreeing, trials=rows), confidence)
+    one, other = (np.concatenate([pair[place].values for pair in pairs]).astype(np.float64) for place in (0, 1))
+    unexplained = float(np.mean((one - other) ** 2))
+    share = 1.0 if unexplained == 0 else 1 - unexplained / max(float(one.var()), 1e-300)
+    share = max(0.0, share) if isfinite(share) else 0.0
+    return Interval(point=share, low=share, high=share)
+
+
+def _gives_values(outputs: Outputs) -> bool:
+    return outputs.values.dtype.kind == "f" and outputs.probabilities is None
 
 
 def _finite(apart: np.ndarray[tuple[int, ...], np.dtype[np.float64]]) -> float:
-    return min(float(apart.max(initial=0.0)), 1e300)
+    return float(np.where(np.isfinite(apart), apart, 1e300).max(initial=0.0))
 
 
 def _scores(
@@ -152,9 +183,7 @@ def _scores(
 
 def _answers(model: ModelArtifact, test: TestSet, data: Data, quality: Quality) -> Answers:
     assert test.target is not None
-    return Scored(
-        test, test.target, artifact=model, service=None, positive=data.positive, seed=quality.seed
-    ).answers
+    return Scored(test, test.target, artifact=model, service=None, positive=data.positive, seed=quality.seed).answers
 
 
 def _metric(quality: Quality, answers: Answers) -> Metric:
