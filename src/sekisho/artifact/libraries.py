@@ -58,6 +58,10 @@ def mismatches(unit: Format, metadata: Metadata) -> tuple[Mismatch, ...]:
         saved, here = metadata.libraries.get(name), installed_version(name)
         if here is not None and (saved is None or saved.split(".")[:2] != here.split(".")[:2]):
             found.append(Mismatch(library=name, saved=saved, here=here))
+    for name in unit.companions:
+        saved, here = metadata.libraries.get(name), installed_version(name)
+        if saved is not None and here is not None and saved.split(".")[:2] != here.split(".")[:2]:
+            found.append(Mismatch(library=name, saved=saved, here=here))
     return tuple(found)
 
 

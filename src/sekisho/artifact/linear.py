@@ -57,6 +57,11 @@ class LinearModel:
         return np.array(self.names, dtype=object)
 
     @property
+    def model_type(self) -> str:
+        """What statsmodels calls it."""
+        return self.kind
+
+    @property
     def n_features_in_(self) -> int:
         """How many."""
         return len(self.names)
@@ -179,10 +184,7 @@ def settled(results: Any) -> LinearModel:
 def _link(fitted: Any, kind: str) -> str:
     if kind in _LINEAR:
         return "identity"
-    if kind == "GLM":
-        found = _GENERALISED.get(type(fitted.family.link).__name__)
-    else:
-        found = _DISCRETE.get(kind)
+    found = _GENERALISED.get(type(fitted.family.link).__name__) if kind == "GLM" else _DISCRETE.get(kind)
     if found is None:
         raise _cannot(Text(en=f"{kind} is no linear model that is known here", ja=f"{kind} は未対応の線形モデルです"))
     return found

@@ -14,10 +14,11 @@ import sysconfig
 import tempfile
 from importlib import metadata as distributions
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import msgspec
 
+from sekisho.artifact import boosting
 from sekisho.artifact.metadata import distributions_of
 from sekisho.errors import ArtifactError, IntegrityError, MissingExtra
 from sekisho.text import Text
@@ -158,22 +159,11 @@ def _requirements(name: str) -> Iterator[str]:
 
 
 def _own_distributions(model: object) -> set[str]:
-    """Return the distributions whose classes the model is made of, however deep."""
+    """Return the distributions whose classes the model is made of, however deep: of a library in several builds, the one that is here."""
     found: set[str] = set()
-    seen: set[int] = set()
-    waiting: list[Any] = [model]
-    while waiting:
-        value = waiting.pop()
-        if id(value) in seen:
-            continue
-        seen.add(id(value))
-        found.update(distributions_of(type(value).__module__.partition(".")[0]))
-        if isinstance(value, dict):
-            waiting.extend(value.values())
-        elif isinstance(value, list | tuple):
-            waiting.extend(value)
-        elif hasattr(value, "get_params"):
-            waiting.extend(vars(value).values())
+    for value in boosting.parts(model):
+        unit = boosting.library_of(value)
+        found.update(distributions_of(type(value).__module__.partition(".")[0] if unit is None else unit.id))
     return {normalised(name) for name in found} - {"sekisho"}
 
 

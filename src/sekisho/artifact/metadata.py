@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 import functools
 import os
@@ -14,11 +15,14 @@ from typing import Any, Final
 
 import msgspec
 
+from sekisho.artifact import boosting
 from sekisho.artifact.column import Scalar
 from sekisho.errors import WrongUse
 from sekisho.text import Text
 
 _LIBRARIES: Final = ("numpy", "scipy", "pandas", "scikit-learn", "skops", "onnx", "onnxruntime", "skl2onnx")
+_LIBRARY_OF_BUILD: Final = {"xgboost-cpu": "xgboost"}
+"""Distributions that bring another's package, at the same version."""
 
 
 class Source(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -162,23 +166,30 @@ def model_type(model: object) -> str:
     steps = getattr(model, "steps", None)
     if isinstance(steps, Sequence) and steps:
         return model_type(steps[-1][1])
+    named = getattr(model, "model_type", None)
+    if isinstance(named, str):
+        return named  # of a class of ours that stands for one of another library
     best = getattr(model, "best_estimator_", None)
     return model_type(best) if best is not None else type(model).__name__
 
 
 def library_versions(model: object) -> dict[str, str]:
-    """Return the versions of the libraries that make and read models, and of the one that ``model`` comes from."""
-    own = distributions_of(type(model).__module__.partition(".")[0])
+    """Return the versions of the libraries that make and read models, and of those that ``model`` comes from."""
+    kinds = {*type(model).__mro__, *type(getattr(model, "module", None)).__mro__}
+    own = {name for kind in kinds for name in distributions_of(kind.__module__.partition(".")[0])} - {"sekisho"}
+    boosters = (boosting.library_of(value) for value in boosting.parts(model))
+    own = {_LIBRARY_OF_BUILD.get(name, name) for name in own} | {unit.distributions[0] for unit in boosters if unit}
     found = {name: installed_version(name) for name in sorted({*_LIBRARIES, *own})}
     return {name: version for name, version in found.items() if version is not None}
 
 
 def installed_version(distribution: str) -> str | None:
-    """Return the version of a distribution; ``None`` if it is not installed."""
-    try:
-        return distributions.version(distribution)
-    except distributions.PackageNotFoundError:
-        return None
+    """Return the version of a distribution, or of another build of the same library; ``None`` if none is installed."""
+    builds = [name for name, library in _LIBRARY_OF_BUILD.items() if library == distribution]
+    for name in (distribution, *builds):
+        with contextlib.suppress(distributions.PackageNotFoundError):
+            return distributions.version(name)
+    return None
 
 
 def distributions_of(package: str) -> tuple[str, ...]:

@@ -54,6 +54,11 @@ class NeuralModel:
     meaning: Meaning
 
     @property
+    def model_type(self) -> str:
+        """The class of the module."""
+        return type(self.module).__name__
+
+    @property
     def n_features_in_(self) -> int:
         """How many features."""
         return len(self.names)

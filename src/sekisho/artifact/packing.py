@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
+from sekisho.artifact import boosting
 from sekisho.artifact.artifact import ModelArtifact
 from sekisho.artifact.content import content_of
 from sekisho.artifact.formats import onnx, skops
@@ -89,7 +90,7 @@ def read_model(path: Path | str, *, trust: bool = False, trusted_types: tuple[st
     """Return the model in a file, as :func:`pack` takes it. What it is is told by its content, not by its name.
 
     Args:
-        path: A skops or ONNX file; a pickle or joblib file only with ``trust``.
+        path: A file of skops, ONNX, XGBoost (UBJ, JSON), LightGBM (text) or CatBoost (cbm); a pickle or joblib file only with ``trust``.
         trust: Whether a pickle may be read, which runs its code: in a confined process of its own, that hands back a safe format. It is
             logged.
         trusted_types: Types that a skops file may hold beyond the curated list.
@@ -126,10 +127,16 @@ def model_in(data: bytes, *, where: str, trusted_types: tuple[str, ...] = ()) ->
         return data
     if skops.FORMAT.recognises(data):
         return skops.load(data, trusted=frozenset(trusted_types), where=where)
+    for unit in boosting.units().values():
+        if unit.recognises(data):
+            return boosting.read(unit, data, where=where)
     onnx.FORMAT.check(data, where=where)
     raise UntrustedFormat(
         Text(en="this is no format that is known here", ja="未対応の形式です"),
-        Text(en="save the model as skops or ONNX", ja="モデルを skops か ONNX で保存してください"),
+        Text(
+            en="save the model as skops, ONNX, or in the own format of XGBoost, LightGBM or CatBoost",
+            ja="モデルを skops、ONNX、または XGBoost・LightGBM・CatBoost の独自形式で保存してください",
+        ),
         where=where,
     )
 

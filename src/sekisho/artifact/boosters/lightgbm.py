@@ -56,6 +56,7 @@ class Restored:
         self.booster_ = booster
         self.n_features_in_ = booster.num_feature()
         self._estimator_type = head.kind
+        self.model_type = "LGBMClassifier" if head.kind == "classifier" else "LGBMRegressor"
         if head.named:
             self.feature_names_in_ = np.array(booster.feature_name(), dtype=object)
 

@@ -38,6 +38,8 @@ class Format(ABC):
     """The name of its file in an artifact."""
     libraries: tuple[str, ...] = ()
     """The distributions whose version must be the one that wrote the file, up to the second number."""
+    companions: tuple[str, ...] = ()
+    """Further distributions of which the same holds, where the artifact names them."""
     answers: bool = True
     """Whether what is kept can answer by itself; if not, only a graph that is proven equal can."""
 

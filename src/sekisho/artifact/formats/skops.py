@@ -37,6 +37,7 @@ class SkopsFormat(Format):
     id = "skops"
     file = "model.skops"
     libraries = ("scikit-learn",)
+    companions = ("xgboost", "lightgbm", "catboost")
 
     def recognises(self, data: bytes) -> bool:
         """Return whether ``data`` is a zip with a skops schema in it."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import struct
 from typing import TYPE_CHECKING, Any, Final
 
@@ -13,7 +14,7 @@ from sekisho.artifact.content import refuse_code
 from sekisho.artifact.formats.interface import Format, Graph, Runtime
 from sekisho.artifact.native import EstimatorRuntime
 from sekisho.artifact.neural import NeuralModel
-from sekisho.errors import ArtifactError, IntegrityError
+from sekisho.errors import ArtifactError, CannotPack, IntegrityError
 from sekisho.text import Text
 
 if TYPE_CHECKING:
@@ -22,14 +23,13 @@ if TYPE_CHECKING:
     from sekisho.artifact.signature import Signature
 
 _MOST_HEAD: Final = 64 * 1024 * 1024
-_SIZES: Final = {
-    **{"F64": 8, "F32": 4, "F16": 2, "BF16": 2, "I64": 8, "I32": 4, "I16": 2, "I8": 1, "U8": 1, "BOOL": 1},
-    **{"U16": 2, "U32": 4, "U64": 8, "F8_E4M3": 1, "F8_E5M2": 1},
+_BYTES: Final = {
+    8: ("F64", "I64", "U64"),
+    4: ("F32", "I32", "U32"),
+    2: ("F16", "BF16", "I16", "U16"),
+    1: ("I8", "U8", "BOOL", "F8_E4M3", "F8_E5M2"),
 }
-_NAMES: Final = {
-    **{"float64": "F64", "float32": "F32", "float16": "F16", "bfloat16": "BF16", "int64": "I64", "int32": "I32"},
-    **{"int16": "I16", "int8": "I8", "uint8": "U8", "bool": "BOOL"},
-}
+_SIZES: Final = {kind: size for size, kinds in _BYTES.items() for kind in kinds}
 
 
 class TorchFormat(Format):
@@ -58,7 +58,7 @@ class TorchFormat(Format):
         at = 0
         for name, tensor in sorted(model.module.state_dict().items()):
             content = _bytes(tensor)
-            kind = _NAMES[str(tensor.dtype).removeprefix("torch.")]
+            kind = _kind(tensor)
             head[name] = {"dtype": kind, "shape": list(tensor.shape), "data_offsets": [at, at + len(content)]}
             parts.append(content)
             at += len(content)
@@ -82,6 +82,25 @@ class TorchFormat(Format):
         """Yield the module as PyTorch exports it."""
         graphs: Iterator[Graph] = model.graphs()
         return graphs
+
+
+def _kind(tensor: Any) -> str:
+    """Return what safetensors calls the dtype of a tensor: ``F32`` for ``torch.float32``."""
+    name = str(tensor.dtype).removeprefix("torch.")
+    short = (
+        name.upper()
+        if name == "bool"
+        else re.sub(r"[a-z]+(?=\d)", lambda word: _SHORT.get(word[0], word[0]), name, count=1)
+    )
+    if short not in _SIZES:
+        raise CannotPack(
+            Text(en=f"its weights hold {name}", ja=f"重みに {name} が含まれています"),
+            Text(en="keep the weights as plain floats", ja="重みを通常の浮動小数点数にしてください"),
+        )
+    return short
+
+
+_SHORT: Final = {"float": "F", "bfloat": "BF", "int": "I", "uint": "U"}
 
 
 def _bytes(tensor: Any) -> bytes:
