@@ -29,7 +29,9 @@ def look(contract: MakeContract, data_set: MakeDataSet) -> Look:
     def make(test: pd.DataFrame, training: pd.DataFrame | None) -> Leakage:
         asked = contract(data={"target": "label"})
         known = None if training is None else data_set(training, TrainingSet, asked)
-        found = leakage.measure(asked.quality, asked.data, data_set(test, TestSet, asked), known, None, Progress())
+        found = leakage.measure(
+            asked.quality, asked.data, data_set(test, TestSet, asked), known, None, None, Progress()
+        )
         assert isinstance(found, Leakage)
         return found
 
@@ -80,6 +82,70 @@ def test_a_feature_made_from_the_label_is_found(name: str, look: Look) -> None:
     test, training = pair(LEAKS[name])
     assert leaks(look(test, training)) == {"suspect"}
     assert leaks(look(test, None)) == {"suspect"}
+
+
+WRITTEN: dict[str, Callable[[pd.DataFrame, np.random.Generator], np.ndarray]] = {
+    "a case number that begins with the outcome": lambda f, r: np.array(
+        [
+            f"{'C' if one else 'A'}-{number:06d}"
+            for one, number in zip(yes(f), r.integers(0, 10**6, len(f)), strict=True)
+        ],
+        dtype=object,
+    ),
+    "rounded where the answer is no": lambda f, r: np.where(
+        yes(f), r.normal(50, 9, len(f)), r.normal(50, 9, len(f)).round(1)
+    ),
+    "numbers given out by outcome": lambda f, r: np.where(yes(f), 0, 10**6) + r.permutation(len(f)),
+    "a one-to-one code": lambda f, r: np.where(yes(f), 7, 3),
+}
+
+
+@pytest.mark.parametrize("name", WRITTEN)
+def test_how_a_value_is_written_tells_too(name: str, look: Look) -> None:
+    test, training = pair(WRITTEN[name])
+    assert leaks(look(test, training)) == {"suspect"}
+
+
+def test_two_columns_made_from_the_label_do_not_vouch_for_one_another(look: Look) -> None:
+    test, training = pair(lambda f, r: yes(f) + r.normal(0, 0.32, len(f)))
+    both = [
+        frame.assign(other=yes(frame) * 2.0 + np.random.default_rng(len(frame)).normal(0, 0.62, len(frame)))
+        for frame in (test, training)
+    ]
+    assert leaks(look(*both)) == {"suspect", "other"}
+
+
+def test_what_production_does_not_have_is_named(contract: MakeContract, data_set: MakeDataSet) -> None:
+    from sekisho.probes.resources.tables import ProductionSample
+
+    asked = contract(data={"target": "label", "unavailable": ("plan",)})
+    test, training = churn(800, 1), churn(2_000, 2)
+    recent = churn(300, 3).drop(columns=["label", "calls"]).assign(usage=np.nan)
+    found = leakage.measure(
+        asked.quality,
+        asked.data,
+        data_set(test, TestSet, asked),
+        data_set(training, TrainingSet, asked),
+        None,
+        data_set(recent, ProductionSample, asked),
+        Progress(),
+    )
+    assert isinstance(found, Leakage)
+    assert {each.feature: each.why for each in found.unavailable} == {
+        "plan": "declared",
+        "calls": "absent",
+        "usage": "empty",
+    }
+
+
+def test_a_value_in_another_scale_is_found(look: Look) -> None:
+    made = []
+    for rows, seed in ((800, 1), (3_000, 2)):
+        random = np.random.default_rng(seed)
+        size = random.uniform(20, 120, rows)
+        price = 3_000 * size + random.normal(0, 40_000, rows)
+        made.append(pd.DataFrame({"size": size, "code": np.exp(price / 30_000), "label": price}))
+    assert leaks(look(*made)) == {"code"}
 
 
 def test_one_strong_feature_is_no_leak(look: Look) -> None:

@@ -10,7 +10,8 @@ from sekisho.gate.check import check
 from sekisho.gate.testing import example_contract
 from sekisho.gate.verdict import Finding, Verdict, holds, verdict
 from sekisho.probes.quality.class_counts import ClassCount, ClassCounts
-from sekisho.probes.quality.leakage import Leakage, Solo
+from sekisho.probes.quality.leakage import Leakage, Solo, Unavailable
+from sekisho.probes.quality.origins import Origins
 from sekisho.probes.quality.overlap import Near, Overlap
 from sekisho.probes.statistics.intervals import Interval, Share, wilson
 from sekisho.probes.statistics.solo import Marker
@@ -44,12 +45,16 @@ MOST_OF_A_CLASS: Final = 0.5
         ja="他の加工より先に識別子単位で分割し直し、予測時点で分からない特徴量を除いてから、学習と評価をやり直してください",
     ),
 )
-def test_evaluation(contract: Contract, overlap: Overlap, counts: ClassCounts, leakage: Leakage) -> Verdict:
+def test_evaluation(
+    contract: Contract, overlap: Overlap, counts: ClassCounts, leakage: Leakage, origins: Origins | None
+) -> Verdict:
     """Judge what the test set shares with the training set, how large it is, and every feature by itself."""
     asked = contract.quality
-    findings = [_overlap(asked, overlap), *_near(asked, overlap), *_shared(asked, overlap)]
+    findings = [_overlap(asked, overlap), *_alike(asked, overlap), *_shared(asked, overlap), *_in_time(asked, overlap)]
+    findings += [_made_from(origins)] if origins is not None and origins.test_set is not None else []
     findings += [_duplicates(asked, overlap), _enough(asked, counts)]
     leaks = [leak for leak in (_leak(each, leakage.metric) for each in leakage.features) if leak is not None]
+    leaks += [_not_known(each) for each in leakage.unavailable]
     findings += [holds(not leaks, leak) for leak in leaks] or [_no_leak(leakage)]
     best = leakage.features[0] if leakage.features else None
     return verdict(
@@ -63,6 +68,9 @@ def test_evaluation(contract: Contract, overlap: Overlap, counts: ClassCounts, l
         best_feature=None if best is None else best.feature,
         best_feature_score=None if best is None else best.score,
     )
+
+
+# What the test set shares with the training set
 
 
 def _overlap(asked: Quality, overlap: Overlap) -> Finding:
@@ -92,26 +100,50 @@ def _overlap(asked: Quality, overlap: Overlap) -> Finding:
 def _by_chance(asked: Quality, overlap: Overlap) -> float:
     """Return the share of test rows that may look like a training row by chance, as training rows do among themselves.
 
-    Where many training rows repeat one another they may have been copied before the split, and excuse nothing.
+    Where many training rows repeat one another they may have been copied before the split, and excuse nothing, unless the
+    columns are so coarse that rows must repeat.
     """
-    if overlap.by == "identifier" or overlap.training_duplicates.fraction > asked.largest_duplication:
+    repeat = overlap.training_duplicates.fraction > asked.largest_duplication and not overlap.coarse
+    if overlap.by == "identifier" or repeat:
         return 0.0
     return min(overlap.exact.fraction, wilson(overlap.by_chance, 0.95).high if overlap.by_chance.count else 0.0)
 
 
-def _near(asked: Quality, overlap: Overlap) -> list[Finding]:
-    if overlap.near is None:
-        return []
-    near, limit = overlap.near, asked.largest_overlap
-    return [
-        holds(
-            near.excess.low <= limit,
-            Text(
-                en=f"{near.test.fraction:.2%} of the test rows nearly repeat a training row; chance explains {near.training.fraction:.2%}",
-                ja=f"学習行にほぼ一致するテスト行は {near.test.fraction:.2%}（偶然の一致は {near.training.fraction:.2%}）",
-            ),
+def _alike(asked: Quality, overlap: Overlap) -> list[Finding]:
+    """Judge rows that are nearly a training row: in all their features, in all columns but one, or in all within a little."""
+    findings, limit = [], asked.largest_overlap
+    if overlap.near is not None:
+        near = overlap.near
+        words = Text(
+            en=f"{near.test.fraction:.2%} of the test rows nearly repeat a training row; chance explains {near.training.fraction:.2%}",
+            ja=f"学習行にほぼ一致するテスト行は {near.test.fraction:.2%}（偶然の一致は {near.training.fraction:.2%}）",
         )
-    ]
+        findings.append(holds(near.excess.low <= limit, words))
+    if overlap.but_one is not None and overlap.but_one.excess.low > limit:
+        near = overlap.but_one
+        words = Text(
+            en=f"{near.test.fraction:.2%} of the other test rows are a training row in all columns but one; chance explains "
+            f"{near.training.fraction:.2%}",
+            ja=f"1列以外が学習行と一致するテスト行が {near.test.fraction:.2%} あります（偶然の一致は {near.training.fraction:.2%}）",
+        )
+        findings.append(holds(near.excess.low <= limit, words))
+    excess = _alike_in_features(asked, overlap)
+    if excess > limit and overlap.features is not None:
+        words = Text(
+            en=f"{overlap.features.fraction:.2%} of the other test rows have all the features of a training row and another target or time",
+            ja=f"特徴量がすべて学習行と同じで、正解や時刻だけが違うテスト行が {overlap.features.fraction:.2%} あります",
+        )
+        findings.append(holds(excess <= limit, words))
+    return findings
+
+
+def _alike_in_features(asked: Quality, overlap: Overlap) -> float:
+    """Return how many more test rows than chance explains share all features with a training row, and nothing else."""
+    if overlap.features is None or overlap.features_by_chance is None or overlap.later:
+        return 0.0
+    by_chance = overlap.features_by_chance
+    excused = by_chance.fraction <= asked.largest_duplication or overlap.coarse_features
+    return overlap.features.fraction - (wilson(by_chance, 0.95).high if excused and by_chance.count else 0.0)
 
 
 def _shared(asked: Quality, overlap: Overlap) -> list[Finding]:
@@ -132,8 +164,46 @@ def _shared(asked: Quality, overlap: Overlap) -> list[Finding]:
     ]
 
 
+def _in_time(asked: Quality, overlap: Overlap) -> list[Finding]:
+    """Judge rows from before the end of training, and groups that stand on both sides."""
+    findings, limit = [], asked.largest_overlap
+    if overlap.grouped is not None:
+        share = overlap.grouped
+        words = Text(
+            en=f"of {share.count:,} test rows ({share.fraction:.2%}) the group stands in the training set too, at most {limit:.0%} may",
+            ja=f"テストの {share.count:,} 行（{share.fraction:.2%}）は同じグループが学習データにもあります（上限 {limit:.0%}）",
+        )
+        findings.append(holds(share.fraction <= limit, words))
+    if overlap.earlier is not None and overlap.earlier.fraction > limit:
+        share = overlap.earlier
+        words = Text(
+            en=f"{share.fraction:.2%} of the test rows are from before the last training row: the model was taught what came after them",
+            ja=f"テスト行の {share.fraction:.2%} が学習データの最終時刻より前のものです。モデルはその後の出来事を学習しています",
+        )
+        findings.append(holds(share.fraction <= limit, words))
+    return findings
+
+
+def _made_from(origins: Origins) -> Finding:
+    return holds(
+        origins.test_set is None,
+        Text(
+            en=f"the artifact says that it was made from the test set itself ({origins.test_set})",
+            ja=f"成果物の記録によると、テストデータそのものから作られています（{origins.test_set}）",
+        ),
+    )
+
+
 def _duplicates(asked: Quality, overlap: Overlap) -> Finding:
     share, limit = overlap.duplicates, asked.largest_duplication
+    if overlap.coarse_test and share.fraction > limit:
+        return holds(
+            overlap.coarse_test,
+            Text(
+                en=f"{share.fraction:.2%} of the test rows repeat another, as columns so coarse let expect",
+                ja=f"テスト内の重複行は {share.fraction:.2%}（取り得る値が少ないため、偶然に起こる範囲です）",
+            ),
+        )
     return holds(
         share.fraction <= limit,
         Text(
@@ -193,6 +263,22 @@ def _leak(each: Solo, metric: str) -> Text | None:
     return None
 
 
+def _not_known(each: Unavailable) -> Text:
+    why = _ABSENCES[each.why]
+    return Text(
+        en=f"the model asks for {each.feature}, which {why.en}",
+        ja=f"モデルが {each.feature} を必要としますが、{why.ja}",
+    )
+
+
+_ABSENCES: Final = {
+    "declared": Text(
+        en="data.unavailable says is not known at the moment of prediction",
+        ja="data.unavailable によると予測の時点では分からない値です",
+    ),
+    "absent": Text(en="is no column of the production sample", ja="本番サンプルにはその列がありません"),
+    "empty": Text(en="is empty in the whole production sample", ja="本番サンプルではすべて欠損しています"),
+}
 _SIGNS: Final = {
     "missing": Text(en="is missing", ja="欠損している"),
     "present": Text(en="is present", ja="存在する"),
@@ -254,14 +340,22 @@ def _tables(copied: int, near: int = 2) -> Overlap:
         identifier=None,
         exact=_share(copied, 1_000),
         by_chance=_share(0, 4_000),
+        features=_share(0, 1_000),
+        features_by_chance=_share(0, 4_000),
+        coarse=False,
+        coarse_features=False,
+        coarse_test=False,
         near=Near(
             test=_share(near, 1_000),
             training=_share(4, 1_000),
             excess=Interval(point=gap, low=gap - 0.004, high=gap + 0.004),
         ),
+        but_one=None,
         set_aside=0,
         shared=_share(0, 1_000),
+        grouped=None,
         later=None,
+        earlier=None,
         duplicates=_share(0, 1_000),
         training_duplicates=_share(0, 4_000),
         test="0" * 64,
@@ -271,7 +365,7 @@ def _tables(copied: int, near: int = 2) -> Overlap:
 
 def _feature(score: float, others: float | None = None) -> Leakage:
     best = Solo(feature="refund_amount", score=score, others=others, marker=None, marked=None)
-    return Leakage(metric="roc_auc", learned_on="training", rows=1_000, features=(best,), test="0" * 64)
+    return Leakage(metric="roc_auc", learned_on="training", rows=1_000, features=(best,), unavailable=(), test="0" * 64)
 
 
 def _classes(fewest: int) -> ClassCounts:
@@ -283,14 +377,36 @@ def _classes(fewest: int) -> ClassCounts:
     )
 
 
-test_evaluation.passes(example_contract(), _tables(4), _classes(200), _feature(0.93))
-test_evaluation.fails(example_contract(), _tables(200), _classes(200), _feature(0.93))
-test_evaluation.fails(example_contract(), _tables(4, near=150), _classes(200), _feature(0.93))
+_COARSE = replace(
+    _tables(990), by_chance=_share(3_960, 4_000), coarse=True, coarse_features=True, coarse_test=True, near=None
+)
+_COARSE = replace(_COARSE, duplicates=_share(930, 1_000), training_duplicates=_share(3_930, 4_000))
+_LATE = replace(_feature(0.93), unavailable=(Unavailable(feature="closing_date", why="declared"),))
+_ORIGINS = Origins(named=2, test_set=None, test="0" * 64)
+
+test_evaluation.passes(example_contract(), _tables(4), _classes(200), _feature(0.93), _ORIGINS)
+test_evaluation.passes(example_contract(), _COARSE, _classes(200), _feature(0.93), None)
+test_evaluation.fails(example_contract(), _tables(200), _classes(200), _feature(0.93), _ORIGINS)
+test_evaluation.fails(example_contract(), _tables(4, near=150), _classes(200), _feature(0.93), None)
 test_evaluation.fails(
     example_contract(),
     replace(_tables(4), by="identifier", identifier="patient", near=None, shared=_share(310, 1_000)),
     _classes(200),
     _feature(0.93),
+    None,
 )
-test_evaluation.fails(example_contract(), _tables(4), _classes(12), _feature(0.93))
-test_evaluation.fails(example_contract(), _tables(4), _classes(200), _feature(0.999, others=0.81))
+test_evaluation.fails(
+    example_contract(), replace(_tables(4), features=_share(180, 1_000)), _classes(200), _feature(0.93), None
+)
+test_evaluation.fails(
+    example_contract(), replace(_tables(4), grouped=_share(420, 1_000)), _classes(200), _feature(0.93), None
+)
+test_evaluation.fails(
+    example_contract(), replace(_tables(4), earlier=_share(1_000, 1_000)), _classes(200), _feature(0.93), None
+)
+test_evaluation.fails(
+    example_contract(), _tables(4), _classes(200), _feature(0.93), replace(_ORIGINS, test_set="training")
+)
+test_evaluation.fails(example_contract(), _tables(4), _classes(12), _feature(0.93), None)
+test_evaluation.fails(example_contract(), _tables(4), _classes(200), _feature(0.999, others=0.81), None)
+test_evaluation.fails(example_contract(), _tables(4), _classes(200), _LATE, None)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from math import isfinite
-from typing import Final
+from typing import Final, Literal
 
 import numpy as np
 
@@ -14,7 +15,7 @@ from sekisho.contract.sections import Data, Quality
 from sekisho.errors import NotMeasured
 from sekisho.gate.probe import Progress, probe
 from sekisho.probes.resources.labels import Labels
-from sekisho.probes.resources.tables import DataSet, TestSet, TrainingSet
+from sekisho.probes.resources.tables import DataSet, ProductionSample, TestSet, TrainingSet
 from sekisho.probes.statistics.answers import Floats
 from sekisho.probes.statistics.baselines import sample
 from sekisho.probes.statistics.solo import Marker, Target, alone, marker, without
@@ -23,6 +24,9 @@ from sekisho.text import Text
 SUSPECT: Final = 0.95
 """From this score on, what the other features can do is measured too."""
 MOST_SUSPECTS: Final = 5
+FEW: Final = 30
+HALF: Final = 0.5
+"""A feature that at least half of the test rows have and none of some tens of production rows is not known there in time."""
 MOST_ROWS: Final = 100_000
 """How many rows of each table are looked at."""
 
@@ -34,7 +38,7 @@ class Solo:
     Attributes:
         feature: Its name.
         score: How well it answers the target alone, on the test set.
-        others: How well all other features do without it; ``None`` where it was not suspect.
+        others: How well all other features do without it, or without all suspects if that is less; ``None`` where it was not suspect.
         marker: The sign in it that gives a class away best; ``None`` without one.
         marked: The label of that class.
 
@@ -48,6 +52,20 @@ class Solo:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Unavailable:
+    """A feature that is not known yet when the model is asked.
+
+    Attributes:
+        feature: Its name.
+        why: ``declared`` in ``data.unavailable``, ``absent`` from the production sample, or ``empty`` there.
+
+    """
+
+    feature: str
+    why: Literal["declared", "absent", "empty"]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Leakage:
     """Every feature by itself.
 
@@ -56,6 +74,7 @@ class Leakage:
         learned_on: ``training``, or ``test`` when there is no training set and one half was learned from the other.
         rows: How many rows of the test set were looked at.
         features: The best first.
+        unavailable: The features that nobody has at the moment of prediction.
         test: The digest of the test set.
 
     """
@@ -64,6 +83,7 @@ class Leakage:
     learned_on: str
     rows: int
     features: tuple[Solo, ...]
+    unavailable: tuple[Unavailable, ...]
     test: str
 
 
@@ -78,6 +98,7 @@ def leakage(
     test: TestSet,
     training: TrainingSet | None,
     artifact: ModelArtifact | None,
+    production: ProductionSample | None,
     progress: Progress,
 ) -> Leakage:
     """Score each feature alone, and all others without it where it is suspiciously good.
@@ -94,9 +115,11 @@ def leakage(
 
     order = sorted((name for name in scores if isfinite(scores[name])), key=lambda name: -scores[name])
     suspects = [name for name in order if scores[name] >= SUSPECT][:MOST_SUSPECTS]
+    # Two columns made from the label vouch for one another; so each is also measured against what is left without both.
+    rest = without(known.without(suspects), asked.without(suspects), target, quality.seed) if len(suspects) > 1 else 1.0
     others = {}
     for place, name in enumerate(suspects):
-        others[name] = without(known.without([name]), asked.without([name]), target, quality.seed)
+        others[name] = min(rest, without(known.without([name]), asked.without([name]), target, quality.seed))
         progress.advance(0.6 + 0.4 * place / len(suspects))
     return Leakage(
         metric="roc_auc" if labels.classes else "r2",
@@ -105,8 +128,32 @@ def leakage(
         features=tuple(
             _solo(name, scores[name], others.get(name), marker(asked.column(name), target), labels) for name in order
         ),
+        unavailable=_unavailable(data, test, known.names if artifact is None else artifact.signature.names, production),
         test=test.digest,
     )
+
+
+def _unavailable(
+    data: Data, test: TestSet, features: Sequence[str], production: ProductionSample | None
+) -> tuple[Unavailable, ...]:
+    """Return the features that the contract calls unavailable, and those that production does not have."""
+    found = [Unavailable(feature=name, why="declared") for name in features if name in data.unavailable]
+    if production is None:
+        return tuple(found)
+    for name in features:
+        if name in data.unavailable or name not in test.full.names:
+            continue
+        if name not in production.full.names:
+            found.append(Unavailable(feature=name, why="absent"))
+        elif (
+            len(production.full.column(name)) >= FEW and _filled(production, name) == 0 and _filled(test, name) >= HALF
+        ):
+            found.append(Unavailable(feature=name, why="empty"))
+    return tuple(found)
+
+
+def _filled(given: DataSet, name: str) -> float:
+    return float(np.mean(~given.full.column(name).null))
 
 
 def _solo(name: str, score: float, others: float | None, found: Marker | None, labels: Labels) -> Solo:

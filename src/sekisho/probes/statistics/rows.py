@@ -18,15 +18,34 @@ NUMERIC = frozenset({"float", "integer", "boolean", "datetime"})
 def row_hashes(tables: Sequence[Table]) -> list[Hashes]:
     """Return one number a row, shape ``(n,)`` for each table: equal for equal cells, whatever dtype held them.
 
+    Words are equal whatever their case and blanks.
+
     Args:
         tables: Tables with the same columns in the same order.
 
     """
     sizes = [table.rows for table in tables]
     state = np.zeros(sum(sizes), dtype=np.uint64)
-    for columns in zip(*(table.columns for table in tables), strict=True):
-        state = _mixed(state ^ _mixed(_codes(columns).astype(np.uint64) + np.uint64(2)))
+    for place, columns in enumerate(zip(*(table.columns for table in tables), strict=True)):
+        state ^= _part(columns, place)
     return np.split(state, np.cumsum(sizes)[:-1])
+
+
+def row_parts(tables: Sequence[Table]) -> list[Hashes]:
+    """Return what each column adds to the number of each row, shape ``(k, n)`` for each table; a row's number is the XOR of its parts.
+
+    Args:
+        tables: Tables with the same columns in the same order.
+
+    """
+    sizes = [table.rows for table in tables]
+    parts = [_part(columns, place) for place, columns in enumerate(zip(*(t.columns for t in tables), strict=True))]
+    stacked = np.stack(parts) if parts else np.zeros((0, sum(sizes)), dtype=np.uint64)
+    return np.split(stacked, np.cumsum(sizes)[:-1], axis=1)
+
+
+def _part(columns: Sequence[Column], place: int) -> Hashes:
+    return _mixed(_mixed(_codes(columns).astype(np.uint64) + np.uint64(2)) + np.uint64(place + 1))
 
 
 def _codes(columns: Sequence[Column]) -> NDArray[np.int64]:
@@ -36,14 +55,22 @@ def _codes(columns: Sequence[Column]) -> NDArray[np.int64]:
     null = np.concatenate([column.null for column in columns])
     kinds = {column.kind for column in columns}
     if kinds == {"integer"}:
-        values = np.concatenate([column.values for column in columns])
+        codes = pd.factorize(np.concatenate([column.values for column in columns]))[0]
     elif kinds <= NUMERIC:
-        values = np.concatenate([numbers(column) for column in columns]) + 0.0
+        codes = pd.factorize(np.concatenate([numbers(column) for column in columns]) + 0.0)[0]
     else:
-        values = np.array([str(cell) for column in columns for cell in column.scalars()], dtype=object)
-    codes: NDArray[np.int64] = pd.factorize(values)[0].astype(np.int64)
-    codes[null] = -1
-    return codes
+        words = [
+            column.values if column.kind not in NUMERIC else np.array(column.scalars(), dtype=object)
+            for column in columns
+        ]
+        codes, different = pd.factorize(np.concatenate([each.astype(object) for each in words]))
+        spelled = pd.factorize(np.array([" ".join(str(cell).split()).casefold() for cell in different], dtype=object))[
+            0
+        ]
+        codes = spelled[codes] if len(spelled) else codes
+    numbered: NDArray[np.int64] = codes.astype(np.int64)
+    numbered[null] = -1
+    return numbered
 
 
 def _mixed(state: Hashes) -> Hashes:

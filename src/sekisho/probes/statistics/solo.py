@@ -84,7 +84,42 @@ def _fields(answers: Answers) -> dict[str, Any]:
 
 
 def alone(known: Column, asked: Column, target: Target) -> float:
-    """Return how well one column by itself answers the target: the mean answer of each of its parts, learned apart.
+    """Return how well one column by itself answers the target: by its values, or by how they are written.
+
+    Args:
+        known: The column of the rows learned from.
+        asked: The same column of the rows asked about.
+        target: The right answers of both.
+
+    """
+    ways = [(known, asked)]
+    if known.kind == asked.kind:
+        ways += zip(written(known), written(asked), strict=True)
+    scores = [_by_parts(one, other, target) for one, other in ways]
+    return max((found for found in scores if np.isfinite(found)), default=scores[0])
+
+
+def written(column: Column) -> list[Column]:
+    """Return how the cells of a column are written, where that can tell more than what they say: beginnings, length, decimals."""
+    if column.kind == "float":
+        whole = np.full(len(column), 7.0)
+        for places in range(6, -1, -1):
+            scaled = column.values.astype(np.float64) * 10.0**places
+            with np.errstate(all="ignore"):
+                whole[np.abs(scaled - np.round(scaled)) <= 1e-9 * np.maximum(1.0, np.abs(scaled))] = places
+        return [Column(name=column.name, kind="float", dtype="float64", values=whole, null=column.null)]
+    if column.kind != "text":
+        return []
+    words = ["" if cell is None else str(cell) for cell in column.scalars()]
+    signs = [np.array([word[:most] for word in words], dtype=object) for most in (1, 2, 4)]
+    signs.append(np.array([word[-1:] for word in words], dtype=object))
+    found = [Column(name=column.name, kind="category", dtype="object", values=sign, null=column.null) for sign in signs]
+    length = np.array([len(word) for word in words], dtype=np.float64)
+    return [*found, Column(name=column.name, kind="float", dtype="float64", values=length, null=column.null)]
+
+
+def _by_parts(known: Column, asked: Column, target: Target) -> float:
+    """Return the score of the mean answer of each part of a column, learned apart.
 
     Args:
         known: The column of the rows learned from.
@@ -102,7 +137,9 @@ def alone(known: Column, asked: Column, target: Target) -> float:
     if target.classes:
         return score(target, answer)
     binned = score(target, answer[:, 0])
-    return max(binned, _straight(numbers(known), numbers(asked), target))
+    return max(
+        binned, _straight(numbers(known), numbers(asked), target), _between(numbers(known), numbers(asked), target)
+    )
 
 
 def _straight(known: Floats, asked: Floats, target: Target) -> float:
@@ -113,6 +150,17 @@ def _straight(known: Floats, asked: Floats, target: Target) -> float:
     slope, start = np.polyfit(known[whole], target.learned[whole].astype(np.float64), 1)
     middle = float(np.mean(target.learned))
     return score(target, np.where(rows, slope * np.nan_to_num(asked) + start, middle))
+
+
+def _between(known: Floats, asked: Floats, target: Target) -> float:
+    """Return R² of a line through all points learned from, in their order: exact for any recoding that keeps the order."""
+    whole, rows = np.isfinite(known), np.isfinite(asked)
+    if whole.sum() < 3 or not rows.any():
+        return -np.inf
+    places, where = np.unique(known[whole], return_inverse=True)
+    heights = np.bincount(where, weights=target.learned[whole].astype(np.float64)) / np.bincount(where)
+    middle = float(np.mean(target.learned))
+    return score(target, np.where(rows, np.interp(np.nan_to_num(asked), places, heights), middle))
 
 
 def parts(known: Column, asked: Column) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
