@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pytest
+from tests.flaws.service.conftest import Edits, Judge
 
 from sekisho.gate.verdict import Status
-from tests.flaws.service.conftest import Edits, Judge
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 

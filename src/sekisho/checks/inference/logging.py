@@ -1,10 +1,34 @@
-"""inference/logging: every request leaves one line that can be found and that gives nobody away."""
+"""inference/logging: one line a request that can be found again, and nothing in it that a caller sent."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from typing import Final
+
 from sekisho.gate.check import check
-from sekisho.gate.verdict import Verdict, unknown
+from sekisho.gate.verdict import Finding, Verdict, holds, verdict
+from sekisho.probes.inference.log_lines import LogLines
 from sekisho.text import Text
+
+_KINDS: Final[Mapping[str, str]] = {
+    "a number": "数値",
+    "a category": "カテゴリ",
+    "a broken body": "壊れた本文",
+    "an unknown field": "未知の項目名",
+    "a name and a card number": "氏名とカード番号",
+    "the query": "クエリ文字列",
+    "key": "APIキー",
+}
+_MEMBERS: Final[Mapping[str, str]] = {
+    "time": "時刻",
+    "level": "レベル",
+    "status": "ステータス",
+    "latency": "所要時間",
+    "model": "モデル",
+}
+
+# The box
 
 
 @check(
@@ -15,18 +39,111 @@ from sekisho.text import Text
         ja="1リクエスト1行の記録がなければ、障害の原因となったモデルと入力をたどれません。逆に書きすぎれば、ログそのものが情報漏えいの源になります。",
     ),
     remedy=Text(
-        en="write one JSON line a request with request id, model digest, status and latency, and mask what can identify a person",
-        ja="リクエスト ID・モデルのダイジェスト・結果・所要時間を1行の JSON で記録し、個人を特定できる値は伏せてください",
+        en="write one JSON line a request to standard output, with time, level, request id, model version, status and latency, and no value that a caller sent",
+        ja="時刻・レベル・リクエストID・モデルのバージョン・結果・所要時間を1行の JSON で標準出力に記録し、呼び出し元が送った値は書かないでください",
     ),
 )
-def logging() -> Verdict:
-    """Say what is missing: this box is not measured yet."""
-    return unknown(
-        Text(
-            en="the lines that the service writes have not been counted against the requests, nor searched for planted values",
-            ja="リクエスト数とログ行数の突き合わせも、仕込んだ値がログに出ないことの確認も、まだ行われていません",
-        )
+def logging(lines: LogLines) -> Verdict:
+    """Ask that each request left a line of JSON with its id, and that no planted value stands in any line."""
+    return verdict(
+        _leaks(lines),
+        _identified(lines),
+        *_found(lines),
+        _readable(lines),
+        sent=lines.sent,
+        found=lines.found,
+        lines=lines.lines,
+        unreadable=lines.unreadable,
+        planted=lines.planted,
+        leaked=len(lines.leaked),
+        id_header=lines.id_header,
     )
 
 
-logging.is_unknown()
+def _leaks(lines: LogLines) -> Finding:
+    if not lines.leaked:
+        return holds(
+            True,  # noqa: FBT003
+            Text(
+                en=f"none of {lines.planted} planted values stands in the log",
+                ja=f"仕込んだ {lines.planted} 個の値はログに現れません",
+            ),
+        )
+    kinds = ", ".join(lines.leaked)
+    ja = "、".join(_KINDS.get(kind, kind) for kind in lines.leaked)
+    return holds(
+        False,  # noqa: FBT003
+        Text(en=f"what callers send stands in the log: {kinds}", ja=f"呼び出し元が送った値がログに出ています: {ja}"),
+    )
+
+
+def _identified(lines: LogLines) -> Finding:
+    if lines.id_header is None:
+        return holds(
+            False,  # noqa: FBT003
+            Text(
+                en="answers carry no request id (X-Request-ID), so that no line can be found for them",
+                ja="応答にリクエストID（X-Request-ID）がなく、対応するログ行を探せません",
+            ),
+        )
+    return holds(
+        lines.distinct_ids == lines.sent,
+        Text(
+            en=f"{lines.distinct_ids} different ids for {lines.sent} requests ({lines.id_header})",
+            ja=f"{lines.sent} 件のリクエストに対し、異なるID {lines.distinct_ids} 個（{lines.id_header}）",
+        ),
+    )
+
+
+def _found(lines: LogLines) -> Iterator[Finding]:
+    if lines.id_header is None:
+        return
+    yield holds(
+        lines.found == lines.sent,
+        Text(
+            en=f"{lines.found} of {lines.sent} requests left a line with their id",
+            ja=f"{lines.sent} 件中 {lines.found} 件が、IDを含むログ行を残しました",
+        ),
+    )
+    if lines.lacking:
+        named = ", ".join(f"{name} ({count})" for name, count in lines.lacking.items())
+        ja = "、".join(f"{_MEMBERS[name]}（{count}行）" for name, count in lines.lacking.items())
+        yield holds(
+            False,  # noqa: FBT003
+            Text(en=f"lines about requests lack: {named}", ja=f"リクエストのログ行に足りない項目: {ja}"),
+        )
+
+
+def _readable(lines: LogLines) -> Finding:
+    return holds(
+        not lines.unreadable,
+        Text(
+            en=f"{lines.unreadable} of {lines.lines} lines are no JSON object",
+            ja=f"{lines.lines} 行中 {lines.unreadable} 行が JSON オブジェクトではありません",
+        )
+        if lines.unreadable
+        else Text(en="every line is a JSON object", ja="すべての行が JSON オブジェクトです"),
+    )
+
+
+# How it looks when it passes, and when it fails
+
+_CLEAN: Final = LogLines(
+    sent=44,
+    id_header="x-request-id",
+    distinct_ids=44,
+    found=44,
+    lines=45,
+    unreadable=0,
+    lacking={},
+    planted=130,
+    leaked=(),
+)
+
+logging.passes(_CLEAN)
+logging.fails(replace(_CLEAN, leaked=("a category", "a name and a card number")))
+logging.fails(replace(_CLEAN, leaked=("key",)))
+logging.fails(replace(_CLEAN, unreadable=12, lines=57))
+logging.fails(replace(_CLEAN, found=31))
+logging.fails(replace(_CLEAN, lacking={"model": 44}))
+logging.fails(replace(_CLEAN, id_header=None, distinct_ids=0, found=0))

@@ -1,0 +1,218 @@
+"""What the service writes when it is asked: a line for each request, and none of the values that were planted."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from sekisho.errors import NotMeasured
+from sekisho.gate.probe import Progress, probe
+from sekisho.probes.adapters.interface import Row
+from sekisho.probes.resources.service import Service
+from sekisho.probes.wire.message import Reply, Request, post
+from sekisho.text import Text
+
+REQUESTS: Final = 40
+PATIENCE: Final = 3.0
+"""Seconds that lines may take to appear."""
+ID_HEADERS: Final = ("x-request-id", "request-id", "x-correlation-id", "x-amzn-requestid", "traceparent")
+MEMBERS: Final[Mapping[str, frozenset[str]]] = {
+    "time": frozenset({"time", "timestamp", "ts", "@timestamp", "asctime", "datetime", "date"}),
+    "level": frozenset({"level", "levelname", "severity", "log.level", "loglevel", "lvl"}),
+    "status": frozenset(
+        {"status", "status_code", "statuscode", "http_status", "code", "response_code", "http.status_code"}
+    ),
+    "latency": frozenset(
+        {
+            "latency",
+            "latency_ms",
+            "duration",
+            "duration_ms",
+            "elapsed",
+            "elapsed_ms",
+            "seconds",
+            "response_time",
+            "took",
+        }
+    ),
+    "model": frozenset({"model", "model_version", "version", "digest", "artifact", "model_digest", "model_name"}),
+}
+"""Names in use for what a line says, in lower case."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class LogLines:
+    """The lines that a service wrote to standard output and error while it was asked.
+
+    Attributes:
+        sent: Requests, good and bad.
+        id_header: The header of the answers that carries an id; ``None`` when there is none.
+        distinct_ids: How many different ids the answers carried.
+        found: For how many requests a line holds the id.
+        lines: How many lines were written.
+        unreadable: How many of them are no JSON object.
+        lacking: Of the lines about requests, how many lack each of :data:`MEMBERS`; only names that are lacking somewhere.
+        planted: How many values were planted: in features, in bodies that are wrong, in the query, and the keys themselves.
+        leaked: Which kinds of planted values stand in a line.
+
+    """
+
+    sent: int
+    id_header: str | None
+    distinct_ids: int
+    found: int
+    lines: int
+    unreadable: int
+    lacking: Mapping[str, int]
+    planted: int
+    leaked: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Planted:
+    """One request, and what in it must not be seen again: kind and value."""
+
+    request: Request
+    values: tuple[tuple[str, str], ...]
+
+
+@probe(
+    "inference/log-lines",
+    title=Text(en="Search the log for planted values", ja="仕込んだ値をログから探す"),
+    seconds=4,
+)
+def log_lines(service: Service, progress: Progress) -> LogLines:
+    """Ask a fresh instance for rows with values that stand nowhere else, well and badly, and read all that it writes meanwhile.
+
+    Raises:
+        NotMeasured: Somebody else started the service: its log cannot be seen from here.
+
+    """
+    with service.another() as instance:
+        if instance.log is None:
+            raise NotMeasured(
+                Text(
+                    en="the log of a service that is given by its address cannot be seen from here",
+                    ja="アドレスで指定されたサービスのログは、ここからは見えません",
+                ),
+                Text(
+                    en="name its command in serving.command, so that it can be started here",
+                    ja="ここで起動できるように serving.command でコマンドを指定してください",
+                ),
+            )
+        start = _settled(instance.log)
+        planted = list(_requests(service))
+        replies = instance.ask([each.request for each in planted], progress=progress, share=(0.0, 0.7))
+        header = _id_header(replies)
+        ids = [reply.headers.get(header, "") if header else "" for reply in replies]
+        text = _written(instance.log, start, [each for each in ids if each])
+        values = [pair for each in planted for pair in each.values] + [("key", key) for key in instance.keys.secrets]
+    return _told(text, ids=ids, header=header, values=values)
+
+
+def _requests(service: Service) -> Iterator[_Planted]:
+    """Yield requests that are answered and requests that are refused, each with values of its own."""
+    for index in range(REQUESTS):
+        row, values = _marked(service, service.rows[index % len(service.rows)], index)
+        request = service.adapter.one(row)
+        yield _Planted(request=request, values=values)
+    target = service.adapter.routes.predict
+    for kind, template in (
+        ("a broken body", '{{"features": "{0}"'),
+        ("an unknown field", '{{"{0}": 1}}'),
+        ("a name and a card number", '{{"name": "Yamada Taro {0}", "card": "4111 1111 1111 {0}"}}'),
+    ):
+        word = _word()
+        yield _Planted(request=post(target, template.format(word).encode()), values=((kind, word),))
+    word = _word()
+    first = service.adapter.one(service.rows[0])
+    yield _Planted(
+        request=Request(
+            method=first.method, target=f"{first.target}?token={word}", body=first.body, headers=first.headers
+        ),
+        values=(("the query", word),),
+    )
+
+
+def _marked(service: Service, row: Row, index: int) -> tuple[dict[str, object], tuple[tuple[str, str], ...]]:
+    """Return the row with numbers that stand nowhere else, and now and then a word in place of a category."""
+    marked, values = dict(row), []
+    for feature in service.signature.features:
+        value = row.get(feature.name)
+        if feature.kind == "float" and isinstance(value, float) and 0.01 < abs(value) < 1e9:
+            odd = float(f"{value:.6g}") * (1 + 1.2345e-7 * (index + 1))
+            marked[feature.name] = odd
+            values.append(("a number", repr(odd)))
+        elif feature.kind in {"category", "text"} and isinstance(value, str) and index % 4 == 0:
+            marked[feature.name] = word = _word()
+            values.append(("a category", word))
+    return marked, tuple(values)
+
+
+def _word() -> str:
+    return f"planted{secrets.token_hex(6)}"
+
+
+def _settled(log: Path) -> int:
+    """Return the size of the log once the lines of the start are written."""
+    size = -1
+    for _ in range(10):
+        now = log.stat().st_size
+        if now == size:
+            break
+        size = now
+        time.sleep(0.15)
+    return size
+
+
+def _written(log: Path, start: int, ids: list[str]) -> str:
+    """Return what was written from ``start`` on, once every id is there or the patience is at its end."""
+    end = time.monotonic() + PATIENCE
+    while True:
+        with log.open("rb") as stream:
+            stream.seek(start)
+            text = stream.read().decode("utf-8", "replace")
+        if time.monotonic() > end or (ids and all(each in text for each in ids)):
+            return text
+        time.sleep(0.1)
+
+
+def _id_header(replies: list[Reply]) -> str | None:
+    return next((name for name in ID_HEADERS if all(reply.headers.get(name) for reply in replies)), None)
+
+
+def _told(text: str, *, ids: list[str], header: str | None, values: list[tuple[str, str]]) -> LogLines:
+    lines = [line for line in text.splitlines() if line.strip()]
+    read = [_object(line) for line in lines]
+    about = [
+        members
+        for line, members in zip(lines, read, strict=True)
+        if members and any(each and each in line for each in ids)
+    ]
+    lacking = {
+        name: sum(not words & {key.lower() for key in members} for members in about) for name, words in MEMBERS.items()
+    }
+    return LogLines(
+        sent=len(ids),
+        id_header=header,
+        distinct_ids=len({each for each in ids if each}),
+        found=sum(bool(each) and each in text for each in ids),
+        lines=len(lines),
+        unreadable=sum(members is None for members in read),
+        lacking={name: count for name, count in lacking.items() if count},
+        planted=len(values),
+        leaked=tuple(sorted({kind for kind, value in values if value in text})),
+    )
+
+
+def _object(line: str) -> dict[str, object] | None:
+    try:
+        return msgspec.json.decode(line, type=dict[str, object])
+    except (msgspec.DecodeError, RecursionError):
+        return None
