@@ -206,6 +206,9 @@ class Serving(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
     rate_per_second: Positive | None = None
     load_seconds: Annotated[float, Meta(ge=1.0, le=3_600.0)] = 8.0
     start_seconds: Positive = 60.0
+    mode: Literal["real-time", "batch"] | None = None
+    freshness_seconds: Positive | None = None
+    mode_reason: Line | None = None
     maximum_body_bytes: Annotated[int, Meta(ge=1_024)] = 8 * 1024 * 1024
     maximum_rows: Count = 10_000
 

@@ -310,6 +310,17 @@ KEY_WORDS: Final[Mapping[str, Text]] = {
     "serving.start_seconds": Text(
         en="Seconds within which the service must be ready.", ja="サービスが準備完了になるまでの制限時間 (秒)。"
     ),
+    "serving.mode": Text(
+        en="How answers are given: row by row as callers ask, or in batches ahead of time.",
+        ja="推論の方式。呼び出しごとに返す real-time か、事前にまとめて計算する batch。",
+    ),
+    "serving.freshness_seconds": Text(
+        en="How old an answer may be when it is used.", ja="使う時点で、答えが何秒前のものまで許されるか。"
+    ),
+    "serving.mode_reason": Text(
+        en="Why the mode was chosen, where the other would cost much less.",
+        ja="もう一方の方式がずっと安いのに、この方式を選んだ理由。",
+    ),
     "serving.maximum_body_bytes": Text(en="The largest request body.", ja="リクエスト本文の最大バイト数。"),
     "serving.maximum_rows": Text(en="The most rows in one request.", ja="1リクエストの最大行数。"),
     "serving.mapping.predict": Text(en="The route of a prediction.", ja="予測のパス。"),
@@ -541,6 +552,9 @@ EXAMPLES: Final[Mapping[str, object]] = {
     "serving.url": "http://127.0.0.1:8000",
     "serving.latency_p99_ms": 50.0,
     "serving.rate_per_second": 100.0,
+    "serving.mode": "real-time",
+    "serving.freshness_seconds": 1.0,
+    "serving.mode_reason": Text(en="one caller asks while a customer waits", ja="窓口で顧客を待たせたまま照会するため"),
     "serving.mapping.batch": "/predict_batch",
     "serving.mapping.ready": "/ready",
     "serving.mapping.info": "/model",
