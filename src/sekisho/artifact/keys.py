@@ -1,8 +1,7 @@
-"""Ed25519 keys: the private ones that sign artifacts, and the public ones that a deployer trusts, with validity and revocation."""
+"""The public Ed25519 keys that a deployer trusts, with validity and revocation."""
 
 from __future__ import annotations
 
-import contextlib
 import datetime as dt
 import hashlib
 import os
@@ -13,19 +12,18 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
-from sekisho.errors import ArtifactError, MissingExtra, NotFound, WrongUse
+from sekisho.errors import MissingExtra, NotFound, WrongUse
 from sekisho.text import Text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 MOST_BYTES: Final = 256 * 1024
 PUBLIC_ENDING: Final = ".pub"
 
 _PUBLIC: Final = b"-----BEGIN PUBLIC KEY-----"
-_PRIVATE: Final = (b"-----BEGIN PRIVATE KEY-----", b"-----BEGIN ENCRYPTED PRIVATE KEY-----")
 
 
 class TrustedKey(msgspec.Struct, frozen=True, kw_only=True):
@@ -102,98 +100,13 @@ class TrustedKeys(msgspec.Struct, frozen=True, kw_only=True):
 class _Entry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     public: str
     name: str | None = None
-    not_before: dt.datetime | dt.date | None = None
-    not_after: dt.datetime | dt.date | None = None
+    not_before: Any = None  # a day or a moment: TOML knows both, msgspec no union of them
+    not_after: Any = None
     revoked: str | None = None
 
 
 class _List(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     keys: tuple[_Entry, ...]
-
-
-def new_key(private_path: Path | str, passphrase: bytes | None = None) -> Path:
-    """Make a key: the private half in ``private_path`` for its owner's eyes only, the public half beside it, ending in ``.pub``.
-
-    Args:
-        private_path: Where; nothing is overwritten.
-        passphrase: Encrypts the private half.
-
-    Returns:
-        Where the public half is.
-
-    Raises:
-        WrongUse: Something is there already, or the passphrase is empty.
-        ArtifactError: The place cannot be written.
-        MissingExtra: ``cryptography`` is not installed.
-
-    """
-    _library()
-    from cryptography.hazmat.primitives import serialization
-    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-
-    if passphrase is not None and not passphrase:
-        raise WrongUse(
-            Text(en="the passphrase is empty", ja="パスフレーズが空です"),
-            Text(en="give one, or none at all", ja="パスフレーズを指定するか、指定そのものを外してください"),
-        )
-    private = Path(private_path)
-    public = private.with_name(private.name + PUBLIC_ENDING)
-    locked = serialization.BestAvailableEncryption(passphrase) if passphrase else serialization.NoEncryption()
-    key = Ed25519PrivateKey.generate()
-    secret = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, locked)
-    shown = key.public_key().public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
-    if os.path.lexists(public):
-        raise _there(public)
-    _create(private, secret, 0o600)
-    try:
-        _create(public, shown, 0o644)
-    except BaseException:
-        private.unlink(missing_ok=True)
-        raise
-    return public
-
-
-def read_private_key(path: Path | str, passphrase: bytes | None = None) -> Ed25519PrivateKey:
-    """Return the private key in a PEM file.
-
-    Raises:
-        NotFound: There is no such file.
-        WrongUse: It holds no Ed25519 private key, the passphrase is wrong, or others may read it and it is not encrypted.
-        MissingExtra: ``cryptography`` is not installed.
-
-    """
-    _library()
-    from cryptography.exceptions import UnsupportedAlgorithm
-    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-    from cryptography.hazmat.primitives.serialization import load_pem_private_key
-
-    path = Path(path)
-    data, mode = _content(path)
-    if data.startswith(_PRIVATE[0]) and mode & 0o077:
-        raise WrongUse(
-            Text(en="others may read this private key", ja="この秘密鍵は他のユーザーにも読める状態です"),
-            Text(
-                en="chmod 600 it, or make one with a passphrase",
-                ja="chmod 600 にするか、パスフレーズ付きの鍵を作ってください",
-            ),
-            where=path,
-        )
-    if not data.startswith(_PRIVATE):
-        raise _no_key(path, Text(en="this is not a private key in PEM", ja="PEM 形式の秘密鍵ではありません"))
-    try:
-        key = load_pem_private_key(data, passphrase if data.startswith(_PRIVATE[1]) else None)
-    except (ValueError, TypeError, UnsupportedAlgorithm):
-        raise WrongUse(
-            Text(
-                en="the private key cannot be read: it is damaged, or the passphrase is not right",
-                ja="秘密鍵を読み込めません（破損、またはパスフレーズの誤り）",
-            ),
-            Text(en="give its passphrase, or another key", ja="正しいパスフレーズか、別の鍵を指定してください"),
-            where=path,
-        ) from None
-    if not isinstance(key, Ed25519PrivateKey):
-        raise _no_key(path, _NOT_ED25519)
-    return key
 
 
 def key_id(key: Ed25519PublicKey) -> str:
@@ -204,19 +117,23 @@ def key_id(key: Ed25519PublicKey) -> str:
     return hashlib.sha256(encoded).hexdigest()
 
 
-_NOT_ED25519: Final = Text(en="this is not an Ed25519 key", ja="Ed25519 の鍵ではありません")
+NOT_ED25519: Final = Text(en="this is not an Ed25519 key", ja="Ed25519 の鍵ではありません")
 
 
 def _read(path: Path) -> list[TrustedKey]:
-    data, _ = _content(path)
+    data, _ = content_of_key(path)
     if data.lstrip().startswith(_PUBLIC):
         return [_public(path, data)]
     if data.lstrip().startswith(b"-----BEGIN"):
-        raise _no_key(path, Text(en="this is not a public key in PEM", ja="PEM 形式の公開鍵ではありません"))
+        raise no_key(path, Text(en="this is not a public key in PEM", ja="PEM 形式の公開鍵ではありません"))
     try:
         listed = msgspec.convert(tomllib.loads(data.decode("utf-8")), _List)
+        if any(
+            not isinstance(end, dt.date | None) for each in listed.keys for end in (each.not_before, each.not_after)
+        ):
+            raise msgspec.ValidationError
     except (UnicodeDecodeError, tomllib.TOMLDecodeError, msgspec.ValidationError, RecursionError):
-        raise _no_key(
+        raise no_key(
             path,
             Text(
                 en="this is neither a public key in PEM nor a list of keys in TOML",
@@ -228,7 +145,7 @@ def _read(path: Path) -> list[TrustedKey]:
 
 def _listed(path: Path, entry: _Entry) -> TrustedKey:
     where = path.parent / entry.public
-    data, _ = _content(where)
+    data, _ = content_of_key(where)
     return msgspec.structs.replace(
         _public(where, data),
         name=entry.name or where.stem,
@@ -248,7 +165,7 @@ def _moment(said: dt.datetime | dt.date | None, *, last: bool) -> dt.datetime | 
 
 
 def _public(path: Path, data: bytes) -> TrustedKey:
-    _library()
+    library()
     from cryptography.exceptions import UnsupportedAlgorithm
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
     from cryptography.hazmat.primitives.serialization import load_pem_public_key
@@ -256,9 +173,9 @@ def _public(path: Path, data: bytes) -> TrustedKey:
     try:
         key = load_pem_public_key(data)
     except (ValueError, UnsupportedAlgorithm):
-        raise _no_key(path, Text(en="the public key is damaged", ja="公開鍵が壊れています")) from None
+        raise no_key(path, Text(en="the public key is damaged", ja="公開鍵が壊れています")) from None
     if not isinstance(key, Ed25519PublicKey) or data.count(b"-----BEGIN") != 1:
-        raise _no_key(path, _NOT_ED25519)
+        raise no_key(path, NOT_ED25519)
     return TrustedKey(id=key_id(key), public=key.public_bytes_raw(), name=path.stem)
 
 
@@ -273,8 +190,14 @@ def _stricter(one: TrustedKey, other: TrustedKey) -> TrustedKey:
     )
 
 
-def _content(path: Path) -> tuple[bytes, int]:
-    """Return the bytes and the permissions of a plain file; no pipe is waited for."""
+def content_of_key(path: Path) -> tuple[bytes, int]:
+    """Return the bytes and the permissions of a plain file; no pipe is waited for.
+
+    Raises:
+        NotFound: There is no such file.
+        WrongUse: It cannot be read, or is too large or too small for a key.
+
+    """
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | getattr(os, "O_NONBLOCK", 0))
         with os.fdopen(descriptor, "rb") as stream:
@@ -296,62 +219,30 @@ def _content(path: Path) -> tuple[bytes, int]:
             where=path,
         ) from None
     if not data or len(data) > MOST_BYTES:
-        raise _no_key(path, Text(en="this is no key", ja="鍵ではありません"))
+        raise no_key(path, Text(en="this is no key", ja="鍵ではありません"))
     return data, stat.S_IMODE(found.st_mode)
 
 
-def _create(path: Path, data: bytes, mode: int) -> None:
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
-    except FileExistsError:
-        raise _there(path) from None
-    except OSError as error:
-        raise _unwritable(path, error) from error
-    try:
-        with os.fdopen(descriptor, "wb") as stream:
-            os.fchmod(descriptor, mode)
-            stream.write(data)
-            stream.flush()
-            os.fsync(descriptor)
-    except BaseException as error:
-        with contextlib.suppress(OSError):
-            path.unlink()
-        if isinstance(error, OSError):
-            raise _unwritable(path, error) from error
-        raise
+def library() -> None:
+    """Refuse to go on without ``cryptography``.
 
+    Raises:
+        MissingExtra: It is not installed.
 
-def _library() -> Any:
+    """
     try:
-        import cryptography
+        import cryptography  # noqa: F401
     except ImportError:
         raise MissingExtra("cryptography", "sign") from None
-    return cryptography
 
 
-def _there(path: Path) -> WrongUse:
-    return WrongUse(
-        Text(en="something is already there", ja="既にファイルがあります"),
-        Text(en="choose another name: a key is never overwritten", ja="別の名前にしてください。鍵は上書きされません"),
-        where=path,
-    )
-
-
-def _no_key(path: Path, what: Text) -> WrongUse:
+def no_key(path: Path, what: Text) -> WrongUse:
+    """Return the error for a file that holds no key that can be used."""
     return WrongUse(
         what,
         Text(
             en="make a key with sekisho keys new; the public half ends in .pub",
             ja="sekisho keys new で作成できます。公開鍵の名前は .pub で終わります",
         ),
-        where=path,
-    )
-
-
-def _unwritable(path: Path, error: OSError) -> ArtifactError:
-    return ArtifactError(
-        Text(en=f"the key cannot be written ({error.strerror})", ja=f"鍵を書き込めません（{error.strerror}）"),
-        Text(en="choose a folder that you may write", ja="書き込めるフォルダーを指定してください"),
         where=path,
     )

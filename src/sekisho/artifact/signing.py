@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 
 from sekisho.artifact import envelope as envelopes
 from sekisho.artifact import folder as folders
-from sekisho.artifact.keys import TrustedKey, TrustedKeys, key_id, new_key, read_private_key
+from sekisho.artifact.keys import TrustedKey, TrustedKeys, key_id
+from sekisho.artifact.private_keys import new_key, read_private_key
 from sekisho.text import Text
 
 if TYPE_CHECKING:

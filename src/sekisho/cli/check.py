@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from sekisho.artifact.keys import read_private_key
+from sekisho.artifact.private_keys import read_private_key
 from sekisho.cli.judging import print_report, shown_progress
 from sekisho.cli.options import json_option, passphrase_option, print_json, project_option
 from sekisho.documents.forms.statement import statement

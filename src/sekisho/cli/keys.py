@@ -6,7 +6,8 @@ from pathlib import Path
 
 import click
 
-from sekisho.artifact.keys import PUBLIC_ENDING, TrustedKeys, new_key
+from sekisho.artifact.keys import PUBLIC_ENDING, TrustedKeys
+from sekisho.artifact.private_keys import new_key
 from sekisho.cli.options import json_option, passphrase_option, print_json, print_table
 from sekisho.text import Text
 

@@ -550,6 +550,7 @@ EXAMPLES: Final[Mapping[str, object]] = {
     "fairness.reason": Text(en="Lending law protects these groups", ja="貸付に関する法令が保護する属性のため"),
     "serving.command": ["uvicorn", "service:app", "--port", "{port}"],
     "serving.url": "http://127.0.0.1:8000",
+    "serving.grpc_port": 8001,
     "serving.latency_p99_ms": 50.0,
     "serving.rate_per_second": 100.0,
     "serving.mode": "real-time",

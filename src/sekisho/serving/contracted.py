@@ -40,4 +40,5 @@ def contracted(project: Project) -> dict[str, Any]:
         # "flag" is what the contract says when it says nothing: then each feature keeps what was said of it when the model was packed.
         "out_of_range": None if security.out_of_range == "flag" else security.out_of_range,
         "unseen_category": None if security.unseen_category == "flag" else security.unseen_category,
+        "features": contract.features,
     }

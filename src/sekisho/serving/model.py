@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from sekisho.artifact.golden import same_answers
-from sekisho.errors import ArtifactError, ModelFailed
+from sekisho.errors import ArtifactError, ModelFailed, WrongUse
 from sekisho.predict.fence import Fence, FencedRuntime, Nursery
 from sekisho.predict.predictor import Predictor
 from sekisho.serving.running.elsewhere import Elsewhere
@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 
     from sekisho.artifact.artifact import ModelArtifact
     from sekisho.artifact.formats.interface import Outputs
-    from sekisho.artifact.signature import Signature
+    from sekisho.artifact.signature import Feature, Signature
+    from sekisho.contract.sections import FeatureTerms
     from sekisho.predict.predictor import Prepared
     from sekisho.serving.running.jobs import Desk, Runner
     from sekisho.serving.settings import ServingSettings
@@ -34,10 +35,54 @@ def with_policies(signature: Signature, settings: ServingSettings) -> Signature:
     """Return a signature whose features follow the policies of the service, where it states them."""
     given = {"out_of_range": settings.out_of_range, "unseen_category": settings.unseen_category}
     stated = {name: policy for name, policy in given.items() if policy is not None}
-    if not stated:
+    terms = {each.name: each for each in settings.features}
+    for name in terms.keys() - set(signature.names):
+        raise _no_feature(name, signature.names)
+    if not stated and not terms:
         return signature
-    features = tuple(msgspec.structs.replace(feature, **stated) for feature in signature.features)
+    features = tuple(
+        _by_terms(msgspec.structs.replace(feature, **stated), terms.get(feature.name)) for feature in signature.features
+    )
     return msgspec.structs.replace(signature, features=features)
+
+
+def _by_terms(feature: Feature, terms: FeatureTerms | None) -> Feature:
+    """Return a feature as the contract describes it; a mark that the artifact bears stays."""
+    if terms is None:
+        return feature
+    if terms.null in {"accept", "flag"} and not feature.nullable:
+        raise WrongUse(
+            Text(
+                en=f"the model takes no missing value of {feature.name!r}, and the contract lets one through",
+                ja=f"モデルは {feature.name!r} の欠損を扱えませんが、契約では受け付けることになっています",
+            ),
+            Text(
+                en=f'pack the model again with notes={{"{feature.name}": Note(null="{terms.null}")}}, or set null = "reject"',
+                ja=f'notes={{"{feature.name}": Note(null="{terms.null}")}} を付けて梱包し直すか、null = "reject" にしてください',
+            ),
+        )
+    return msgspec.structs.replace(
+        feature,
+        unit=terms.unit or feature.unit,
+        description=terms.description or feature.description,
+        personal=feature.personal or bool(terms.personal),
+        sensitive=feature.sensitive or bool(terms.sensitive),
+        out_of_range=terms.out_of_range or feature.out_of_range,
+        unseen_category=terms.unseen_category or feature.unseen_category,
+        nullable=feature.nullable and terms.null != "reject",
+        null=terms.null or feature.null,
+    )
+
+
+def _no_feature(name: str, known: tuple[str, ...]) -> WrongUse:
+    shown = ", ".join(known[:20])
+    return WrongUse(
+        Text(
+            en=f"the contract speaks of a feature {name!r} that the model has not",
+            ja=f"モデルに特徴量 {name!r} はありません",
+        ),
+        Text(en=f"name one of: {shown}", ja=f"次から指定してください: {shown}"),
+    )
 
 
 def fence_of(settings: ServingSettings) -> Fence:

@@ -18,6 +18,7 @@ import msgspec
 from sekisho.errors import LedgerError
 from sekisho.ledger.predictions import BookModel, Entry, PredictionBook
 from sekisho.predict.cells import Cell
+from sekisho.predict.columnar import ColumnarRows
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -101,7 +102,10 @@ class Recorder:
         if self._fraction < 1.0 and random.random() >= self._fraction:  # noqa: S311 - a sample, no secret
             return
         wrapped = verbatim is not None and self._takes_verbatim and len(verbatim) <= self._longest_row * len(rows)
-        size = len(verbatim) if wrapped and verbatim is not None else self._longest_row * len(rows)
+        if isinstance(rows, ColumnarRows):
+            size = rows.nbytes
+        else:
+            size = len(verbatim) if wrapped and verbatim is not None else self._longest_row * len(rows)
         if self._taken - self._done + size > MOST_WAITING:
             self._dropped(len(predictions))
             return
@@ -156,8 +160,10 @@ class Recorder:
             self._complain(error.what.en)
 
     def _readable(self, entry: Entry) -> Entry:
-        """Return an entry whose rows go by name, without what must be left out."""
+        """Return an entry whose rows go by name, without what must be left out; many rows that nothing is left out of go in order."""
         rows: Any = entry.rows
+        if self._takes_verbatim and isinstance(rows, ColumnarRows):
+            return msgspec.structs.replace(entry, rows=list(rows))
         return msgspec.structs.replace(entry, rows=[self._kept(row) for row in rows])
 
     def _kept(self, row: Row) -> Mapping[str, Cell]:

@@ -43,7 +43,8 @@ def feature_schema(feature: Feature) -> dict[str, Any]:
     _add_policy(schema, feature)
     if feature.nullable:
         _add_null(schema)
-    words = [word for word in (feature.description, feature.unit and f"Unit: {feature.unit}.", _seen(feature)) if word]
+    known = (feature.description, feature.unit and f"Unit: {feature.unit}.", _seen(feature), _flagged(feature))
+    words = [f"{word.rstrip('.')}." for word in known if word]
     if words:
         schema["description"] = " ".join(words)
     if not feature.personal and feature.example is not None:
@@ -118,7 +119,7 @@ def answer_schema(signature: Signature) -> dict[str, Any]:
         }
     properties["flags"] = {
         "type": "array",
-        "items": {"type": "string", "pattern": "^(out_of_range|unseen_category):"},
+        "items": {"type": "string", "pattern": "^(out_of_range|unseen_category|null):"},
         "description": "Values that the model does not know, as code and feature.",
     }
     return {"type": "object", "properties": properties, "required": list(properties), "additionalProperties": False}
@@ -141,6 +142,18 @@ def _add_null(schema: dict[str, Any]) -> None:
     schema["type"] = [*types, "null"]
     if "enum" in schema:
         schema["enum"] = [*schema["enum"], None]
+
+
+def _flagged(feature: Feature) -> str | None:
+    """Return what is answered with a flag."""
+    ranged, listed = feature.minimum is not None, feature.categories is not None and feature.kind == "category"
+    kinds = (
+        ("values outside", ranged and feature.out_of_range == "flag"),
+        ("other categories", listed and feature.unseen_category == "flag"),
+        ("null", feature.nullable and feature.null == "flag"),
+    )
+    named = [name for name, flagged in kinds if flagged]
+    return f"Answered with a flag: {', '.join(named)}." if named else None
 
 
 def _seen(feature: Feature) -> str | None:

@@ -10,6 +10,7 @@ from typing import Annotated, Any, Final, Literal
 import msgspec
 from msgspec import Meta
 
+from sekisho.contract.sections import FeatureTerms
 from sekisho.errors import WrongUse
 from sekisho.text import Text, verbatim
 
@@ -79,6 +80,7 @@ class ServingSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
         grace_seconds: How long requests under way may take after the service was told to end.
         out_of_range, unseen_category: What is done with values that the model does not know, for all features; ``None`` leaves it to
             the signature.
+        features: What is known of single features, and what is done with values of theirs that the model does not know.
         trust: Whether formats that run code on load may be read.
         trusted_types: Types that a skops file may hold beyond the curated list.
         trusted_keys: Files of public keys whose signatures of the artifact count.
@@ -113,6 +115,7 @@ class ServingSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     grace_seconds: Seconds = 30.0
     out_of_range: Policy | None = None
     unseen_category: Policy | None = None
+    features: tuple[FeatureTerms, ...] = ()
     trust: bool = False
     trusted_types: tuple[str, ...] = ()
     trusted_keys: tuple[Path, ...] = ()

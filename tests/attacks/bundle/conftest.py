@@ -14,7 +14,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 from sekisho.artifact.artifact import ModelArtifact
-from sekisho.artifact.keys import new_key
+from sekisho.artifact.private_keys import new_key
 from sekisho.text import set_language
 
 if TYPE_CHECKING:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
+import msgspec
 import pytest
 from tests.attacks.store.conftest import Made
 
@@ -34,7 +36,7 @@ def test_s05_bad_names_are_refused_with_the_rule(name: str, tmp_path: Path, made
     assert not fits("name", name)
     registry = Registry(tmp_path / "registry")
     registry.push(made())
-    asks = [
+    asks: list[Callable[[], object]] = [
         lambda: registry.history(name),
         lambda: registry.rollback(name),
         lambda: registry.versions(name),
@@ -53,8 +55,8 @@ def test_s05_bad_names_are_refused_with_the_rule(name: str, tmp_path: Path, made
 @pytest.mark.parametrize("name", ["CON", "loan.", "nul.2"])
 @pytest.mark.parametrize("what", ["name", "version"])
 def test_s05_an_artifact_that_has_such_a_name_is_not_published(what: str, name: str, tmp_path: Path) -> None:
-    named = {"name": "loan", "version": "1.0.0", what: name}
-    manifest = Manifest(runtime="onnx", files=(), written_by="0.1.0", **named).sealed()
+    bare = Manifest(name="loan", version="1.0.0", runtime="onnx", files=(), written_by="0.1.0")
+    manifest = msgspec.structs.replace(bare, **{what: name}).sealed()
     write_folder(tmp_path / "artifact", manifest, {})
     with pytest.raises(WrongUse, match="cannot be"):
         Registry(tmp_path / "registry").push(tmp_path / "artifact")

@@ -11,12 +11,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from tests.serving.conftest import Running, people, serving
 
 from sekisho.artifact.artifact import ModelArtifact
 from sekisho.artifact.table import Table
 from sekisho.serving.guards.keys import new_key
-
-from ..conftest import Running, people, serving
 
 ROWS = 1_200
 

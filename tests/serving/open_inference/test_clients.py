@@ -12,10 +12,9 @@ import numpy as np
 import pytest
 import tritonclient.grpc as triton_grpc
 import tritonclient.http as triton_http
+from tests.serving.conftest import Running
+from tests.serving.open_inference.conftest import ROWS, Offline
 from tritonclient.utils import InferenceServerException
-
-from ..conftest import Running
-from .conftest import ROWS, Offline
 
 NAMES = ("age", "income", "children", "city", "employed", "plan")
 
@@ -111,8 +110,12 @@ def test_triton_over_http_looks_around(spoken: Running, over_http: Any) -> None:
     metadata = over_http.get_model_metadata("churn", headers=keys)
     assert metadata["versions"] == ["1.2.3"]
     assert {one["name"]: one["datatype"] for one in metadata["inputs"]} == {
-        **{"age": "FP64", "income": "FP64", "children": "INT64"},
-        **{"city": "BYTES", "employed": "BOOL", "plan": "BYTES"},
+        "age": "FP64",
+        "income": "FP64",
+        "children": "INT64",
+        "city": "BYTES",
+        "employed": "BOOL",
+        "plan": "BYTES",
     }
 
 

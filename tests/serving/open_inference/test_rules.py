@@ -9,12 +9,11 @@ from typing import Any
 
 import grpc
 import pytest
+from tests.serving.conftest import Running, until
+from tests.serving.test_input import MALFORMED
 
 from sekisho.ledger.predictions import PredictionBook
 from sekisho.serving.grpc.messages import messages
-
-from ..conftest import Running, until
-from ..test_input import MALFORMED
 
 GOOD: dict[str, Any] = {"age": 40.0, "income": None, "children": 2, "city": "Kyoto", "employed": True, "plan": "basic"}
 DATATYPES = {"age": "FP64", "income": "FP64", "children": "INT64", "city": "BYTES", "employed": "BOOL", "plan": "BYTES"}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Final
 
 from sekisho.gate.check import check
@@ -46,8 +47,12 @@ def metadata(found: StatedMetadata) -> Verdict:
         findings += [_date(found.date_fault)] if found.date_fault else []
         findings += [_code(found.repository), *_seed(found)]
         findings += [_data(found.data_matches)] if found.data_matches is not None else []
+        findings += [_stale(name) for name in found.stale]
+        findings += [_malformed(name) for name in found.malformed]
+        findings += [_another(found.of_another_model)] if found.of_another_model else []
         findings += [_claim(claim) for claim in found.claims]
-    stated = {field.name: field.value for field in found.fields}
+        findings += [_no_evidence(name) for name in found.unknown_evidence]
+    stated = _said(found)
     return verdict(
         *findings,
         missing=", ".join(name for name, value in stated.items() if value is None) or None,
@@ -65,7 +70,7 @@ def _complete(found: StatedMetadata) -> Finding:
             bool(found.files),
             Text(en="nothing is written about the model", ja="モデルについて何も書かれていません"),
         )
-    stated = {field.name: field.value for field in found.fields}
+    stated = _said(found)
     missing = [words for name, words in FIELDS.items() if stated.get(name) is None]
     if missing:
         words = Text(
@@ -80,10 +85,19 @@ def _complete(found: StatedMetadata) -> Finding:
     return holds(not missing, words)
 
 
+def _said(found: StatedMetadata) -> dict[str, str | None]:
+    """Return what is said; words that say nothing are none."""
+    return {field.name: None if field.name in found.placeholders else field.value for field in found.fields}
+
+
 def _date(fault: str) -> Finding:
     words = {
         "no date": Text(en="the training date is no date", ja="学習日時が日付として読めません"),
         "in the future": Text(en="the training date lies in the future", ja="学習日時が未来になっています"),
+        "before its data": Text(
+            en="the training date lies before the last row of the training data",
+            ja="学習日時が学習データの最後の行より前です",
+        ),
     }
     return holds(not fault, words[fault])
 
@@ -106,13 +120,21 @@ def _code(repository: Repository) -> Finding:
             en="the named commit does not exist in this repository",
             ja="記録されたコミットがこのリポジトリーにありません",
         ),
+        "not reachable": Text(
+            en="the named commit is on no branch or tag any more, and git will drop it",
+            ja="記録されたコミットはどのブランチ・タグからもたどれず、いずれ git に削除されます",
+        ),
+        "shallow": Text(
+            en="the named commit is not in this shallow copy of the repository",
+            ja="このリポジトリーは浅いクローンで、記録されたコミットがありません",
+        ),
         "not stated": Text(en="no commit is named", ja="コミットが記録されていません"),
     }
-    return holds(repository in {"none", "clean"}, words[repository])
+    return holds(None if repository == "shallow" else repository in {"none", "clean"}, words[repository])
 
 
 def _seed(found: StatedMetadata) -> list[Finding]:
-    seed = next((field.value for field in found.fields if field.name == "seed"), None)
+    seed = _said(found).get("seed")
     if seed is not None:
         return [holds(bool(seed), Text(en=f"the seed is written ({seed})", ja=f"乱数の種が記録されています（{seed}）"))]
     if not found.seed_needed:
@@ -132,6 +154,44 @@ def _data(matches: bool) -> Finding:
             ja="data.training は学習に使ったファイルと異なります（ダイジェストが不一致）",
         )
     return holds(matches, words)
+
+
+def _stale(name: str) -> Finding:
+    words = Text(
+        en=f"{name} trained the model and has been changed since", ja=f"{name} は学習に使われた後、変更されています"
+    )
+    return holds(not name, words)
+
+
+def _malformed(name: str) -> Finding:
+    words = {
+        "code": Text(en="the commit is no commit", ja="コミットの値がコミットハッシュではありません"),
+        "data": Text(en="the digest of the data is no digest", ja="データのダイジェストがハッシュ値ではありません"),
+        "seed": Text(en="the seed is no whole number", ja="乱数の種が整数ではありません"),
+        "libraries": Text(
+            en="the library versions are no versions", ja="ライブラリーの版がバージョン番号ではありません"
+        ),
+        "name": Text(en="the name is no name", ja="モデル名が文字列ではありません"),
+        "version": Text(en="the version is no version", ja="バージョンが文字列ではありません"),
+    }
+    return holds(name not in words, words[name])
+
+
+def _another(entries: tuple[str, ...]) -> Finding:
+    names = ", ".join(entries[:4])
+    words = Text(
+        en=f"it is written about another model: {names} cannot be said of this one",
+        ja=f"別のモデルについての記述です（{names} がこのモデルと合いません）",
+    )
+    return holds(not entries, words)
+
+
+def _no_evidence(name: str) -> Finding:
+    words = Text(
+        en=f"{name} names evidence that is not in the book of this project",
+        ja=f"{name} が示す証拠は、このプロジェクトの証拠台帳にありません",
+    )
+    return holds(not name, words)
 
 
 def _claim(claim: Claim) -> Finding:
@@ -193,4 +253,8 @@ metadata.fails(_stated(without="training_date"))
 metadata.fails(_stated(without="seed"))
 metadata.fails(_stated(repository="unknown commit"))
 metadata.fails(_stated(data_matches=False))
+metadata.fails(replace(_stated(), placeholders=("training_date",)))
+metadata.fails(replace(_stated(), malformed=("data",)))
+metadata.fails(replace(_stated(), date_fault="before its data"))
+metadata.fails(replace(_stated(), of_another_model=("n_features",)))
 metadata.is_unknown(_stated(Claim(name="metrics.accuracy", metric="accuracy", stated=0.95, measured=None, agrees=None)))

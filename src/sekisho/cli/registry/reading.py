@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -172,7 +171,7 @@ def verify(project: Path, registry: str | None, endpoint_url: str | None, *, as_
                 ja=f"{state.ja}: モデル {found.models}、バージョン {found.versions}、履歴 {found.events} 件、ファイル {found.files} 個（{found.size:,} バイト）",
             )
         )
-    sys.exit(0 if found.whole else 1)
+    click.get_current_context().exit(0 if found.whole else 1)
 
 
 @click.command(

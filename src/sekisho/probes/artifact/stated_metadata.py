@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import datetime as dt
+import hashlib
 import re
-import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
 from math import isfinite, sqrt
@@ -12,12 +12,18 @@ from pathlib import Path
 from typing import Final, Literal
 
 from sekisho.artifact.artifact import ModelArtifact
+from sekisho.artifact.table import Column
 from sekisho.contract.project import Project
 from sekisho.contract.sections import Quality
 from sekisho.errors import SekishoError
 from sekisho.gate.probe import probe
+from sekisho.gate.runner import LEDGER_NAME
+from sekisho.ledger.evidence import EvidenceBook
 from sekisho.probes.resources.artifacts import ModelFiles, file_digest
+from sekisho.probes.resources.descriptions import is_placeholder, malformed, of_another_model
+from sekisho.probes.resources.repository import commit_of, git
 from sekisho.probes.resources.scored import Scored
+from sekisho.probes.resources.tables import TrainingSet
 from sekisho.probes.resources.written import SYNONYMS, Written, read_written
 from sekisho.probes.statistics.answers import Answers
 from sekisho.probes.statistics.estimates import Resampling, estimate
@@ -31,7 +37,12 @@ ROUNDING: Final = 0.005
 NOT_TEST: Final = re.compile(r"train|fit|baseline|dummy|previous|champion|threshold|target|minimum|required")
 """A figure under such a name is not that of the test set."""
 
-Repository = Literal["none", "unknown commit", "dirty", "clean", "not stated"]
+_SHA256: Final = re.compile(r"^(?:sha256[:=-])?([0-9a-fA-F]{64})$")
+_OF_TRAINING_FILE: Final = re.compile(
+    r"(^|\.|_)(training|train)_?(data|set|file|dataset)?.*(sha256|digest|hash|checksum)$"
+)
+
+Repository = Literal["none", "unknown commit", "not reachable", "shallow", "dirty", "clean", "not stated"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -75,13 +86,18 @@ class StatedMetadata:
     Attributes:
         files: Where; empty when nothing is written.
         fields: Every field that a complete description has.
-        date_fault: What is wrong with the training date: ``no date``, ``in the future``, or nothing.
+        placeholders: Fields whose words say nothing, such as ``TODO``.
+        malformed: Fields whose value is of another kind than it must be.
+        of_another_model: Entries that cannot be said of this model.
+        date_fault: What is wrong with the training date: ``no date``, ``in the future``, ``before its data``, or nothing.
         seed_needed: Whether training used chance, as far as the parameters tell.
-        repository: ``none`` when the project is under no version control; else whether the stated commit exists in it, and whether
-            the files differed from it when the model was trained.
+        repository: ``none`` when the project is under no version control; else whether the stated commit exists in it and can be reached
+            from a branch or tag, and whether the files differed from it when the model was trained.
         data_matches: Whether the file that trained the model is the one that ``data.training`` names, byte for byte; ``None`` when
-            the artifact names no file of that name.
+            no file of that name is stated.
+        stale: Other files that trained the model and are not what they were.
         claims: The figures.
+        unknown_evidence: Figures that name evidence which the ledger does not hold.
 
     """
 
@@ -92,6 +108,11 @@ class StatedMetadata:
     repository: Repository
     data_matches: bool | None
     claims: tuple[Claim, ...]
+    placeholders: tuple[str, ...] = ()
+    malformed: tuple[str, ...] = ()
+    of_another_model: tuple[str, ...] = ()
+    stale: tuple[str, ...] = ()
+    unknown_evidence: tuple[str, ...] = ()
 
 
 @probe("artifact/stated-metadata", title=Text(en="Read the model's metadata", ja="モデルのメタデータを確認"), seconds=1)
@@ -101,25 +122,33 @@ def stated_metadata(
     files: ModelFiles,
     artifact: ModelArtifact | None,
     scored: Scored | None,
+    training: TrainingSet | None = None,
 ) -> StatedMetadata:
     """Read the fields, look up the commit, and measure every written figure again."""
     written = read_written(files, artifact)
     stated = {name: written.find(name) for name in SYNONYMS}
     date = stated["training_date"]
+    placeholders = tuple(name for name, value in stated.items() if is_placeholder(name, value))
+    signature = artifact.signature if artifact is not None else scored.signature if scored is not None else None
     return StatedMetadata(
         files=written.files,
         fields=tuple(
             Field(name=name, value=None if value is None else str(value)[:200]) for name, value in stated.items()
         ),
-        date_fault=None if date is None else _date_fault(str(date)),
+        placeholders=placeholders,
+        malformed=tuple(malformed(written)),
+        of_another_model=tuple(of_another_model(written, signature)),
+        date_fault=None if date is None or "training_date" in placeholders else _date_fault(str(date), training),
         seed_needed=_seed_needed(written),
         repository=_repository(project, stated["code"], written),
-        data_matches=_data_matches(project, artifact),
+        data_matches=_data_matches(project, artifact, written),
+        stale=tuple(_stale(project, artifact)),
         claims=tuple(_claims(written, scored, quality)),
+        unknown_evidence=tuple(_unknown_evidence(project, artifact)),
     )
 
 
-def _date_fault(date: str) -> str | None:
+def _date_fault(date: str, training: TrainingSet | None) -> str | None:
     try:
         moment = dt.datetime.fromisoformat(date.strip())
     except ValueError:
@@ -127,7 +156,30 @@ def _date_fault(date: str) -> str | None:
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=dt.UTC)
     # A day for time zones: a date without one may be tomorrow's already.
-    return "in the future" if moment > dt.datetime.now(dt.UTC) + dt.timedelta(days=1) else None
+    day = dt.timedelta(days=1)
+    if moment > dt.datetime.now(dt.UTC) + day:
+        return "in the future"
+    last = None if training is None or training.times is None else _last(training.times)
+    return "before its data" if last is not None and moment + day < last else None
+
+
+def _last(times: Column) -> dt.datetime | None:
+    """Return the last moment of a column of moments or of years; ``None`` when it is neither."""
+    present = times.values[~times.null]
+    if not len(present):
+        return None
+    if times.kind == "datetime":
+        latest = present.max().astype("datetime64[us]").item()
+        return latest.replace(tzinfo=dt.UTC) if isinstance(latest, dt.datetime) else None
+    if times.kind == "integer" and present.min() >= 1900 and present.max() <= 2200:
+        return dt.datetime(int(present.max()), 1, 1, tzinfo=dt.UTC)
+    if times.kind not in {"category", "text"}:
+        return None
+    try:
+        latest = max(dt.datetime.fromisoformat(str(each)).replace(tzinfo=dt.UTC) for each in present)
+    except ValueError:
+        return None
+    return latest
 
 
 def _seed_needed(written: Written) -> bool:
@@ -140,33 +192,60 @@ def _seed_needed(written: Written) -> bool:
 
 
 def _repository(project: Project, commit: object, written: Written) -> Repository:
-    root = ["git", "-C", str(project.root)]
-    if _git(*root, "rev-parse", "--git-dir") is None:
+    if commit_of(project.root, "HEAD") is None:
         return "none"
-    if not isinstance(commit, str) or not commit:
+    if not isinstance(commit, str) or not commit or is_placeholder("code", commit):
         return "not stated"
-    if _git(*root, "cat-file", "-e", f"{commit}^{{commit}}") is None:
-        return "unknown commit"
+    name = commit_of(project.root, commit)
+    if name is None:
+        shallow = git(project.root, "rev-parse", "--is-shallow-repository") == "true"
+        return "shallow" if shallow else "unknown commit"
+    reached = git(project.root, "for-each-ref", "--count=1", "--contains", name)
+    if not reached and git(project.root, "merge-base", "--is-ancestor", name, "HEAD") is None:
+        return "not reachable"
     dirty = next((value for path, value in written.entries.items() if path.endswith("dirty")), False)
     return "dirty" if dirty else "clean"
 
 
-def _git(*command: str) -> str | None:
-    try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=10, check=True)
-    except (OSError, subprocess.SubprocessError):
-        return None
-    return done.stdout
-
-
-def _data_matches(project: Project, artifact: ModelArtifact | None) -> bool | None:
-    """Return whether the file that trained the model, as its artifact says, is the one that ``data.training`` names."""
+def _data_matches(project: Project, artifact: ModelArtifact | None, written: Written) -> bool | None:
+    """Return whether the file that trained the model, as is written, is the one that ``data.training`` names."""
     relative = project.contract.data.training
-    if artifact is None or relative is None or not project.path(relative).is_file():
+    if relative is None or not project.path(relative).is_file():
         return None
     path = project.path(relative)
-    same = [each.digest for each in artifact.metadata.data if each.file and Path(each.file).name == path.name]
-    return file_digest(path) in same if same else None
+    if artifact is not None:
+        same = [each.digest for each in artifact.metadata.data if each.file and Path(each.file).name == path.name]
+        return file_digest(path) in same if same else None
+    stated = [str(value) for name, value in written.entries.items() if _OF_TRAINING_FILE.search(name)]
+    hashes = [found[1].lower() for each in stated if (found := _SHA256.match(each.strip())) is not None]
+    return file_digest(path) in hashes if hashes else None
+
+
+def _stale(project: Project, artifact: ModelArtifact | None) -> Iterator[str]:
+    """Yield the files of the project that trained the model and are gone or not what they were, ``data.training`` apart."""
+    if artifact is None:
+        return
+    named = Path(project.contract.data.training or "").name
+    for each in artifact.metadata.data:
+        if not each.file or Path(each.file).name == named:
+            continue
+        path = project.root / each.file
+        if path.is_relative_to(project.root) and path.is_file() and file_digest(path) != each.digest:
+            yield each.file
+
+
+def _unknown_evidence(project: Project, artifact: ModelArtifact | None) -> Iterator[str]:
+    """Yield the figures whose evidence nobody has: neither is it in the ledger, nor does it speak of such a figure."""
+    if artifact is None or not any(metric.evidence for metric in artifact.metadata.metrics):
+        return
+    known: set[str] = set()
+    book = project.state / LEDGER_NAME
+    if book.is_file():
+        with EvidenceBook(book) as ledger:
+            known = {hashlib.sha256(row.body).hexdigest() for row in ledger.rows()}
+    for metric in artifact.metadata.metrics:
+        if any(each not in known for each in metric.evidence):
+            yield f"metrics.{metric.name}"
 
 
 def _claims(written: Written, scored: Scored | None, quality: Quality) -> Iterator[Claim]:

@@ -57,7 +57,7 @@ def read_columns(body: bytes, media_type: str, model: Model) -> ColumnarRows:
 def _pyarrow() -> Any:
     try:
         import pyarrow as pa
-        from pyarrow import ipc, parquet  # noqa: F401 - from here on they are attributes
+        from pyarrow import ipc  # noqa: F401 - from here on it is an attribute
     except ImportError:
         raise InvalidInput(
             "unsupported_media_type",
@@ -87,9 +87,11 @@ def _read_arrow(arrow: Any, body: bytes, model: Model, *, is_file: bool) -> Any:
 
 
 def _read_parquet(arrow: Any, body: bytes, model: Model) -> Any:
+    from pyarrow import parquet
+
     source = arrow.BufferReader(body)
     limits = {"thrift_string_size_limit": _FOOTER_LIMIT, "thrift_container_size_limit": _FOOTER_LIMIT}
-    file = arrow.parquet.ParquetFile(source, **limits)
+    file = parquet.ParquetFile(source, **limits)
     metadata = file.metadata
     if metadata.num_row_groups > _MOST_GROUPS:
         raise _malformed()
@@ -100,9 +102,7 @@ def _read_parquet(arrow: Any, body: bytes, model: Model) -> Any:
     _check_size(rows, parquet_sizes.measure(memoryview(body), metadata, most_bytes=model.most_bytes), model)
     # Strings that repeat stay in their dictionary.
     shared = [field.name for field in file.schema_arrow if _is_text(arrow, field.type)]
-    table = arrow.parquet.ParquetFile(arrow.BufferReader(body), read_dictionary=shared, **limits).read(
-        use_threads=False
-    )
+    table = parquet.ParquetFile(arrow.BufferReader(body), read_dictionary=shared, **limits).read(use_threads=False)
     if table.num_rows != rows:
         raise _malformed()
     table.validate(full=True)

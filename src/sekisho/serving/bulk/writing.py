@@ -70,7 +70,7 @@ def _shown(cell: Any) -> Any:
 
 def _arrow(columns: dict[str, list[Any]], media_type: str, reply: Reply) -> bytes:
     import pyarrow as pa
-    from pyarrow import ipc, parquet
+    from pyarrow import ipc
 
     kinds = {type(value) for value in columns["prediction"]}
     if len(kinds) > 1 and not kinds <= {int, float}:
@@ -80,6 +80,8 @@ def _arrow(columns: dict[str, list[Any]], media_type: str, reply: Reply) -> byte
     )
     sink = pa.BufferOutputStream()
     if media_type == PARQUET:
+        from pyarrow import parquet
+
         parquet.write_table(table, sink)
     else:
         make = {ARROW: ipc.new_stream, ARROW_FILE: ipc.new_file}[media_type]

@@ -21,7 +21,7 @@ MOST_CLASSES: Final = 100
 """A model with more classes is counted without regard to the class."""
 STATUSES: Final = ("success", "rejected", "error")
 """What became of a prediction: answered, refused for what the caller sent, failed for what happened here."""
-FLAGS: Final = ("out_of_range", "unseen_category")
+FLAGS: Final = ("out_of_range", "unseen_category", "null")
 _COUNTERS: Final = {
     "ml_ledger_written": "Predictions written to the book of predictions.",
     "ml_ledger_dropped": "Predictions that the book of predictions could not take.",
