@@ -217,7 +217,7 @@ SINGLE = [
     ("[infrastructure]\ncurrency = 'yen'", "expected a currency code"),
     ("[sign-offs]\nx = 1", "did you mean sign_offs?"),
     ("[serving.maping]\npredict = '/p'", "did you mean serving.mapping?"),
-    ("[xyzzy]\n", "xyzzy: there is no such section → known are model, data, quality"),
+    ("[xyzzy]\n", "xyzzy: there is no such section → known are model, registry, data, quality"),
     ("[tests]\nqwxz = 1", "tests.qwxz: there is no such key → known are unit, integration, ab_plan"),
     ("[serving]\nrate_limit = 5", "did you mean security.rate_limit?"),
     (f"[model]\nname = '{'x' * 101}'", "model.name: expected at most 100 letters"),
