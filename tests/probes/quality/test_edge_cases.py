@@ -20,7 +20,9 @@ from sekisho.checks.quality.edge_cases import edge_cases as box
 from sekisho.contract.sections import Quality, Serving
 from sekisho.errors import NotMeasured
 from sekisho.gate.probe import Progress
-from sekisho.gate.verdict import Status
+from sekisho.gate.testing import example_contract
+from sekisho.gate.verdict import Status, Verdict
+from sekisho.probes.quality.determinism import Determinism
 from sekisho.probes.quality.edge_cases import EdgeCases, edge_cases
 
 
@@ -63,6 +65,13 @@ def measured(artifact: ModelArtifact, examples: int = 300) -> EdgeCases:
     return found
 
 
+def judge(found: EdgeCases) -> Verdict:
+    same = Determinism(
+        through="artifact", rows=40, again=3, workers=1, differing=0, differing_together=0, largest=0.0, example=""
+    )
+    return box.judge(example_contract(), found, same, None, None)
+
+
 IMPUTED = make_pipeline(SimpleImputer(strategy="median"), StandardScaler())
 
 
@@ -74,7 +83,7 @@ def sound(people: pd.DataFrame, tmp_path_factory: pytest.TempPathFactory) -> Mod
 
 def test_an_imputer_and_an_encoder_that_ignores_pass(sound: ModelArtifact) -> None:
     found = measured(sound)
-    verdict = box.judge(found)
+    verdict = judge(found)
     assert verdict.status is Status.PASS, verdict.summary.en
     assert found.examples >= 300
     assert found.through == "artifact"
@@ -96,7 +105,7 @@ def test_missing_values_that_were_never_tried_fail(people: pd.DataFrame, tmp_pat
     artifact = packed(
         tmp_path, whole, StandardScaler(), encoder, LogisticRegression(), notes={"income": Note(nullable=True)}
     )
-    verdict = box.judge(measured(artifact))
+    verdict = judge(measured(artifact))
     assert verdict.status is Status.FAIL
     assert "null, allowed" in verdict.summary.en
     assert "income" in verdict.summary.en
@@ -107,7 +116,7 @@ def test_an_unseen_category_that_crashes_fails(people: pd.DataFrame, tmp_path: P
     encoder = OneHotEncoder(handle_unknown="error", sparse_output=False)
     artifact = packed(tmp_path, people, IMPUTED, encoder, LogisticRegression())
     found = measured(artifact)
-    verdict = box.judge(found)
+    verdict = judge(found)
     assert verdict.status is Status.FAIL
     assert "unseen category" in verdict.summary.en
     assert {example.feature for example in found.counter_examples if example.kind == "unseen category"} == {"plan"}
@@ -118,14 +127,14 @@ def test_an_unseen_category_that_is_refused_passes(people: pd.DataFrame, tmp_pat
     artifact = packed(
         tmp_path, people, IMPUTED, encoder, LogisticRegression(), notes={"plan": Note(unseen_category="reject")}
     )
-    verdict = box.judge(measured(artifact))
+    verdict = judge(measured(artifact))
     assert verdict.status is Status.PASS, verdict.summary.en
 
 
 def test_trees_that_take_nulls_pass(people: pd.DataFrame, tmp_path: Path) -> None:
     encoder = OneHotEncoder(handle_unknown="ignore", sparse_output=False)
     artifact = packed(tmp_path, people, "passthrough", encoder, HistGradientBoostingClassifier(max_iter=10))
-    verdict = box.judge(measured(artifact))
+    verdict = judge(measured(artifact))
     assert verdict.status is Status.PASS, verdict.summary.en
 
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,13 +13,16 @@ from sekisho.checks.quality.fairness import fairness as box
 from sekisho.contract.project import Project
 from sekisho.contract.sections import Contract
 from sekisho.errors import NotMeasured
+from sekisho.gate.attestations import Attestations
 from sekisho.gate.probe import Progress
+from sekisho.gate.testing import example_contract
 from sekisho.gate.verdict import Status
 from sekisho.probes.quality.fairness import Fairness, fairness
 from sekisho.probes.quality.fairness_reports import FairnessReports, fairness_reports
 from sekisho.probes.resources.artifacts import files_at
 from sekisho.probes.resources.scored import Scored
 
+NOBODY = Attestations(contract=example_contract(), artifact="a" * 64, today=dt.date(2026, 11, 24))
 MakeContract = Callable[..., Contract]
 MakeScored = Callable[..., Scored]
 
@@ -51,7 +55,7 @@ def test_a_selection_rate_that_is_half_for_one_group_fails(contract: MakeContrac
     assert (gap.higher, gap.lower) == ("male", "female")
     assert gap.ratio is not None
     assert gap.ratio.point == pytest.approx(0.5, abs=0.06)
-    verdict = box.judge(wanted, found, None)
+    verdict = box.judge(wanted, found, None, NOBODY)
     assert verdict.status is Status.FAIL
     assert "four fifths" in verdict.summary.en
 
@@ -59,14 +63,14 @@ def test_a_selection_rate_that_is_half_for_one_group_fails(contract: MakeContrac
 def test_a_ratio_of_93_hundredths_passes(contract: MakeContract, scored: MakeScored) -> None:
     frame, given = applicants(6_000, {"male": 0.60, "female": 0.558})
     wanted = asked(contract, "selection_rate")
-    verdict = box.judge(wanted, measured(wanted, scored(frame, given)), None)
+    verdict = box.judge(wanted, measured(wanted, scored(frame, given)), None, NOBODY)
     assert verdict.status is Status.PASS, verdict.summary.en
 
 
 def test_few_approvals_are_compared_by_their_ratio(contract: MakeContract, scored: MakeScored) -> None:
     frame, given = applicants(20_000, {"male": 0.06, "female": 0.03})
     wanted = asked(contract, "selection_rate")
-    verdict = box.judge(wanted, measured(wanted, scored(frame, given)), None)
+    verdict = box.judge(wanted, measured(wanted, scored(frame, given)), None, NOBODY)
     assert verdict.status is Status.FAIL
     assert "four fifths" in verdict.summary.en
 
@@ -74,7 +78,7 @@ def test_few_approvals_are_compared_by_their_ratio(contract: MakeContract, score
 def test_too_few_rows_to_tell_are_unknown(contract: MakeContract, scored: MakeScored) -> None:
     frame, given = applicants(150, {"male": 0.5, "female": 0.5}, seed=3)
     wanted = asked(contract, "selection_rate")
-    verdict = box.judge(wanted, measured(wanted, scored(frame, given)), None)
+    verdict = box.judge(wanted, measured(wanted, scored(frame, given)), None, NOBODY)
     assert verdict.status is Status.UNKNOWN
     assert "cannot show" in verdict.summary.en
 
@@ -87,7 +91,7 @@ def test_small_groups_are_reported_and_not_scored(contract: MakeContract, scored
     found = measured(wanted, scored(frame, given))
     assert found.not_scored == ("sex=other",)
     assert {rate.group: rate.rate is None for rate in found.rates} == {"female": False, "male": False, "other": True}
-    assert box.judge(wanted, found, None).status is Status.PASS
+    assert box.judge(wanted, found, None, NOBODY).status is Status.PASS
 
 
 def test_errors_that_hurt_one_group_fail(contract: MakeContract, scored: MakeScored) -> None:
@@ -103,8 +107,8 @@ def test_errors_that_hurt_one_group_fail(contract: MakeContract, scored: MakeSco
         assert verdict.status is Status.FAIL, notion
 
 
-def _both(wanted: Contract, answers: Scored) -> tuple[Contract, Fairness, None]:
-    return wanted, measured(wanted, answers), None
+def _both(wanted: Contract, answers: Scored) -> tuple[Contract, Fairness, None, Attestations]:
+    return wanted, measured(wanted, answers), None, NOBODY
 
 
 def test_rates_are_those_of_fairlearns_definitions(contract: MakeContract, scored: MakeScored) -> None:
@@ -117,6 +121,63 @@ def test_rates_are_those_of_fairlearns_definitions(contract: MakeContract, score
         assert rates["selection_rate", group] == pytest.approx(answer.mean())
         assert rates["true_positive_rate", group] == pytest.approx(answer[label == 1].mean())
         assert rates["false_positive_rate", group] == pytest.approx(answer[label == 0].mean())
+
+
+def test_rates_and_gaps_are_those_of_fairlearn(contract: MakeContract, scored: MakeScored) -> None:
+    from fairlearn import metrics
+
+    frame, given = applicants(3_000, {"male": 0.6, "female": 0.4, "other": 0.5})
+    found = {gap.notion: gap for gap in measured(asked(contract), scored(frame, given)).gaps}
+    truth, groups = frame["label"].to_numpy(), frame["sex"]
+    difference = metrics.demographic_parity_difference(truth, given, sensitive_features=groups)
+    ratio = metrics.demographic_parity_ratio(truth, given, sensitive_features=groups)
+    selection = found["selection_rate"]
+    assert selection.gap.point == pytest.approx(difference)
+    assert selection.ratio is not None
+    assert selection.ratio.point == pytest.approx(ratio)
+    for notion, rate in (
+        ("true_positive_rate", metrics.true_positive_rate),
+        ("false_positive_rate", metrics.false_positive_rate),
+    ):
+        frames = metrics.MetricFrame(metrics=rate, y_true=truth, y_pred=given, sensitive_features=groups)
+        assert found[notion].least_point <= frames.difference() + 1e-12
+        assert found[notion].gap.point <= frames.difference() + 1e-12
+        assert max(found[notion].least_point, found[notion].gap.point) == pytest.approx(frames.difference(), abs=0.02)
+
+
+def test_declared_bands_are_the_groups(contract: MakeContract, scored: MakeScored) -> None:
+    random = np.random.default_rng(9)
+    age = random.integers(18, 90, 6_000)
+    given = (random.random(6_000) < np.where(age >= 65, 0.2, 0.6)).astype(int)
+    frame = pd.DataFrame({"age": age, "label": given})
+    bands = [{"attribute": "age", "cuts": [25.0, 65.0]}]
+    found = measured(asked(contract, "selection_rate", attributes=["age"], bands=bands), scored(frame, given))
+    assert [rate.group for rate in found.rates] == ["25–65", "<25", "≥65"]
+    (gap,) = found.gaps
+    assert gap.lower == "≥65"
+
+
+def test_a_score_that_tells_the_group_is_named(contract: MakeContract, scored: MakeScored) -> None:
+    random = np.random.default_rng(3)
+    sex = random.choice(["male", "female"], 3_000)
+    stated = np.clip(np.where(sex == "male", 0.45, 0.3) + random.normal(0, 0.05, 3_000), 0, 1)
+    frame = pd.DataFrame({"sex": sex, "label": random.integers(0, 2, 3_000)})
+    wanted = asked(contract, "selection_rate")
+    found = measured(wanted, scored(frame, (stated > 0.9).astype(int), np.stack([1 - stated, stated], axis=1)))
+    assert "(score)" in str(box.judge(wanted, found, None, NOBODY).figures["proxies"])
+
+
+def test_values_that_are_too_low_for_one_group_fail(contract: MakeContract, scored: MakeScored) -> None:
+    # Both groups are missed by as much; one always from below.
+    random = np.random.default_rng(8)
+    sex, truth = random.choice(["male", "female"], 4_000), random.normal(50, 10, 4_000)
+    miss = np.abs(random.normal(0, 4, 4_000))
+    given = truth + np.where(sex == "male", miss * random.choice([-1, 1], 4_000), -miss)
+    frame = pd.DataFrame({"sex": sex, "label": truth})
+    wanted = asked(contract, "error")
+    verdict = box.judge(wanted, measured(wanted, scored(frame, given, task="regression")), None, NOBODY)
+    assert verdict.status is Status.FAIL
+    assert "mean_error" in verdict.summary.en
 
 
 def test_groups_are_crossed(contract: MakeContract, scored: MakeScored) -> None:
@@ -132,7 +193,7 @@ def test_groups_are_crossed(contract: MakeContract, scored: MakeScored) -> None:
     assert widths["sex"] < 0.1
     assert widths["region"] < 0.1
     assert widths["sex × region"] > 0.3
-    assert box.judge(wanted, found, None).status is Status.FAIL
+    assert box.judge(wanted, found, None, NOBODY).status is Status.FAIL
 
 
 def test_false_alarms_over_many_groups_are_rare(contract: MakeContract, scored: MakeScored) -> None:
@@ -140,7 +201,7 @@ def test_false_alarms_over_many_groups_are_rare(contract: MakeContract, scored: 
     for seed in range(40):
         frame, given = applicants(900, {f"g{place}": 0.5 for place in range(9)}, seed=seed)
         wanted = asked(contract, "selection_rate")
-        failed += box.judge(wanted, measured(wanted, scored(frame, given)), None).status is Status.FAIL
+        failed += box.judge(wanted, measured(wanted, scored(frame, given)), None, NOBODY).status is Status.FAIL
     assert failed <= 4
 
 
@@ -153,7 +214,7 @@ def test_calibration_needs_no_gap_by_chance(contract: MakeContract, scored: Make
     def judged(right: np.ndarray) -> Status:
         frame = pd.DataFrame({"sex": sex, "label": (random.random(8_000) < right).astype(int)})
         answers = scored(frame, (stated > 0.5).astype(int), np.stack([1 - stated, stated], axis=1))
-        return box.judge(wanted, measured(wanted, answers), None).status
+        return box.judge(wanted, measured(wanted, answers), None, NOBODY).status
 
     assert judged(stated) is Status.PASS
     assert judged(np.where(sex == "female", np.clip(stated - 0.25, 0, 1), stated)) is Status.FAIL
@@ -167,8 +228,8 @@ def test_values_are_compared_by_their_error(contract: MakeContract, scored: Make
     noise = random.normal(0, 1, 4_000)
     alike = measured(wanted, scored(frame, truth + 3 * noise, task="regression"))
     unlike = measured(wanted, scored(frame, truth + noise * np.where(sex == "male", 2, 6), task="regression"))
-    assert box.judge(wanted, alike, None).status is Status.PASS
-    assert box.judge(wanted, unlike, None).status is Status.FAIL
+    assert box.judge(wanted, alike, None, NOBODY).status is Status.PASS
+    assert box.judge(wanted, unlike, None, NOBODY).status is Status.FAIL
     assert alike.unit == pytest.approx(8.0, abs=0.5)
 
 
@@ -180,7 +241,7 @@ def test_bands_are_made_of_numbers(contract: MakeContract, scored: MakeScored) -
     wanted = asked(contract, "selection_rate", attributes=["age"])
     found = measured(wanted, scored(frame, given))
     assert len(found.rates) == 4
-    assert box.judge(wanted, found, None).status is Status.FAIL
+    assert box.judge(wanted, found, None, NOBODY).status is Status.FAIL
 
 
 def test_several_classes_are_compared_one_by_one(contract: MakeContract, scored: MakeScored) -> None:
@@ -191,7 +252,7 @@ def test_several_classes_are_compared_one_by_one(contract: MakeContract, scored:
     wanted = asked(contract, "selection_rate")
     found = measured(wanted, scored(frame, given))
     assert {gap.notion for gap in found.gaps} == {f"selection_rate [{label}]" for label in "abc"}
-    assert box.judge(wanted, found, None).status is Status.FAIL
+    assert box.judge(wanted, found, None, NOBODY).status is Status.FAIL
 
 
 def test_a_feature_that_stands_in_for_an_attribute_is_named(contract: MakeContract, scored: MakeScored) -> None:
@@ -205,16 +266,17 @@ def test_a_feature_that_stands_in_for_an_attribute_is_named(contract: MakeContra
     assert said["title"] > 0.8
     assert 0.3 < said["height"] < 0.6
     assert said["x"] < 0.01
-    assert "height" in str(box.judge(wanted, found, None).figures["proxies"])
+    assert "height" in str(box.judge(wanted, found, None, NOBODY).figures["proxies"])
 
 
 def test_attributes_marked_in_the_signature_count(contract: MakeContract, scored: MakeScored) -> None:
     frame, given = applicants(2_000, {"male": 0.6, "female": 0.3})
     wanted = contract(fairness={"notions": ["selection_rate"], "reason": "equal access"})
-    verdict = box.judge(wanted, measured(wanted, scored(frame, given, sensitive=("sex",))), None)
+    verdict = box.judge(wanted, measured(wanted, scored(frame, given, sensitive=("sex",))), None, NOBODY)
     assert verdict.status is Status.FAIL
-    with pytest.raises(NotMeasured, match="attributes"):
-        measured(wanted, scored(frame, given))
+    nothing = measured(wanted, scored(frame, given))
+    assert nothing.attributes == ()
+    assert box.judge(wanted, nothing, None, NOBODY).status is Status.UNKNOWN
 
 
 def test_an_attribute_that_is_not_in_the_test_set_is_not_measured(contract: MakeContract, scored: MakeScored) -> None:
@@ -249,5 +311,5 @@ def test_a_report_must_speak_of_this_model(
     reports = fairness_reports.measure(Project(root=tmp_path, contract=wanted), files, None)
     assert isinstance(reports, FairnessReports)
     assert [report.file for report in reports.reports] == ["reports/fairness.json"]
-    verdict = box.judge(wanted, measured(wanted, scored(frame, given)), reports)
+    verdict = box.judge(wanted, measured(wanted, scored(frame, given)), reports, NOBODY)
     assert verdict.status is status, verdict.summary.en

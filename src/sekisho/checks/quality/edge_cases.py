@@ -4,9 +4,16 @@ from __future__ import annotations
 
 from typing import Final
 
+from sekisho.checks.quality.behaviour_words import determined, known_rows, ruled
+from sekisho.contract.sections import Contract
 from sekisho.gate.check import check
+from sekisho.gate.testing import example_contract
 from sekisho.gate.verdict import Finding, Verdict, holds, verdict
+from sekisho.probes.quality.behaviour import Behaviour, RuleOutcome
+from sekisho.probes.quality.determinism import Determinism
 from sekisho.probes.quality.edge_cases import CaseKind, CounterExample, EdgeCases
+from sekisho.probes.quality.hard_rows import HardRows, WrongRow
+from sekisho.probes.statistics.intervals import Interval
 from sekisho.text import Text
 
 KINDS: Final = {
@@ -26,9 +33,21 @@ KINDS: Final = {
     "known category": "既知のカテゴリー",
     "unseen category": "未知のカテゴリー",
     "wrong type": "型の誤り",
+    "nothing but nulls": "すべて欠損の行",
+    "numbers all alike": "数値がすべて同じ行",
+    "every number at its end": "数値がすべて端の行",
+    "zero or negative": "ゼロ・負の値",
+    "beyond 32 bits": "32ビットを超える整数",
+    "another spelling": "表記の違うカテゴリー",
+    "half a character": "不完全な文字（サロゲートの片割れ）",
+    "renamed feature": "特徴量名の変更",
+    "a name twice": "特徴量名の重複",
     "no rows": "0 行",
     "one row": "1 行",
+    "two rows": "2 行",
     "many rows": "多数の行",
+    "most rows": "上限いっぱいの行",
+    "too many rows": "上限を超える行",
     "random row": "ランダムな行",
 }
 """What is odd about a row, in Japanese."""
@@ -53,12 +72,22 @@ KINDS: Final = {
         "該当する行を 422 で拒否してください。失敗した行はレポートで確認できます",
     ),
 )
-def edge_cases(cases: EdgeCases) -> Verdict:
-    """Ask that every row was answered or refused, and that none was refused that the signature allows."""
+def edge_cases(
+    contract: Contract,
+    cases: EdgeCases,
+    same: Determinism | None,
+    behaviour: Behaviour | None,
+    hard: HardRows | None,
+) -> Verdict:
+    """Ask that every row was answered or refused, the same way each time, and as the rules and hard rows of the contract say."""
     failures = [_failures(kind, cases) for kind in cases.kinds if kind.failed or kind.wrongly_refused]
     unseen = [kind for kind in cases.kinds if kind.kind in {"unseen category", "beyond the range"}]
+    rules = () if behaviour is None else behaviour.rules
     return verdict(
         *(failures or [_all_well(cases)]),
+        determined(same),
+        *ruled(contract.quality, behaviour),
+        *known_rows(contract.quality, hard),
         examples=cases.examples,
         failed=cases.failed,
         wrongly_refused=cases.wrongly_refused,
@@ -67,6 +96,11 @@ def edge_cases(cases: EdgeCases) -> Verdict:
         unseen_flagged=sum(kind.flagged for kind in unseen),
         through=cases.through,
         seed=cases.seed,
+        rules=len(rules),
+        rules_broken=sum(rule.broken > 0 for rule in rules),
+        hard_rows=0 if hard is None else hard.rows,
+        hard_rows_digest=None if hard is None else hard.digest,
+        differing=None if same is None else same.differing + same.differing_together,
     )
 
 
@@ -130,7 +164,58 @@ def _cases(*, failed: int = 0, wrongly_refused: int = 0, kind: str = "null, allo
     )
 
 
-edge_cases.passes(_cases())
-edge_cases.fails(_cases(failed=12))
-edge_cases.fails(_cases(failed=7, kind="unseen category", sent='"never seen before"'))
-edge_cases.fails(_cases(wrongly_refused=12))
+def _same(*, differing: int = 0) -> Determinism:
+    return Determinism(
+        through="service",
+        rows=40,
+        again=3,
+        workers=2,
+        differing=differing,
+        differing_together=0,
+        largest=0.02 if differing else 0.0,
+        example='{"income": 3000}' if differing else "",
+    )
+
+
+def _behaviour(*, broken: int = 0, rows: int = 400) -> Behaviour:
+    share = Interval(point=broken / rows, low=broken / rows, high=broken / rows + 4 / rows)
+    return Behaviour(
+        through="service",
+        rules=(
+            RuleOutcome(
+                kind="monotonic",
+                feature="income",
+                rows=rows,
+                pairs=9 * rows,
+                broken=broken,
+                share=share,
+                on_average=True,
+                largest=0.2 if broken else 0.0,
+                worst="income 3000 → 4000: 0.7 → 0.5" if broken else "",
+            ),
+        ),
+    )
+
+
+def _hard(*wrong: WrongRow) -> HardRows:
+    return HardRows(
+        file="data/hard.csv", digest="c" * 64, rows=12, wrong=len(wrong), examples=wrong, problem="", problem_ja=""
+    )
+
+
+_PLAIN = example_contract()
+_RULED = example_contract(quality={"rules": [{"kind": "monotonic", "feature": "income"}]})
+_KNOWN = example_contract(quality={"hard_rows": "data/hard.csv"})
+
+edge_cases.passes(_PLAIN, _cases(), _same(), None, None)
+edge_cases.passes(_RULED, _cases(), _same(), _behaviour(), None)
+edge_cases.passes(_KNOWN, _cases(), _same(), None, _hard())
+edge_cases.fails(_PLAIN, _cases(failed=12), _same(), None, None)
+edge_cases.fails(_PLAIN, _cases(failed=7, kind="unseen category", sent='"never seen before"'), _same(), None, None)
+edge_cases.fails(_PLAIN, _cases(wrongly_refused=12), _same(), None, None)
+edge_cases.fails(_PLAIN, _cases(), _same(differing=3), None, None)
+edge_cases.fails(_RULED, _cases(), _same(), _behaviour(broken=90), None)
+edge_cases.fails(_KNOWN, _cases(), _same(), None, _hard(WrongRow(row=3, wanted='"yes"', given='"no"')))
+edge_cases.is_unknown(_PLAIN, _cases(), None, None, None)
+edge_cases.is_unknown(_RULED, _cases(), _same(), _behaviour(rows=60), None)
+edge_cases.is_unknown(_KNOWN, _cases(), _same(), None, None)

@@ -16,6 +16,8 @@ NOTIONS: Final = {
     "selection_rate": Text(en="selection", ja="選択率"),
     "true_positive_rate": Text(en="true positives", ja="真陽性率"),
     "false_positive_rate": Text(en="false positives", ja="偽陽性率"),
+    "mean_answer": Text(en="mean answer", ja="予測の平均"),
+    "mean_error": Text(en="mean error", ja="偏り"),
     "error": Text(en="error", ja="誤差"),
     "calibration": Text(en="calibration", ja="較正"),
 }

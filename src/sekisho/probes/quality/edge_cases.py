@@ -18,7 +18,7 @@ from sekisho.artifact.artifact import ModelArtifact
 from sekisho.contract.sections import Quality, Serving
 from sekisho.errors import NotMeasured
 from sekisho.gate.probe import Progress, probe
-from sekisho.probes.resources.asking import Asker, Told, opened
+from sekisho.probes.resources.asking import Asker, ServiceAsker, Told, opened
 from sekisho.probes.resources.odd_rows import JsonRow, OddRow, is_allowed, odd_rows, random_rows, shown
 from sekisho.probes.resources.service import Service
 from sekisho.text import Text
@@ -30,6 +30,9 @@ AT_ONCE: Final = 100
 MOST_SHOWN: Final = 12
 """How many counter-examples are kept, one a kind and feature first."""
 LARGEST_BATCH: Final = 1_000
+MOST_AT_ONCE: Final = 20_000
+"""A contract that allows more rows is not tried to its limit here."""
+MOST_TWICE: Final = 5
 FEWEST_RANDOM: Final = 100
 RANDOM: Final = "random row"
 
@@ -116,7 +119,7 @@ def edge_cases(
         if asker is None:
             raise _nobody()
         single = list(odd_rows(asker.signature, usual))
-        told = [*_ask(asker, single, progress, 0.0, 0.4), *_batches(asker, usual, serving.maximum_rows)]
+        told = [*_ask(asker, single, progress, 0.0, 0.4), *_batches(asker, usual, serving), *_names_twice(asker, usual)]
         count = max(FEWEST_RANDOM, quality.examples - len(single))
         drawn = [
             OddRow(kind=RANDOM, feature=None, row=row, must_answer=is_allowed(asker.signature, row))
@@ -158,12 +161,26 @@ def _ask(asker: Asker, rows: Sequence[OddRow], progress: Progress, start: float,
         progress.advance(start + (end - start) * (first + len(some)) / len(rows))
 
 
-def _batches(asker: Asker, usual: Sequence[Mapping[str, object]], most: int) -> Iterator[Pair]:
-    """Send no rows, one, and many in one request."""
-    for kind, rows in (("no rows", 0), ("one row", 1), ("many rows", min(most, LARGEST_BATCH))):
+def _batches(asker: Asker, usual: Sequence[Mapping[str, object]], serving: Serving) -> Iterator[Pair]:
+    """Send no rows, one, many, as many as the contract allows, and one more in one request."""
+    most = serving.maximum_rows
+    kinds = [("no rows", 0), ("one row", 1), ("two rows", 2), ("many rows", min(most, LARGEST_BATCH))]
+    if most <= MOST_AT_ONCE:
+        kinds += [("most rows", most), ("too many rows", most + 1)]
+    for kind, rows in kinds:
         said = asker.ask_together([usual[place % len(usual)] for place in range(rows)])
         if said is not None:
-            yield OddRow(kind=kind, feature=None, row={}, must_answer=rows > 0), said
+            yield OddRow(kind=kind, feature=None, row={}, must_answer=0 < rows <= LARGEST_BATCH), said
+
+
+def _names_twice(asker: Asker, usual: Sequence[Mapping[str, object]]) -> Iterator[Pair]:
+    """Send rows in which one name stands twice."""
+    if isinstance(asker, ServiceAsker):
+        for name in asker.signature.names[:MOST_TWICE]:
+            said = asker.ask_twice_named(usual[0], name)
+            if said is not None:
+                row = dict(usual[0])
+                yield OddRow(kind="a name twice", feature=name, row=row, must_answer=False), said
 
 
 def _draw(asker: Asker, count: int, seed: int) -> list[JsonRow]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,7 +22,7 @@ from sekisho.gate.probe import Progress, probe
 from sekisho.probes.resources.scored import Scored
 from sekisho.probes.statistics.answers import Answers, Floats
 from sekisho.probes.statistics.bootstrap import bootstrap
-from sekisho.probes.statistics.groups import Groups, Rows, groups_of, said_of
+from sekisho.probes.statistics.groups import Groups, Rows, groups_of, said_by, said_of
 from sekisho.probes.statistics.intervals import Interval, Share, holm, ratio
 from sekisho.probes.statistics.means import (
     Mean,
@@ -34,6 +35,8 @@ from sekisho.probes.statistics.means import (
 )
 from sekisho.probes.statistics.probability_scores import calibration_error
 from sekisho.text import Text
+
+SCORE: Final = "(score)"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -68,6 +71,9 @@ class Gap:
         p_value: That a gap so wide is chance, corrected (Holm) for all pairs of all attributes and notions.
         largest_bound: The widest gap that any two groups could have, by the upper bound of its interval.
         least_sure: The two groups with that bound.
+        least_point: Their gap itself.
+        least_rows: The rows of the smaller one of them.
+        smallest_ratio: The smallest ratio that any two groups could have, by the lower bound of its interval; ``None`` as in ``ratio``.
 
     """
 
@@ -80,11 +86,14 @@ class Gap:
     p_value: float
     largest_bound: float
     least_sure: str
+    least_point: float
+    least_rows: int
+    smallest_ratio: float | None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Proxy:
-    """A feature that says much about an attribute: ``explained`` is the part of its spread, 0 to 1."""
+    """A feature, or the score of the model (``(score)``), that says much about an attribute: ``explained`` is the part of its spread."""
 
     attribute: str
     feature: str
@@ -105,6 +114,7 @@ class Fairness:
         not_scored: Groups with too few rows.
         proxies: Every feature with what it says about each single attribute, the most telling first.
         unit: What a gap of 1 is, for values: the mean distance of the target from its mean; ``None`` for classes.
+        unlabelled: The share of rows of which an attribute is not known, by attribute, the largest first.
 
     """
 
@@ -117,6 +127,7 @@ class Fairness:
     not_scored: tuple[str, ...]
     proxies: tuple[Proxy, ...]
     unit: float | None
+    unlabelled: tuple[tuple[str, float], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +139,7 @@ class _Pair:
     interval: Interval
     ratio: Interval | None
     p_value: float
+    rows: int
 
 
 @probe("quality/fairness", title=Text(en="Compare groups", ja="グループ間の差を測定"), seconds=2)
@@ -135,11 +147,14 @@ def fairness(asked: Asked, quality: Quality, scored: Scored, progress: Progress)
     """Compare the groups of every declared attribute, and of any two crossed.
 
     Raises:
-        NotMeasured: No attribute is declared, or the test set does not hold it, or no notion fits the answers.
+        NotMeasured: The test set does not hold an attribute, or no notion fits the answers.
 
     """
     answers = scored.answers
-    groups = groups_of(_attributes(asked, scored))
+    attributes = _attributes(asked, scored)
+    if not attributes:
+        return _no_attribute(scored, len(answers), quality)
+    groups = groups_of(attributes, {band.attribute: band.cuts for band in asked.bands})
     progress.advance(0.3)
     rates: list[GroupRate] = []
     pairs: list[_Pair] = []
@@ -175,6 +190,27 @@ def fairness(asked: Asked, quality: Quality, scored: Scored, progress: Progress)
         not_scored=tuple(dict.fromkeys(f"{rate.attribute}={rate.group}" for rate in rates if rate.rate is None)),
         proxies=_proxies(scored, {name: rows for name, rows in groups.items() if "×" not in name}),
         unit=None if answers.classes else _unit(answers),
+        unlabelled=tuple(
+            sorted(
+                ((name, float(column.null.mean())) for name, column in attributes.items()), key=lambda pair: -pair[1]
+            )
+        ),
+    )
+
+
+def _no_attribute(scored: Scored, rows: int, quality: Quality) -> Fairness:
+    """Return that nothing was compared, because nobody has named an attribute."""
+    return Fairness(
+        attributes=(),
+        rows=rows,
+        source=scored.source,
+        confidence=quality.confidence,
+        rates=(),
+        gaps=(),
+        not_scored=(),
+        proxies=(),
+        unit=None,
+        unlabelled=(),
     )
 
 
@@ -184,17 +220,6 @@ def fairness(asked: Asked, quality: Quality, scored: Scored, progress: Progress)
 def _attributes(asked: Asked, scored: Scored) -> dict[str, Column]:
     marked = [feature.name for feature in scored.signature.features if feature.sensitive]
     names = tuple(dict.fromkeys((*asked.attributes, *marked)))
-    if not names:
-        raise NotMeasured(
-            Text(
-                en="nobody has said which attributes must be treated alike",
-                ja="公平に扱うべき属性が指定されていません",
-            ),
-            Text(
-                en="name them in fairness.attributes, or say under [[not_applicable]] why none applies",
-                ja="fairness.attributes に指定するか、該当がない理由を [[not_applicable]] に書いてください",
-            ),
-        )
     table = scored.test
     for name in names:
         if name not in table.names:
@@ -219,8 +244,10 @@ def _notions(asked: Asked, quality: Quality, answers: Answers, scored: Scored) -
     wanted = asked.notions
     if not answers.classes:
         unit = _unit(answers)
-        if "error" in wanted or not {"error", "selection_rate"} & set(wanted):
+        if set(wanted) & {"error", "true_positive_rate", "false_positive_rate"} or "selection_rate" not in wanted:
             yield "error", _scaled_mean(np.abs(answers.truth - answers.given) / unit)
+        if set(wanted) & {"error", "calibration"}:
+            yield "mean_error", _scaled_mean((answers.given - answers.truth) / unit)
         if "selection_rate" in wanted:
             yield "mean_answer", _scaled_mean(answers.given / unit)
         return
@@ -294,6 +321,7 @@ def _pairs(attribute: str, notion: str, known: Mapping[str, Quantity], confidenc
                 interval,
                 shares if notion.startswith("selection_rate") else None,
                 p_value(more, less),
+                min(rows_of(more), rows_of(less)),
             )
         )
     return found
@@ -316,6 +344,9 @@ def _gaps(pairs: Sequence[_Pair], chance: float) -> Iterator[Gap]:
             p_value=adjusted[id(widest)],
             largest_bound=loosest.interval.high,
             least_sure=f"{loosest.higher} / {loosest.lower}",
+            least_point=loosest.interval.point,
+            least_rows=loosest.rows,
+            smallest_ratio=min((pair.ratio.low for pair in here if pair.ratio is not None), default=None),
         )
 
 
@@ -323,14 +354,28 @@ def _gaps(pairs: Sequence[_Pair], chance: float) -> Iterator[Gap]:
 
 
 def _proxies(scored: Scored, groups: Mapping[str, Groups]) -> tuple[Proxy, ...]:
-    table = scored.test
+    table, score = scored.test, _score(scored.answers)
     found = [
+        Proxy(attribute=attribute, feature=SCORE, explained=said_by(members, score))
+        for attribute, members in groups.items()
+    ]
+    found += [
         Proxy(attribute=attribute, feature=name, explained=said_of(members, table.column(name)))
         for attribute, members in groups.items()
         for name in scored.signature.names
         if name != attribute
     ]
     return tuple(sorted(found, key=lambda proxy: -proxy.explained))
+
+
+def _score(answers: Answers) -> Floats:
+    """Return what the model says of each row as one number: the value, or how probable the positive class is."""
+    if not answers.classes:
+        return answers.given.astype(np.float64)
+    positive = answers.classes - 1 if answers.positive is None else answers.positive
+    if answers.probabilities is None:
+        return (answers.given == positive).astype(np.float64)
+    return answers.probabilities[:, positive]
 
 
 def _no_notion() -> NotMeasured:

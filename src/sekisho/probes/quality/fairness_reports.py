@@ -15,11 +15,16 @@ from sekisho.contract.project import Project
 from sekisho.gate.probe import probe
 from sekisho.gate.subject import artifact_digest
 from sekisho.probes.resources.artifacts import ModelFiles, file_digest
+from sekisho.probes.resources.files import project_files
 from sekisho.text import Text
 
 BOX: Final = "quality/fairness"
 MOST_BYTES: Final = 16 * 1024 * 1024
 DIGEST: Final = re.compile(r"^(?:sha256:)?([0-9a-fA-F]{64})$")
+ENDINGS: Final = frozenset({".json", ".md", ".txt", ".html"})
+NAMED: Final = re.compile(r"fair|bias|disparit|equalit|公平", re.IGNORECASE)
+IN_WORDS: Final = re.compile(r"(?<![0-9a-fA-F])([0-9a-fA-F]{64})(?![0-9a-fA-F])")
+OF_THE_MODEL: Final = re.compile(r"model|artifact|bundle|モデル|成果物", re.IGNORECASE)
 OF_SOMETHING_ELSE: Final = re.compile(r"data|test|train|contract|evidence|input|commit", re.IGNORECASE)
 """A digest under such a name is not that of the model."""
 
@@ -45,7 +50,7 @@ class FairnessReports:
     """Every fairness report of the project.
 
     Attributes:
-        reports: Those found beside the contract, among its documents and reports, beside the model, and in sign-offs.
+        reports: Those found in the project by their name, beside the model, and in sign-offs.
         model: Every digest that the model at hand is known by: of the artifact, of all its files, of each.
         version: Its version, if it has one.
 
@@ -71,19 +76,19 @@ def fairness_reports(project: Project, files: ModelFiles, artifact: ModelArtifac
 
 
 def _places(project: Project, files: ModelFiles) -> Iterator[Path]:
-    folders = [project.root, project.path(project.contract.documents.folder), project.root / "reports", files.root]
-    for folder in folders:
-        if folder.is_dir():
-            yield from (path for path in folder.glob("*.json") if "fairness" in path.name.lower())
+    inside = [*project_files(project.root), *files.files]
+    yield from (path for path in inside if path.suffix.lower() in ENDINGS and NAMED.search(path.name))
     for statement in project.contract.sign_offs:
         if statement.box == BOX and statement.evidence is not None:
             yield project.path(statement.evidence)
 
 
 def _read(path: Path, root: Path) -> FairnessReport | None:
-    """Return what a JSON report names; ``None`` for anything else."""
-    if path.suffix.lower() != ".json" or not path.is_file() or path.stat().st_size > MOST_BYTES:
+    """Return what a report names; ``None`` for anything that is none."""
+    if path.suffix.lower() not in ENDINGS or not path.is_file() or path.stat().st_size > MOST_BYTES:
         return None
+    if path.suffix.lower() != ".json":
+        return _read_words(path, root)
     try:
         content = msgspec.json.decode(path.read_bytes())
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
@@ -99,6 +104,18 @@ def _read(path: Path, root: Path) -> FairnessReport | None:
         file=path.relative_to(root).as_posix() if path.is_relative_to(root) else path.name,
         digests=tuple(dict.fromkeys(digests)),
         version=versions[0] if versions else None,
+    )
+
+
+def _read_words(path: Path, root: Path) -> FairnessReport:
+    """Return what a report for people names: digests on lines that speak of the model."""
+    lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
+    spoken = [line for line in lines if OF_THE_MODEL.search(line) and not OF_SOMETHING_ELSE.search(line)]
+    digests = [found[1].lower() for line in spoken for found in IN_WORDS.finditer(line)]
+    return FairnessReport(
+        file=path.relative_to(root).as_posix() if path.is_relative_to(root) else path.name,
+        digests=tuple(dict.fromkeys(digests)),
+        version=None,
     )
 
 

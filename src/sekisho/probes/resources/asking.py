@@ -261,6 +261,20 @@ def opened(service: Service | None, artifact: ModelArtifact | None, *, deadline_
         child.stop()
 
 
+def answers_apart(one: Answer, other: Answer) -> float:
+    """Return the largest difference of two answers' scores, for values beside their size; infinity for other labels."""
+    if float in {type(one.label), type(other.label)} and {type(one.label), type(other.label)} <= {int, float}:
+        before, after = float(str(one.label)), float(str(other.label))
+        return abs(before - after) / max(1.0, abs(before))
+    if type(one.label) is not type(other.label) or one.label != other.label:
+        return float("inf")
+    scores = [abs(value - other.probabilities.get(name, math.nan)) for name, value in one.probabilities.items()]
+    if one.probability is not None and other.probability is not None:
+        scores.append(abs(one.probability - other.probability))
+    largest = max(scores, default=0.0)
+    return largest if math.isfinite(largest) else float("inf")
+
+
 def _unsound(answer: Answer, output: Output) -> str | None:
     """Return what is wrong with an answer; ``None`` when it is one that the model declares."""
     if output.task == "regression":

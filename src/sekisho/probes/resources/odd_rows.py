@@ -18,14 +18,19 @@ JsonRow = dict[str, object]
 
 MOST_FEATURES: Final = 100
 """How many features are tried one by one."""
-MOST_CATEGORIES: Final = 30
+MOST_CATEGORIES: Final = 200
 """How many known categories of a feature are tried."""
 MOST_ODD: Final = 3
 """How many cells of a random row are odd: with more, hardly a row would get past the first refusal."""
 NUMBERS: Final = frozenset({"float", "integer"})
 NOT_FINITE: Final = (msgspec.Raw(b"NaN"), msgspec.Raw(b"Infinity"), msgspec.Raw(b"-Infinity"))
-WORDS: Final = ("never seen before", "", " ", "東京\u3000🗼", "e\u0301\u200b", "' OR 1=1 --", "x" * 5_000, "null")
-"""Categories that nobody has seen: empty, wide, combining, invisible, hostile, long."""
+WORDS: Final = (
+    *("never seen before", "", " ", "東京\u3000🗼", "e\u0301\u200b", "' OR 1=1 --", "x" * 5_000, "null", "NaN", "0"),
+    *("a\x00b", "\u202eאב", "\ufeff", "é" * 9_999, "x" * 20_000, "line\nbreak\t", "👩‍👩‍👧‍👦"),
+)
+"""Words that nobody has seen: empty, wide, combining, invisible, hostile, long, with a zero byte, from right to left."""
+HALF: Final = msgspec.Raw(b'"\\ud800"')
+"""Half of a surrogate pair: JSON can spell it, and no text holds it."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -65,6 +70,8 @@ def odd_rows(signature: Signature, usual: Sequence[Mapping[str, object]]) -> Ite
     nullable = [feature.name for feature in signature.features if feature.nullable]
     if nullable:
         yield OddRow(kind="every allowed null", feature=None, row=base() | dict.fromkeys(nullable), must_answer=True)
+    for kind, row in _whole_rows(signature, base()):
+        yield OddRow(kind=kind, feature=None, row=row, must_answer=is_allowed(signature, row))
     yield OddRow(kind="unknown feature", feature=None, row=base() | {"no such feature": 1}, must_answer=False)
     for feature in signature.features[:MOST_FEATURES]:
         for kind, value, must_answer in _cells(feature):
@@ -72,6 +79,20 @@ def odd_rows(signature: Signature, usual: Sequence[Mapping[str, object]]) -> Ite
         short = base()
         short.pop(feature.name, None)
         yield OddRow(kind="missing feature", feature=feature.name, row=short, must_answer=False)
+        renamed = {f"{name} " if name == feature.name else name: value for name, value in base().items()}
+        yield OddRow(kind="renamed feature", feature=feature.name, row=renamed, must_answer=False)
+
+
+def _whole_rows(signature: Signature, usual: JsonRow) -> Iterator[tuple[str, JsonRow]]:
+    """Yield rows that are odd as a whole: of nulls alone, and of numbers that are all alike."""
+    yield "nothing but nulls", dict.fromkeys(signature.names)
+    numeric = [feature for feature in signature.features if feature.kind in NUMBERS]
+    if len(numeric) > 1:
+        for number in (0, 1, -1):
+            yield "numbers all alike", usual | {feature.name: number for feature in numeric}
+        for end in ("minimum", "maximum"):
+            ends = {feature.name: getattr(feature, end) for feature in numeric if getattr(feature, end) is not None}
+            yield "every number at its end", usual | ends
 
 
 def _cells(feature: Feature) -> Iterator[tuple[str, object, bool]]:
@@ -91,8 +112,24 @@ def _cells(feature: Feature) -> Iterator[tuple[str, object, bool]]:
         yield from (("known category", value, value in (feature.categories or ())) for value in (True, False))
     else:
         yield from (("known category", value, True) for value in (feature.categories or ())[:MOST_CATEGORIES])
-        yield from (("unseen category", word, False) for word in WORDS if word not in (feature.categories or ()))
+        yield from _words(feature)
     yield from (("wrong type", value, False) for value in _wrong(feature))
+
+
+def _words(feature: Feature) -> Iterator[tuple[str, object, bool]]:
+    known = feature.categories or ()
+    whole = [value for value in known if type(value) is int]
+    if whole:
+        yield from (("unseen category", number, False) for number in (max(whole) + 1, min(whole) - 1, 2**31))
+    yield from (("unseen category", word, False) for word in WORDS if word not in known)
+    yield from (("another spelling", word, False) for word in _spelled_otherwise(known))
+    yield "half a character", HALF, False
+
+
+def _spelled_otherwise(known: Sequence[object]) -> list[str]:
+    """Return the first known words in capitals, and with blanks around them."""
+    words = [word for word in known if isinstance(word, str)][:3]
+    return [other for word in words for other in (word.swapcase(), f" {word} ") if other not in known]
 
 
 def _numbers(feature: Feature) -> Iterator[tuple[str, object, bool]]:
@@ -104,6 +141,9 @@ def _numbers(feature: Feature) -> Iterator[tuple[str, object, bool]]:
         yield "largest", high, True
         yield "beyond the range", int(low - 10 * span) if whole else low - 10 * span, False
         yield "beyond the range", int(high + 10 * span) if whole else high + 10 * span, False
+        yield from (("zero or negative", value, low <= value <= high) for value in (0, -1))
+    if whole:
+        yield from (("beyond 32 bits", number, False) for number in (2**31, -(2**31) - 1, 2**32))
     yield from (("beyond 2^53", number, False) for number in (2**53 + 1, -(2**53) - 1, 2**63 - 1, 2**63, 10**40))
     yield from (("not finite", number, False) for number in NOT_FINITE)
     if whole:
