@@ -25,69 +25,6 @@ from sekisho.gate.verdict import Status
 HASH = "--hash=sha256:" + "ab" * 32
 
 
-def test_f11a_accuracy_carried_by_the_majority_class(deployment: Deployment, scaled: Scaled) -> None:
-    test, training = both(gap=0.8, share=0.05, rows=4_000)
-    deployment.tables(test, training)
-    deployment.contract["quality"] |= {"metric": "accuracy", "threshold": 0.94}
-    deployment.pack(scaled(LogisticRegression()), training, without=("id",))
-    assert deployment.judge("quality/requirements").status is Status.FAIL
-
-    test, training = both(gap=2.0, share=0.05, rows=4_000)
-    deployment.tables(test, training)
-    deployment.contract["quality"] |= {"metric": "balanced_accuracy", "threshold": 0.75}
-    deployment.pack(scaled(LogisticRegression(class_weight="balanced")), training, without=("id",))
-    item = deployment.judge("quality/requirements")
-    assert item.status is Status.PASS, item.verdict.summary.en
-
-
-def test_f11b_threshold_met_by_luck_on_a_tiny_test_set(deployment: Deployment, scaled: Scaled) -> None:
-    test, training = both(gap=2.9, share=0.5, rows=4_000)
-    deployment.pack(scaled(LogisticRegression()), training, without=("id",))
-    deployment.contract["quality"] |= {"metric": "accuracy", "threshold": 0.90}
-    deployment.tables(test.head(40), training)
-    item = deployment.judge("quality/requirements")
-    assert item.verdict.figures["score"] == pytest.approx(0.9, abs=0.06)
-    assert item.status is Status.FAIL
-    deployment.tables(test, training)
-    item = deployment.judge("quality/requirements")
-    assert item.status is Status.PASS, item.verdict.summary.en
-
-
-def test_f12a_test_rows_inside_the_training_set(deployment: Deployment, scaled: Scaled) -> None:
-    test, training = both()
-    deployment.contract["data"]["identifier"] = "id"
-    deployment.pack(scaled(LogisticRegression()), training, without=("id",))
-    copied = test.sample(frac=0.2, random_state=1)
-    deployment.tables(test, pd.concat([training, copied]))
-    assert deployment.judge("quality/test-evaluation").status is Status.FAIL
-    # Readings that look alike and were taken of other cases.
-    deployment.tables(test, pd.concat([training, copied.assign(id=np.arange(len(copied)) * 17 + 5)]))
-    item = deployment.judge("quality/test-evaluation")
-    assert item.status is Status.PASS, item.verdict.summary.en
-
-
-def test_f12b_label_leaks_through_a_feature(deployment: Deployment, scaled: Scaled) -> None:
-    test, training = (
-        frame.assign(refund=np.where(frame["label"] == 1, 20 + frame["y"], 0.0)) for frame in both(gap=0.8)
-    )
-    deployment.contract["data"]["ignored"] = ("id",)
-    deployment.tables(test, training)
-    deployment.pack(scaled(LogisticRegression()), training, without=("id",))
-    item = deployment.judge("quality/test-evaluation")
-    assert item.status is Status.FAIL
-    assert "refund" in item.verdict.summary.en
-
-    random = np.random.default_rng(3)
-    test, training = (
-        frame.assign(strong=2.087 * frame["label"] + random.normal(size=len(frame))) for frame in both(gap=0.8)
-    )
-    deployment.tables(test, training)
-    deployment.pack(scaled(LogisticRegression()), training, without=("id",))
-    item = deployment.judge("quality/test-evaluation")
-    assert item.status is Status.PASS, item.verdict.summary.en
-    assert item.verdict.figures["best_feature_score"] == pytest.approx(0.93, abs=0.02)
-
-
 def customers(rows: int, seed: int) -> pd.DataFrame:
     random = np.random.default_rng(seed)
     income = random.normal(3, 1, rows)

@@ -29,13 +29,13 @@ def plain_models(performance: Performance) -> tuple[tuple[Text, Baseline | None]
     )
 
 
-def outdone(name: Text, plain: Baseline) -> Finding:
+def outdone(name: Text, plain: Baseline, *, lower_is_better: bool) -> Finding:
     """Judge whether a plain model on the same features is surely and much better.
 
     Of classes it must be so by balanced accuracy too: a mere other cut moves one score up and another down.
     """
     gap, room = plain.difference, OUTDONE * abs(plain.score)
-    behind = max(-gap.high, gap.low) > room
+    behind = gap.low > room if lower_is_better else gap.high < -room
     if behind and plain.balanced_accuracy is not None:
         behind = plain.balanced_accuracy.high < 0
     if behind:

@@ -56,7 +56,9 @@ def requirements(
     findings = [_meets(asked.threshold, asked.metric, performance), _stated(contract)]
     findings += [_further(each.threshold, found) for each, found in _further_asked(asked, performance)]
     findings += _classes(asked, performance)
-    findings += [outdone(name, one) for name, one in plain_models(performance) if one is not None]
+    lower = performance.lower_is_better
+    plain = plain_models(performance)
+    findings += [outdone(name, one, lower_is_better=lower) for name, one in plain if one is not None]
     findings += against(asked, champion)
     findings += weak_parts(asked, performance, slices)
     findings += calibrated(asked, calibration)
@@ -108,7 +110,7 @@ def _classes(asked: Quality, performance: Performance) -> list[Finding]:
         # A constant answer is hard to beat by such a metric, and worth nothing: each class is looked at instead.
         findings += [_recognised(each, 1 / several) for each in performance.recalls]
     else:
-        findings.append(_beats_constant(performance))
+        findings += [] if _is_idle(performance) else [_beats_constant(performance)]
         if performance.hides_small_classes:
             lost = [_recognised(each, 0.5 / several) for each in performance.recalls]
             findings += [finding for finding in lost if finding.status is Status.FAIL]
@@ -117,6 +119,11 @@ def _classes(asked: Quality, performance: Performance) -> list[Finding]:
     if performance.balanced_accuracy is not None and performance.by_classes:
         findings.append(_informed(performance.balanced_accuracy, several))
     return findings
+
+
+def _is_idle(performance: Performance) -> bool:
+    """Return whether a constant answer is perfect by the metric, as by the recall of the larger class: nothing can beat it there."""
+    return performance.by_classes and performance.dummy.score == (0.0 if performance.lower_is_better else 1.0)
 
 
 def _reaches(each: ClassRecall, least: float) -> Finding:

@@ -13,7 +13,7 @@ from sekisho.probes.quality.class_counts import ClassCount, ClassCounts
 from sekisho.probes.quality.leakage import Leakage, Solo, Unavailable
 from sekisho.probes.quality.origins import Origins
 from sekisho.probes.quality.overlap import Near, Overlap
-from sekisho.probes.statistics.intervals import Interval, Share, wilson
+from sekisho.probes.statistics.intervals import Interval, Share, difference, wilson
 from sekisho.probes.statistics.solo import Marker
 from sekisho.text import Text
 
@@ -25,6 +25,8 @@ FAR_BEHIND: Final = 4.0
 """How many times more the others miss, for that."""
 PURE: Final = 0.98
 MOST_OF_A_CLASS: Final = 0.5
+PART_OF_EACH: Final = 0.25
+"""The share of two classes that single values answer without a mistake, from which on they were made from the label."""
 
 
 # The box
@@ -138,12 +140,13 @@ def _alike(asked: Quality, overlap: Overlap) -> list[Finding]:
 
 
 def _alike_in_features(asked: Quality, overlap: Overlap) -> float:
-    """Return how many more test rows than chance explains share all features with a training row, and nothing else."""
+    """Return how many more test rows than chance explains surely share all features with a training row, and nothing else."""
     if overlap.features is None or overlap.features_by_chance is None or overlap.later:
         return 0.0
     by_chance = overlap.features_by_chance
-    excused = by_chance.fraction <= asked.largest_duplication or overlap.coarse_features
-    return overlap.features.fraction - (wilson(by_chance, 0.95).high if excused and by_chance.count else 0.0)
+    if by_chance.fraction > asked.largest_duplication and not overlap.coarse_features:
+        by_chance = Share(count=0, trials=by_chance.trials)
+    return difference(overlap.features, by_chance, 0.95).low
 
 
 def _shared(asked: Quality, overlap: Overlap) -> list[Finding]:
@@ -251,6 +254,12 @@ def _leak(each: Solo, metric: str) -> Text | None:
         return Text(
             en=f"{each.feature} alone reaches {metric} {each.score:.3f}, all other features together {each.others:.3f}",
             ja=f"{each.feature} 単独の {metric} が {each.score:.3f} で、残り全部を合わせた {each.others:.3f} を大きく上回ります",
+        )
+    if each.pure >= PART_OF_EACH and each.others is not None and 1 - each.others >= 2 * missed:
+        return Text(
+            en=f"single values of {each.feature} answer {each.pure:.0%} or more of the rows of two classes without a mistake, "
+            f"as a mean of the label itself does",
+            ja=f"{each.feature} の個々の値が、2つのクラスそれぞれの {each.pure:.0%} 以上を誤りなく言い当てます（正解の平均値を使った符号化など）",
         )
     if each.marker is not None and _gives_away(each.marker):
         sign = _SIGNS[each.marker.sign]
@@ -364,7 +373,7 @@ def _tables(copied: int, near: int = 2) -> Overlap:
 
 
 def _feature(score: float, others: float | None = None) -> Leakage:
-    best = Solo(feature="refund_amount", score=score, others=others, marker=None, marked=None)
+    best = Solo(feature="refund_amount", score=score, others=others, marker=None, marked=None, pure=0.0)
     return Leakage(metric="roc_auc", learned_on="training", rows=1_000, features=(best,), unavailable=(), test="0" * 64)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import isfinite
 from typing import Final, Literal
 
@@ -18,11 +18,13 @@ from sekisho.probes.resources.labels import Labels
 from sekisho.probes.resources.tables import DataSet, ProductionSample, TestSet, TrainingSet
 from sekisho.probes.statistics.answers import Floats
 from sekisho.probes.statistics.baselines import sample
-from sekisho.probes.statistics.solo import Marker, Target, alone, marker, without
+from sekisho.probes.statistics.solo import Marker, Target, alone, answered_by_values, marker, without
 from sekisho.text import Text
 
 SUSPECT: Final = 0.95
 """From this score on, what the other features can do is measured too."""
+PURE: Final = 0.25
+"""So much of two classes answered by single values is suspect too."""
 MOST_SUSPECTS: Final = 5
 FEW: Final = 30
 HALF: Final = 0.5
@@ -41,6 +43,7 @@ class Solo:
         others: How well all other features do without it, or without all suspects if that is less; ``None`` where it was not suspect.
         marker: The sign in it that gives a class away best; ``None`` without one.
         marked: The label of that class.
+        pure: The share of their rows that two classes at least have at values of this feature where no other class occurs.
 
     """
 
@@ -49,6 +52,7 @@ class Solo:
     others: float | None
     marker: Marker | None
     marked: str | None
+    pure: float
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -114,7 +118,8 @@ def leakage(
         progress.advance(0.6 * place / len(known.columns))
 
     order = sorted((name for name in scores if isfinite(scores[name])), key=lambda name: -scores[name])
-    suspects = [name for name in order if scores[name] >= SUSPECT][:MOST_SUSPECTS]
+    pure = {name: answered_by_values(asked.column(name), target) for name in order}
+    suspects = [name for name in order if scores[name] >= SUSPECT or pure[name] >= PURE][:MOST_SUSPECTS]
     # Two columns made from the label vouch for one another; so each is also measured against what is left without both.
     rest = without(known.without(suspects), asked.without(suspects), target, quality.seed) if len(suspects) > 1 else 1.0
     others = {}
@@ -126,7 +131,10 @@ def leakage(
         learned_on="training" if training is not None and training.target is not None else "test",
         rows=asked.rows,
         features=tuple(
-            _solo(name, scores[name], others.get(name), marker(asked.column(name), target), labels) for name in order
+            replace(
+                _solo(name, scores[name], others.get(name), marker(asked.column(name), target), labels), pure=pure[name]
+            )
+            for name in order
         ),
         unavailable=_unavailable(data, test, known.names if artifact is None else artifact.signature.names, production),
         test=test.digest,
@@ -158,7 +166,7 @@ def _filled(given: DataSet, name: str) -> float:
 
 def _solo(name: str, score: float, others: float | None, found: Marker | None, labels: Labels) -> Solo:
     label = None if found is None else str(labels.classes[found.label])
-    return Solo(feature=name, score=score, others=others, marker=found, marked=label)
+    return Solo(feature=name, score=score, others=others, marker=found, marked=label, pure=0.0)
 
 
 def _halves(

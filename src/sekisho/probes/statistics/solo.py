@@ -17,6 +17,10 @@ from sekisho.probes.statistics.metrics import METRICS
 BINS: Final = 64
 """Into how many parts numbers are cut."""
 
+FEW: Final = 30
+ALMOST_ALL: Final = 0.995
+"""A value of so many rows, of which so many are of one class, answers that class."""
+
 Numbers = NDArray[Any]
 
 
@@ -219,6 +223,30 @@ def marker(asked: Column, target: Target) -> Marker | None:
     return max(
         found, key=lambda one: 2 * one.minority * (one.pure.fraction >= 0.98) + one.covered.fraction, default=None
     )
+
+
+def answered_by_values(asked: Column, target: Target) -> float:
+    """Return how much of the rows of each of two classes stands at values where hardly any other class occurs.
+
+    Counted are values of at least 30 rows. Measured are the two classes of which most stands there: the smaller of both shares.
+    """
+    import pandas as pd
+
+    if not target.classes or asked.kind == "text":
+        return 0.0
+    codes, different = pd.factorize(asked.values if asked.kind != "datetime" else numbers(asked))
+    codes = codes.astype(np.int64)
+    codes[asked.null] = -1
+    shown = np.bincount(
+        codes[codes >= 0] * target.classes + target.asked[codes >= 0], minlength=len(different) * target.classes
+    ).reshape(-1, target.classes)
+    rows = shown.sum(axis=1)
+    pure = shown[(rows >= FEW) & (shown.max(axis=1) >= ALMOST_ALL * np.maximum(rows, 1))]
+    whole = np.bincount(target.asked, minlength=target.classes)
+    covered = np.zeros(target.classes)
+    np.add.at(covered, pure.argmax(axis=1), pure.max(axis=1))
+    shares = np.sort(covered / np.maximum(whole, 1))
+    return float(shares[-2])
 
 
 def without(training: Table, test: Table, target: Target, seed: int) -> float:
