@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from sekisho import Registry
 from sekisho.contract.loader import load_project
 from sekisho.contract.project import Project
 
@@ -37,6 +38,8 @@ def repaired(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
     """Its repaired twin, with keys for the checkpoint in the environment."""
     folder = tmp_path_factory.mktemp("exam")
     project = trained("repaired", folder)
+    registry = Registry(project / "registry")
+    registry.promote(f"loan-approval@{registry.push(project / 'model').version.version}")
     key_file = folder / "loan_keys"
     rights = {"": "predict,metrics", "_2": "predict", "_OTHER": "metrics"}
     lines = []

@@ -17,6 +17,10 @@ REASONS = {
         ("lacks the training date", "accuracy is written as 0.95, but the test set gives"),
         ("学習日時", "accuracy は 0.95 と書かれていますが"),
     ),
+    "artifact/versioning": (
+        ("versions disagree: answer of batch 1.0.0", "info 1.1.0", "metadata.json: version 1.1.0"),
+        ("バージョンが食い違っています: answer of batch 1.0.0",),
+    ),
     "artifact/dependencies": (
         ("requirements.txt:1 fastapi (no exact version)",),
         ("requirements.txt:1 fastapi（バージョンが固定されていない）",),
