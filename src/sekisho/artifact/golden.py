@@ -11,6 +11,8 @@ from msgspec import Meta
 from sekisho.artifact.column import Scalar
 from sekisho.artifact.native import column_of_scalars
 from sekisho.artifact.table import Table
+from sekisho.errors import IntegrityError
+from sekisho.text import Text
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -39,8 +41,20 @@ class Golden(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     tolerance: Annotated[float, Meta(ge=0.0, le=1e-3)] = 1e-6
 
     def table(self, signature: Signature) -> Table:
-        """Return the rows as a table with the kinds of the signature."""
-        return table_of_records(list(self.rows), signature)
+        """Return the rows as a table with the kinds of the signature.
+
+        Raises:
+            IntegrityError: A cell does not fit its feature.
+
+        """
+        try:
+            return table_of_records(list(self.rows), signature)
+        except (ValueError, TypeError, OverflowError):
+            raise IntegrityError(
+                Text(en="a golden row does not fit the signature", ja="ゴールデン行が入力仕様と合いません"),
+                Text(en="pack the artifact again", ja="成果物をパックし直してください"),
+                where=NAME,
+            ) from None
 
 
 def choose(table: Table, labels: NDArray[np.generic] | None, signature: Signature) -> Table:

@@ -224,7 +224,8 @@ def _check_agreement(parts: Parts, folder: Path) -> None:
             folder / goldens.NAME,
             Text(en="there is a reference set, but no golden row", ja="参照データがあるのにゴールデン行がありません"),
         )
-    if parts.reference is not None and tuple(each.name for each in parts.reference.columns) != parts.signature.names:
+    described = [(feature.name, feature.kind) for feature in parts.signature.features]
+    if parts.reference is not None and [(each.name, each.kind) for each in parts.reference.columns] != described:
         raise _refused(folder / references.NAME, Text(en="does not fit the signature", ja="入力仕様と一致しません"))
     if parts.parity.runtime != parts.manifest.runtime:
         raise _refused(folder / parities.NAME, Text(en="does not fit the manifest", ja="マニフェストと一致しません"))

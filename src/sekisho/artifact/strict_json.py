@@ -18,12 +18,13 @@ from sekisho.text import Text
 MOST_BYTES: Final = 64 * 1024 * 1024
 MOST_DEPTH: Final = 32
 MOST_PARTS: Final = 4_000_000
-"""Commas, and opening brackets: a text of few bytes could else stand for many objects."""
+"""Commas, brackets that open, and pairs of quotes: a text of few bytes could else stand for many objects."""
 
 StructT = TypeVar("StructT")
 
 _MOST_DIGITS: Final = 400
-_STRINGS: Final = re.compile(rb'"(?:[^"\\]|\\.)*"')
+_OTHERS: Final = bytes(set(range(256)) - set(b'[]{}"'))
+_STRINGS: Final = re.compile(rb'"[^"]*"')
 _BRACKETS: Final = re.compile(rb"[\[\]{}]+")
 
 
@@ -48,7 +49,7 @@ def decode(data: bytes, kind: type[StructT], *, where: str, most_bytes: int = MO
     """
     if len(data) > most_bytes:
         raise _refused(where, Text(en=f"larger than {most_bytes:,} bytes", ja=f"{most_bytes:,} バイトを超えています"))
-    if sum(data.count(mark) for mark in (b",", b"[", b"{")) > MOST_PARTS:
+    if sum(data.count(mark) for mark in (b",", b"[", b"{")) + data.count(b'"') // 2 > MOST_PARTS:
         raise _refused(where, Text(en=f"more than {MOST_PARTS:,} values", ja=f"値が {MOST_PARTS:,} 個を超えています"))
     if _depth(data) > MOST_DEPTH:
         raise _refused(where, Text(en=f"nested deeper than {MOST_DEPTH}", ja=f"入れ子が {MOST_DEPTH} 段を超えています"))
@@ -97,7 +98,8 @@ def _bounded(word: str) -> int:
 
 def _depth(data: bytes) -> int:
     deepest = depth = 0
-    for brackets in _BRACKETS.finditer(_STRINGS.sub(b"", data)):
+    bare = data.replace(b"\\\\", b"").replace(b'\\"', b"").translate(None, delete=_OTHERS)
+    for brackets in _BRACKETS.finditer(_STRINGS.sub(b"", bare)):
         for bracket in brackets[0]:
             depth += 1 if bracket in b"[{" else -1
             deepest = max(deepest, depth)
