@@ -17,8 +17,8 @@ from sekisho.artifact.packing import pack
 from sekisho.artifact.signature import Note
 from sekisho.artifact.table import read_table
 from sekisho.cli.options import json_option, print_json, progress_bar
-from sekisho.errors import WrongUse
 from sekisho.cli.registries import opened_project, opened_registry, registry_options
+from sekisho.errors import WrongUse
 from sekisho.text import Text
 
 HELP = Text(

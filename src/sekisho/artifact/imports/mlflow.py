@@ -12,6 +12,7 @@ import json
 import os
 import re
 import tempfile
+import warnings
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -298,11 +299,13 @@ def _moment(said: object) -> str | None:
 
 @contextlib.contextmanager
 def _settings() -> Iterator[None]:
-    """Set what MLflow reads from the environment, for as long as it is asked."""
+    """Set what MLflow reads from the environment, and keep its advice to itself, for as long as it is asked."""
     before = {name: os.environ.get(name) for name in _SETTINGS}
     os.environ.update({name: value for name, value in _SETTINGS.items() if before[name] is None})
     try:
-        yield
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
     finally:
         for name, value in before.items():
             if value is None:

@@ -127,9 +127,8 @@ def _run(command: list[str], home: Path, path: Path, seconds: float) -> str | No
 
 def _end(process: subprocess.Popen[bytes]) -> None:
     """End the process with all that it started, however the waiting ended."""
-    with contextlib.suppress(ProcessLookupError):
+    with process, contextlib.suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
-    process.wait()
 
 
 def _unreadable(path: Path, said: str | None) -> ArtifactError:

@@ -232,9 +232,9 @@ def _likeness(
     With ``trusted``, both come from the project's own command, which has run here already: then even a pickle is read, confined as that was.
     """
     same = same_bytes(first, second, one, other)
-    if not same and one is None and other is None and (apart := parameters_apart(first, second)) is not None:
-        if apart <= NUMERIC or not trusted:
-            return Likeness(bytes_same=False, unlike="not readable", parameters=apart)
+    apart = parameters_apart(first, second) if not same and one is None and other is None else None
+    if apart is not None and (apart <= NUMERIC or not trusted):
+        return Likeness(bytes_same=False, unlike="not readable", parameters=apart)
     if (one is None) is not (other is None):
         return Likeness(bytes_same=same, unlike="not readable")
     if one is None or other is None:
