@@ -52,6 +52,15 @@ def test_a_second_demo_replaces_the_first(tmp_path: Path) -> None:
     assert "sekisho.pack" in (tmp_path / "demo" / "train.py").read_text(encoding="utf-8")
 
 
+def test_a_second_demo_begins_with_an_empty_registry(tmp_path: Path) -> None:
+    layout.lay(tmp_path / "demo", "en")
+    published = tmp_path / "demo" / layout.REGISTRY / "history" / "employment" / "0000000001.json"
+    published.parent.mkdir(parents=True)
+    published.write_text("{}")
+    layout.lay(tmp_path / "demo", "en")
+    assert not published.exists()
+
+
 def test_somebody_elses_folder_or_file_is_left_alone(tmp_path: Path) -> None:
     folder, file = tmp_path / "folder", tmp_path / "file"
     folder.mkdir()

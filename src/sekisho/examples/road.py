@@ -1,4 +1,4 @@
-"""The whole road on the employment data: lay, train and pack, check, serve, ask, watch.
+"""The whole road on the employment data: lay, train and pack, publish, check, serve, ask, watch.
 
 It tells what happens to a :class:`Narrator`, and leaves a normal deployment project behind.
 """
@@ -15,6 +15,7 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Final, Protocol
 
+from sekisho.artifact.registry.registry import Registry
 from sekisho.contract.loader import load_project
 from sekisho.contract.project import Project
 from sekisho.documents.report import write_html
@@ -58,29 +59,34 @@ def walk(root: Path, narrator: Narrator, language: Language) -> Report:
 
     """
     root = root.resolve()
-    with narrator.step(Text(en="1/6 Lay the project", ja="1/6 プロジェクトを用意")):
+    with narrator.step(Text(en="1/7 Lay the project", ja="1/7 プロジェクトを用意")):
         layout.lay(root, language)
-    with narrator.step(Text(en="2/6 Train and pack the model", ja="2/6 モデルを学習し、成果物にまとめる")):
+    with narrator.step(Text(en="2/7 Train and pack the model", ja="2/7 モデルを学習し、成果物にまとめる")):
         _train(root)
     project = load_project(root)
-    narrator.say(Text(en="3/6 The checkpoint: forty boxes", ja="3/6 関所：40項目の判定"))
+    with narrator.step(
+        Text(en="3/7 Publish it, and make it the champion", ja="3/7 レジストリに登録し、本番（champion）に指定")
+    ):
+        published = _publish(project)
+    narrator.say(published)
+    narrator.say(Text(en="4/7 The checkpoint: forty boxes", ja="4/7 関所：40項目の判定"))
     report = run_gate(project, listener=narrator.listener())
     page = write_html(report, project.state / "report" / "index.html")
     _tell_verdict(report, narrator)
     with _service(project) as url:
         guest = visitor.Visitor(url=url, key=(root / layout.SECRET).read_text(encoding="utf-8").strip())
         with narrator.step(
-            Text(en="4/6 Ask the service, well and badly", ja="4/6 サービスに正しい要求と誤った要求を送る")
+            Text(en="5/7 Ask the service, well and badly", ja="5/7 サービスに正しい要求と誤った要求を送る")
         ):
             guest.wait_until_ready(START_SECONDS)
             answers = guest.ask_well_and_badly()
         for answer in answers:
             narrator.say(answer)
-        with narrator.step(Text(en="5/6 A year of ordinary traffic", ja="5/6 通常のトラフィック（1年分）")) as done:
+        with narrator.step(Text(en="6/7 A year of ordinary traffic", ja="6/7 通常のトラフィック（1年分）")) as done:
             usual = guest.send_ordinary(done)
         narrator.say(usual)
         with narrator.step(
-            Text(en="6/6 The world changes: drifted traffic", ja="6/6 世界が変わる：ドリフトしたトラフィック")
+            Text(en="7/7 The world changes: drifted traffic", ja="7/7 世界が変わる：ドリフトしたトラフィック")
         ) as done:
             seen = guest.send_drifted(done, patience=DRIFT_SECONDS)
         narrator.say(seen)
@@ -106,11 +112,25 @@ def _train(root: Path) -> None:
         )
 
 
+def _publish(project: Project) -> Text:
+    """Publish the artifact in the project's registry, and tell what is live."""
+    registry = Registry(project.path(project.contract.registry.location))
+    version = registry.push(project.path(project.contract.model.artifact), reason="sekisho demo").version
+    alias = project.contract.registry.alias
+    registry.promote(f"{version.name}@{version.version}", alias=alias, reason="sekisho demo")
+    return Text(
+        en=f"{version.name}@{alias} is {version.version}, sha256:{version.digest[:12]}…",
+        ja=f"{version.name}@{alias} は {version.version}（sha256:{version.digest[:12]}…）",
+    )
+
+
 @contextlib.contextmanager
 def _service(project: Project) -> Iterator[str]:
-    """Serve the project's artifact as ``sekisho serve`` does, and yield where it listens."""
+    """Serve the champion of the project's registry as ``sekisho serve`` does, and yield where it listens."""
     port = free_port()
-    command = [sys.executable, "-m", "sekisho", "serve", "-C", str(project.root), "--port", str(port)]
+    champion = f"{project.contract.model.name}@{project.contract.registry.alias}"
+    command = [sys.executable, "-m", "sekisho", "serve", champion, "-C", str(project.root), "--port", str(port)]
+    command += ["--registry", str(project.path(project.contract.registry.location))]
     log = project.state / "demo-service.log"
     with child(command, folder=project.root, environment=surroundings(), log=log) as running:
         try:
@@ -150,7 +170,8 @@ def _next_steps(root: Path, page: Path) -> Iterator[Text]:
     for verb in (
         "check",
         "explain security/rate-limiting",
-        "serve",
+        "serve employment@champion",
+        "registry history employment",
         "drift data/training.csv data/production.csv",
         "generate compose",
     ):

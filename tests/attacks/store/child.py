@@ -67,7 +67,7 @@ def read(registry: Registry, reference: str) -> dict[str, Any]:
         found = registry.resolve(reference)
         seen.add((found.version, found.digest))
         count += 1
-        time.sleep(0.01)
+        time.sleep(0.02)
     return {"seen": sorted(seen), "count": count}
 
 

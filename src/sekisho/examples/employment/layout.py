@@ -24,6 +24,9 @@ YEARS: Final[dict[str, tuple[int, ...]]] = {"training": (2015, 2016), "test": (2
 MARK: Final = "demo"
 """A file in the project's state folder that says that this project was laid by the demo and may be laid again."""
 
+REGISTRY: Final = "registry"
+"""Where the demo publishes its model."""
+
 KEYS: Final = "secrets/keys"
 SECRET: Final = "secrets/client.key"  # noqa: S105
 
@@ -46,10 +49,11 @@ def lay(root: Path, language: Language) -> None:
         )
     (root / STATE_FOLDER).mkdir(parents=True, exist_ok=True)
     (root / STATE_FOLDER / MARK).write_text("sekisho demo\n", encoding="utf-8")
+    shutil.rmtree(root / REGISTRY, ignore_errors=True)  # that of an earlier demo: its version 1.0.0 is another model
     _write_tables(root / "data")
     shutil.copyfile(Path(__file__).with_name("train.py"), root / "train.py")
     shutil.copyfile(Path(__file__).with_name("SOURCE.md"), root / "data" / "SOURCE.md")
-    (root / ".gitignore").write_text(f"{STATE_FOLDER}/\nartifact/\nsecrets/\n", encoding="utf-8")
+    (root / ".gitignore").write_text(f"{STATE_FOLDER}/\nartifact/\n{REGISTRY}/\nsecrets/\n", encoding="utf-8")
     _write_keys(root)
     write_contract(root, contract_values(language), language, replace=True)
     _commit(root)
@@ -89,6 +93,7 @@ def contract_values(language: Language) -> dict[str, Any]:
             "artifact": "artifact",
             "training_command": ["python", "train.py"],
         },
+        "registry": {"location": REGISTRY},
         "data": {
             **{name: f"data/{name}.csv" for name in YEARS},
             "target": TARGET,
