@@ -39,7 +39,10 @@ def bodies(frame: pd.DataFrame, table: pa.Table) -> dict[str, tuple[str, bytes]]
         "parquet, version 2 pages": (PARQUET, columns(table, data_page_version="2.0", row_group_size=300)),
         "parquet, another name": ("application/x-parquet", columns(coded)),
         "csv": ("text/csv", frame.to_csv(index=False).encode()),
-        "csv, header=present": ("text/csv; charset=utf-8; header=present", frame[list(frame)[::-1]].to_csv(index=False).encode()),
+        "csv, header=present": (
+            "text/csv; charset=utf-8; header=present",
+            frame[list(frame)[::-1]].to_csv(index=False).encode(),
+        ),
         "csv, header=absent": ("text/csv;header=absent", frame.to_csv(index=False, header=False).encode()),
         "json lines": ("application/jsonlines", lines.encode()),
         "json lines, wrapped": (
@@ -78,7 +81,9 @@ def read(media_type: str, body: bytes) -> list[dict[str, Any]]:
     return [json.loads(line) for line in body.splitlines()]
 
 
-@pytest.mark.parametrize("accept", [PARQUET, ARROW, ARROW_FILE, "text/csv", "application/jsonlines", "application/x-ndjson"])
+@pytest.mark.parametrize(
+    "accept", [PARQUET, ARROW, ARROW_FILE, "text/csv", "application/jsonlines", "application/x-ndjson"]
+)
 def test_answers_come_in_the_format_that_is_accepted(
     service: Running, table: pa.Table, offline: Any, labels: list[str], accept: str
 ) -> None:
@@ -87,7 +92,9 @@ def test_answers_come_in_the_format_that_is_accepted(
     assert answer.headers["content-type"].partition(";")[0] == accept
     rows = read(accept, answer.body)
     assert [row["prediction"] for row in rows] == labels
-    np.testing.assert_allclose([float(row["probability_leaves"]) for row in rows], offline.probabilities[:, 0], atol=1e-9)
+    np.testing.assert_allclose(
+        [float(row["probability_leaves"]) for row in rows], offline.probabilities[:, 0], atol=1e-9
+    )
     answer = service.ask(INVOCATIONS, stream(table), headers=headers)
     assert answer.status == 200
     if accept == "text/csv":
@@ -141,7 +148,9 @@ def test_answers_are_compressed_only_for_those_who_ask(service: Running, frame: 
     assert "content-encoding" not in refused.headers
     assert packed.headers["content-encoding"] == "gzip"
     assert json.loads(gzip.decompress(packed.body))["predictions"] == plain.json()["predictions"]
-    small = service.ask(BATCH, b"40,,2,Kyoto,true,basic\n", headers={"content-type": "text/csv", "accept-encoding": "gzip"})
+    small = service.ask(
+        BATCH, b"40,,2,Kyoto,true,basic\n", headers={"content-type": "text/csv", "accept-encoding": "gzip"}
+    )
     assert "content-encoding" not in small.headers
 
 
@@ -261,7 +270,13 @@ def test_what_is_no_table_is_refused(service: Running, media_type: str, body: by
 
 @pytest.mark.parametrize(
     "media_type",
-    ["text/csv; charset=latin-1", "text/csv; charset=utf-8; charset=utf-8", "text/csv; =", "text/plain", "application/x-pickle"],
+    [
+        "text/csv; charset=latin-1",
+        "text/csv; charset=utf-8; charset=utf-8",
+        "text/csv; =",
+        "text/plain",
+        "application/x-pickle",
+    ],
 )
 def test_other_media_types_are_refused(service: Running, media_type: str) -> None:
     assert service.ask(BATCH, b"1", headers={"content-type": media_type}).code == "unsupported_media_type"

@@ -28,7 +28,8 @@ _INDEX: Final = re.compile(r"__index_level_[0-9]+__")
 """The index of a data frame that pandas wrote."""
 _MAGIC: Final = b"ARROW1\0\0"
 _FOOTER_LIMIT: Final = 2**20
-_MOST_GROUPS: Final = 1_024
+SMALL_SPREAD: Final = 2**16
+"""Characters; a column that cannot have more is not counted."""
 
 
 def read_columns(body: bytes, media_type: str, model: Model) -> ColumnarRows:
@@ -89,20 +90,15 @@ def _read_arrow(arrow: Any, body: bytes, model: Model, *, is_file: bool) -> Any:
 def _read_parquet(arrow: Any, body: bytes, model: Model) -> Any:
     from pyarrow import parquet
 
-    source = arrow.BufferReader(body)
+    rows, size = parquet_sizes.measure(memoryview(body), most_rows=model.most_rows, most_bytes=model.most_bytes)
+    _check_size(rows, size, model)
     limits = {"thrift_string_size_limit": _FOOTER_LIMIT, "thrift_container_size_limit": _FOOTER_LIMIT}
-    file = parquet.ParquetFile(source, **limits)
-    metadata = file.metadata
-    if metadata.num_row_groups > _MOST_GROUPS:
-        raise _malformed()
-    _check_schema(arrow, file.schema_arrow, model)
-    groups = [metadata.row_group(number).num_rows for number in range(metadata.num_row_groups)]
-    rows = max(metadata.num_rows, sum(groups))
-    _check_size(rows, 0, model)
-    _check_size(rows, parquet_sizes.measure(memoryview(body), metadata, most_bytes=model.most_bytes), model)
+    schema = parquet.ParquetFile(arrow.BufferReader(body), **limits).schema_arrow
+    _check_schema(arrow, schema, model)
     # Strings that repeat stay in their dictionary.
-    shared = [field.name for field in file.schema_arrow if _is_text(arrow, field.type)]
-    table = parquet.ParquetFile(arrow.BufferReader(body), read_dictionary=shared, **limits).read(use_threads=False)
+    shared = [field.name for field in schema if _is_text(arrow, field.type)]
+    file = parquet.ParquetFile(arrow.BufferReader(body), read_dictionary=shared, **limits)
+    table = file.read(use_threads=False)
     if table.num_rows != rows:
         raise _malformed()
     table.validate(full=True)
@@ -174,6 +170,7 @@ def _is_text(arrow: Any, kind: Any) -> bool:
 def _rows(arrow: Any, table: Any, model: Model) -> ColumnarRows:
     features = model.signature.features
     columns = [table.column(feature.name) for feature in features]
+    _check_size(table.num_rows, sum(_spread(arrow, column) for column in columns), model)
     if all(feature.kind == "float" for feature in features) and all(
         arrow.types.is_floating(column.type) and not column.null_count for column in columns
     ):
@@ -183,6 +180,20 @@ def _rows(arrow: Any, table: Any, model: Model) -> ColumnarRows:
     return ColumnarRows(
         features, [_column(arrow, feature, column) for feature, column in zip(features, columns, strict=True)]
     )
+
+
+def _spread(arrow: Any, column: Any) -> int:
+    """Return the characters that a column of shared strings takes when every row has its own, as the model's runtime will want it."""
+    if not (arrow.types.is_dictionary(column.type) and _is_text(arrow, column.type.value_type)):
+        return 0
+    size = 0
+    for chunk in column.chunks:
+        lengths = np.array([*map(len, filter(None, chunk.dictionary.to_pylist())), 0])
+        if int(lengths.max()) * len(chunk) > SMALL_SPREAD:
+            whole = [len(value or "") for value in chunk.dictionary.to_pylist()]
+            picked = chunk.indices.drop_null().to_numpy(zero_copy_only=False)
+            size += int(np.array([*whole, 0], dtype=np.int64)[picked].sum())
+    return size
 
 
 def _column(arrow: Any, feature: Feature, column: Any) -> NDArray[Any]:

@@ -1,7 +1,8 @@
-"""What a Parquet file would take in memory, read from the headers of its pages (Apache Parquet format, Thrift compact protocol).
+"""What a Parquet file would take in memory, read from its footer and the headers of its pages (Apache Parquet format, Thrift compact protocol).
 
 The footer tells sizes too, and may lie; the library allocates what the header of each page says. A page that says less than it holds is
-refused by the library itself.
+refused by the library itself. The footer is read here as well, because the library ends the whole process on some that are damaged when it is
+asked about their columns.
 """
 
 from __future__ import annotations
@@ -12,9 +13,17 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 MOST_PAGES: Final = 100_000
-_MOST_DEPTH: Final = 8
+MOST_GROUPS: Final = 1_024
+_MOST_VALUES: Final = 1_000_000
+"""Values of a footer."""
+_MOST_DEPTH: Final = 12
+_MARK: Final = b"PAR1"
+# Fields of FileMetaData, RowGroup, ColumnChunk, ColumnMetaData and PageHeader.
+_ROWS_OF_FILE, _GROUPS = 3, 4
+_COLUMNS, _ROWS_OF_GROUP = 1, 3
+_META_DATA: Final = 3
+_SIZE, _DATA_OFFSET, _DICTIONARY_OFFSET = 7, 9, 11
 _UNPACKED, _PACKED = 2, 3
-"""Fields of ``PageHeader``."""
 _DATA_PAGES: Final = (5, 8)
 """The fields of ``PageHeader`` for data pages; field 1 of each counts the values."""
 
@@ -23,54 +32,77 @@ class Unreadable(Exception):
     """The file is not what it says."""
 
 
-def measure(data: memoryview, metadata: Any, *, most_bytes: int) -> int:
-    """Return the bytes that all pages take when they are unpacked; the reading stops when there are more than ``most_bytes``.
+def measure(data: memoryview, *, most_rows: int, most_bytes: int) -> tuple[int, int]:
+    """Return the rows of a file, and the bytes that all its pages take when they are unpacked.
 
     Args:
         data: The whole file.
-        metadata: Its footer, as ``pyarrow.parquet`` reads it.
-        most_bytes: The limit.
+        most_rows: The reading stops when there are more.
+        most_bytes: And when the pages take more.
 
     Raises:
-        Unreadable: A page is not where or what the footer says.
+        Unreadable: Something is not where or what the footer says.
 
     """
+    footer = _footer(data)
+    groups = footer.get(_GROUPS, [])
+    if not isinstance(groups, list) or len(groups) > MOST_GROUPS:
+        raise Unreadable
+    rows = max(_number(footer, _ROWS_OF_FILE), sum(_number(group, _ROWS_OF_GROUP) for group in groups))
     size = pages = 0
-    for number in range(metadata.num_row_groups):
-        group = metadata.row_group(number)
-        for at in range(group.num_columns):
-            column = group.column(at)
+    if rows > most_rows:
+        return rows, size
+    for group in groups:
+        columns = group.get(_COLUMNS)
+        if not isinstance(columns, list):
+            raise Unreadable
+        for column in columns:
             values = 0
             for unpacked, counted in _pages(data, column):
                 size += unpacked
                 values += counted
                 pages += 1
                 if size > most_bytes:
-                    return size
-                if values > group.num_rows or pages > MOST_PAGES:
+                    return rows, size
+                if values > rows or pages > MOST_PAGES:
                     raise Unreadable
-    return size
+    return rows, size
 
 
-def _pages(data: memoryview, column: Any) -> Iterator[tuple[int, int]]:
+def _footer(data: memoryview) -> dict[int, Any]:
+    if len(data) < 12 or data[:4] != _MARK or data[-4:] != _MARK:
+        raise Unreadable
+    start = len(data) - 8 - int.from_bytes(data[-8:-4], "little")
+    if start < 4:
+        raise Unreadable
+    return _Reader(data[:-8], start).struct()
+
+
+def _number(fields: object, number: int) -> int:
+    found = fields.get(number) if isinstance(fields, dict) else None
+    if type(found) is not int or found < 0:
+        raise Unreadable
+    return found
+
+
+def _pages(data: memoryview, column: object) -> Iterator[tuple[int, int]]:
     """Yield the unpacked size and the number of values of each page of a column."""
-    first = column.dictionary_page_offset or 0
-    at = first if 0 < first < column.data_page_offset else column.data_page_offset
-    end = at + column.total_compressed_size
-    if at < 4 or end > len(data):
+    described = column.get(_META_DATA) if isinstance(column, dict) else None
+    if not isinstance(described, dict):
+        raise Unreadable
+    at = _number(described, _DATA_OFFSET)
+    first = described.get(_DICTIONARY_OFFSET)
+    if isinstance(first, int) and 0 < first < at:
+        at = first
+    end = at + _number(described, _SIZE)
+    if at < len(_MARK) or end > len(data):
         raise Unreadable
     while at < end:
         reader = _Reader(data, at)
         header = reader.struct()
-        unpacked, packed = header.get(_UNPACKED), header.get(_PACKED)
-        if not isinstance(unpacked, int) or not isinstance(packed, int) or unpacked < 0 or packed < 0:
-            raise Unreadable
-        inner = next((header[field] for field in _DATA_PAGES if isinstance(header.get(field), dict)), {})
-        counted = inner.get(1, 0)
-        if not isinstance(counted, int) or counted < 0:
-            raise Unreadable
-        yield unpacked, counted
-        at = reader.at + packed
+        inner = next((header[field] for field in _DATA_PAGES if isinstance(header.get(field), dict)), None)
+        yield _number(header, _UNPACKED), 0 if inner is None else _number(inner, 1)
+        at = reader.at + _number(header, _PACKED)
 
 
 class _Reader:
@@ -79,6 +111,7 @@ class _Reader:
     def __init__(self, data: memoryview, at: int) -> None:
         self._data = data
         self.at = at
+        self._values = 0
 
     def struct(self, depth: int = 0) -> dict[int, Any]:
         """Return the fields of a struct by their numbers."""
@@ -94,6 +127,9 @@ class _Reader:
         return found
 
     def _value(self, kind: int, depth: int) -> Any:
+        self._values += 1
+        if self._values > _MOST_VALUES:
+            raise Unreadable
         match kind:
             case 1 | 2:
                 return kind == 1
@@ -111,16 +147,16 @@ class _Reader:
                 return self.struct(depth + 1)
         raise Unreadable
 
-    def _list(self, depth: int) -> None:
+    def _list(self, depth: int) -> list[Any]:
         head = self._byte()
         count = head >> 4 if head >> 4 != 0x0F else self._varint()
+        kind = head & 0x0F
         if count > len(self._data) - self.at:
             raise Unreadable
-        for _ in range(count):
-            if head & 0x0F in {1, 2}:
-                self._skip(1)
-            else:
-                self._value(head & 0x0F, depth + 1)
+        if kind in {1, 2}:
+            self._skip(count)
+            return []
+        return [self._value(kind, depth + 1) for _ in range(count)]
 
     def _skip(self, size: int) -> None:
         self.at += size
