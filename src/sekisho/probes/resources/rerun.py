@@ -82,7 +82,9 @@ def run(
     report.unlink(missing_ok=True)
     words = _words(command, scratch, environment)
     readable = sorted({*program_folders(words[0], environment["PATH"]), *library_folders(scratch.place)})
-    inner = {path: environment_inside(path, scratch.place) for path in readable if Path(path).is_relative_to(scratch.place)}
+    inner = {
+        path: environment_inside(path, scratch.place) for path in readable if Path(path).is_relative_to(scratch.place)
+    }
     spec = {
         "read": [path for path in readable if path not in inner or inner[path]],
         "write": [str(scratch.place), str(scratch.top), *map(str, homes.values())],
