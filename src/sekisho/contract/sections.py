@@ -251,6 +251,7 @@ class Security(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
     trusted_keys: tuple[Line, ...] = ()
     require_signature: bool = False
     library_mismatch: Literal["refuse", "warn"] = "refuse"
+    advisories: Line | None = None
 
 
 class FeatureTerms(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -382,6 +382,10 @@ KEY_WORDS: Final[Mapping[str, Text]] = {
         ja="動作中のサービスを判定するときに使うキーを入れた環境変数。",
     ),
     "security.public_routes": Text(en="Routes that need no key.", ja="キーなしで使えるパス。"),
+    "security.advisories": Text(
+        en="Where known holes are looked up: a server like https://api.osv.dev, or a file or folder of OSV records.",
+        ja="既知の脆弱性の照会先。https://api.osv.dev のようなサーバー、または OSV 形式のファイルやフォルダー。",
+    ),
     "security.rate_limit": Text(
         en="Requests a second that one key may send; ten rows of a batch count as one more.",
         ja="1つのキーが1秒に送れるリクエスト数。バッチは10行ごとに1件加算します。",
@@ -570,6 +574,7 @@ EXAMPLES: Final[Mapping[str, object]] = {
     ),
     "infrastructure.monthly_budget": 300.0,
     "security.key_file": "/run/secrets/sekisho-keys",
+    "security.advisories": "https://api.osv.dev",
     "security.rate_limit": 100.0,
     "security.burst": 200,
     "security.trusted_keys": ["keys/release.pub"],
