@@ -72,6 +72,17 @@ GRPC_PORT = Text(
     en="Port for the Open Inference Protocol over gRPC [default: none]",
     ja="gRPC (Open Inference Protocol) のポート [既定値: なし]",
 )
+CERTIFICATE = Text(
+    en="Certificate chain in PEM: speak TLS, 1.2 or newer", ja="証明書チェーン (PEM)。TLS 1.2 以上で通信する"
+)
+PRIVATE_KEY = Text(en="Its private key in PEM", ja="その秘密鍵 (PEM)")
+AUTHORITY = Text(
+    en="Authority that must have signed the callers' certificates (mutual TLS)",
+    ja="呼び出し元の証明書に署名する認証局 (相互 TLS)",
+)
+NO_TLS = Text(
+    en="Speak plain HTTP although the contract names a certificate", ja="契約に証明書があっても平文の HTTP で通信する"
+)
 WORKERS = Text(en="Processes that answer [default: 1]", ja="応答するプロセスの数 [既定値: 1]")
 KEY_FILE = Text(en="File of API keys, read again when it changes", ja="API キーのファイル。変更すると読み直す")
 OPEN = Text(
@@ -127,6 +138,10 @@ SERVING = Text(en="Serving at {}  (Ctrl-C ends)", ja="{} で提供中です (Ctr
 @click.option("--host", metavar="ADDRESS", help=str(HOST))
 @click.option("--port", type=click.IntRange(0, 65_535), help=str(PORT))
 @click.option("--grpc-port", type=click.IntRange(1, 65_535), help=str(GRPC_PORT))
+@click.option("--certificate", type=click.Path(path_type=Path), metavar="FILE", help=str(CERTIFICATE))
+@click.option("--private-key", type=click.Path(path_type=Path), metavar="FILE", help=str(PRIVATE_KEY))
+@click.option("--client-authority", type=click.Path(path_type=Path), metavar="FILE", help=str(AUTHORITY))
+@click.option("--no-tls", is_flag=True, help=str(NO_TLS))
 @click.option("--workers", type=click.IntRange(1, 256), help=str(WORKERS))
 @click.option("--key-file", type=click.Path(path_type=Path), metavar="FILE", help=str(KEY_FILE))
 @click.option("--open", is_flag=True, default=None, help=str(OPEN))
@@ -155,6 +170,7 @@ def command(
     registry: str | None,
     endpoint_url: str | None,
     *,
+    no_tls: bool,
     no_watch: bool,
     key_id: str | None,
     scopes: tuple[Scope, ...],
@@ -170,6 +186,8 @@ def command(
         opened = load_project(project or Path())
         artifact = artifact or str(opened.path(opened.contract.model.artifact))
         stated, monitoring = contracted(opened), opened.contract.monitoring
+    if no_tls:
+        stated |= dict.fromkeys(("certificate", "private_key", "client_authority"))
     settings = settings_of(**stated | {name: value for name, value in given.items() if value not in (None, ())})
     loaded = ModelArtifact.load(
         local_artifact(artifact, project or Path(), registry, endpoint_url),

@@ -200,6 +200,9 @@ class Serving(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
     host: Line = "127.0.0.1"
     port: Port = 8000
     grpc_port: Annotated[int, Meta(ge=1, le=65_535)] | None = None
+    certificate: Line | None = None
+    private_key: Line | None = None
+    client_authority: Line | None = None
     workers: Annotated[int, Meta(ge=1, le=256)] = 1
     deadline_ms: Annotated[int, Meta(ge=1, le=600_000)] = 10_000
     latency_p99_ms: Positive | None = None
@@ -252,6 +255,10 @@ class Security(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
     require_signature: bool = False
     library_mismatch: Literal["refuse", "warn"] = "refuse"
     advisories: Line | None = None
+    tls: Literal["service", "proxy"] | None = None
+    public_url: Line | None = None
+    certificate_authority: ProjectPath | None = None
+    at_rest: Line | None = None
 
 
 class FeatureTerms(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):

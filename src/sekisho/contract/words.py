@@ -295,6 +295,17 @@ KEY_WORDS: Final[Mapping[str, Text]] = {
         ja="gRPC で Open Inference Protocol を提供するポート。指定しなければ提供しません。",
     ),
     "serving.port": Text(en="Its port; 0 takes a free one.", ja="ポート番号。0 なら空きポートを使います。"),
+    "serving.certificate": Text(
+        en="The certificate chain, in PEM, with which the service itself speaks TLS.",
+        ja="サービス自身が TLS に使う証明書チェーン (PEM)。",
+    ),
+    "serving.private_key": Text(
+        en="The private key of that certificate, in PEM, unencrypted.", ja="その証明書の秘密鍵 (PEM、暗号化なし)。"
+    ),
+    "serving.client_authority": Text(
+        en="The authority that must have signed the certificate of every caller (mutual TLS).",
+        ja="呼び出し元の証明書に署名する認証局 (相互 TLS)。",
+    ),
     "serving.workers": Text(en="Its worker processes.", ja="ワーカープロセスの数。"),
     "serving.deadline_ms": Text(
         en="Milliseconds after which a request is given up.", ja="リクエストを打ち切るまでの時間 (ミリ秒)。"
@@ -382,6 +393,22 @@ KEY_WORDS: Final[Mapping[str, Text]] = {
         ja="動作中のサービスを判定するときに使うキーを入れた環境変数。",
     ),
     "security.public_routes": Text(en="Routes that need no key.", ja="キーなしで使えるパス。"),
+    "security.tls": Text(
+        en="Who encrypts what goes over the network: the service itself, or a proxy before it.",
+        ja="通信を暗号化するのは、サービス自身 (service) か、手前のプロキシ (proxy) か。",
+    ),
+    "security.public_url": Text(
+        en="The address that callers use; its TLS is tried out.",
+        ja="呼び出し元が使うアドレス。TLS を実際に確かめます。",
+    ),
+    "security.certificate_authority": Text(
+        en="The certificate, in PEM, of a private authority that the checkpoint may trust.",
+        ja="検査時に信頼する、社内などの認証局の証明書 (PEM)。",
+    ),
+    "security.at_rest": Text(
+        en="How the disks are encrypted that hold predictions and artifacts.",
+        ja="予測と成果物を保存するディスクの暗号化方法。",
+    ),
     "security.advisories": Text(
         en="Where known holes are looked up: a server like https://api.osv.dev, or a file or folder of OSV records.",
         ja="既知の脆弱性の照会先。https://api.osv.dev のようなサーバー、または OSV 形式のファイルやフォルダー。",
@@ -557,6 +584,9 @@ EXAMPLES: Final[Mapping[str, object]] = {
     "serving.grpc_port": 8001,
     "serving.latency_p99_ms": 50.0,
     "serving.rate_per_second": 100.0,
+    "serving.certificate": "/run/secrets/tls.crt",
+    "serving.private_key": "/run/secrets/tls.key",
+    "serving.client_authority": "/run/secrets/callers.crt",
     "serving.mode": "real-time",
     "serving.freshness_seconds": 1.0,
     "serving.mode_reason": Text(en="one caller asks while a customer waits", ja="窓口で顧客を待たせたまま照会するため"),
@@ -575,6 +605,12 @@ EXAMPLES: Final[Mapping[str, object]] = {
     "infrastructure.monthly_budget": 300.0,
     "security.key_file": "/run/secrets/sekisho-keys",
     "security.advisories": "https://api.osv.dev",
+    "security.tls": "proxy",
+    "security.public_url": "https://model.example.com",
+    "security.certificate_authority": "authority.crt",
+    "security.at_rest": Text(
+        en="volumes encrypted with the platform's key service", ja="プラットフォームの鍵管理で暗号化したボリューム"
+    ),
     "security.rate_limit": 100.0,
     "security.burst": 200,
     "security.trusted_keys": ["keys/release.pub"],

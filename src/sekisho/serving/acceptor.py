@@ -8,12 +8,15 @@ from __future__ import annotations
 
 import asyncio
 import errno
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     import socket
+    import ssl
     from collections.abc import Callable
 
+MOST_HANDSHAKES: Final = 1_024
+"""Connections of one worker that may be agreeing on TLS; more are turned away."""
 PAUSE_SECONDS: Final = 0.1
 """How long nothing is accepted when the system has no descriptor or memory left."""
 
@@ -25,15 +28,26 @@ class Acceptor:
         listener: The socket, not blocking.
         protocol: Makes the protocol of a connection.
         loop: The event loop.
+        tls: With what connections are encrypted; ``None``: they are not.
+        handshake_seconds: How long agreeing on that may take.
 
     """
 
     def __init__(
-        self, listener: socket.socket, protocol: Callable[[], asyncio.Protocol], loop: asyncio.AbstractEventLoop
+        self,
+        listener: socket.socket,
+        protocol: Callable[[], asyncio.Protocol],
+        loop: asyncio.AbstractEventLoop,
+        *,
+        tls: ssl.SSLContext | None = None,
+        handshake_seconds: float = 10.0,
     ) -> None:
         self._listener = listener
         self._protocol = protocol
         self._loop = loop
+        self._encrypted: dict[str, Any] = (
+            {} if tls is None else {"ssl": tls, "ssl_handshake_timeout": handshake_seconds}
+        )
         self._tasks: set[asyncio.Task[object]] = set()
         self._timer: asyncio.TimerHandle | None = None
         loop.add_reader(listener, self._accept)
@@ -55,6 +69,9 @@ class Acceptor:
                 self._loop.remove_reader(self._listener)
                 self._timer = self._loop.call_later(PAUSE_SECONDS, self._resume)
             return
+        if self._encrypted and len(self._tasks) >= MOST_HANDSHAKES:
+            connection.close()
+            return
         connection.settimeout(0.0)
         task: asyncio.Task[object] = self._loop.create_task(self._connect(connection))
         self._tasks.add(task)
@@ -62,7 +79,7 @@ class Acceptor:
 
     async def _connect(self, connection: socket.socket) -> None:
         try:
-            await self._loop.connect_accepted_socket(self._protocol, connection)
+            await self._loop.connect_accepted_socket(self._protocol, connection, **self._encrypted)
         except OSError:
             connection.close()
 

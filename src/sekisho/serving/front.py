@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 from sekisho.serving import problems
 from sekisho.serving.guards.interface import SCOPES, Caller
 from sekisho.serving.guards.keys import KeyRing, read_secret
+from sekisho.serving.guards.tls import HSTS
 from sekisho.serving.http.exchange import JSON, Admission, Channel, Exchange
 from sekisho.serving.http.forms import NOTHING, Offer, read_form
 from sekisho.serving.http.head import ONCE, Refused
@@ -85,7 +86,7 @@ class Front:
         self.known_heads: dict[bytes, Admission] = {}
         self.held = 0
         self.once = ONCE | {settings.key_header.lower().encode()}
-        self.responses = Responses()
+        self.responses = Responses(*(() if settings.certificate is None else (HSTS,)))
         self._settings = settings
         self._keys = keys
         self._guesses = guesses

@@ -56,7 +56,8 @@ def check_free(settings: ServingSettings) -> None:
 def url_of(listener: socket.socket, settings: ServingSettings) -> str:
     """Return the URL of a service that listens on ``listener``."""
     host = settings.host.strip("[]")
-    return f"http://{f'[{host}]' if ':' in host else host}:{listener.getsockname()[1]}"
+    scheme = "http" if settings.certificate is None else "https"
+    return f"{scheme}://{f'[{host}]' if ':' in host else host}:{listener.getsockname()[1]}"
 
 
 def _cannot_listen(where: str, error: OSError) -> ServiceError:

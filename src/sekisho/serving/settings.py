@@ -58,6 +58,8 @@ class ServingSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     Attributes:
         host, port: Where it listens; port 0 takes a free one. Without a key file only loopback addresses are possible, unless it is ``open``.
         grpc_port: Where it speaks the Open Inference Protocol over gRPC besides; ``None``: nowhere.
+        certificate, private_key: The chain and the key, in PEM, with which the service speaks TLS; ``None``: it does not.
+        client_authority: Whose certificates callers must show; ``None``: they need none.
         workers: Processes that answer.
         key_file: The file of API keys; ``None`` lets everybody on this machine ask.
         open: Whether everybody who reaches the port may ask, because somebody else has seen who they are: a gateway, a platform.
@@ -95,6 +97,9 @@ class ServingSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     host: Annotated[str, Meta(min_length=1, max_length=253)] = "127.0.0.1"
     port: Annotated[int, Meta(ge=0, le=65_535)] = 8_000
     grpc_port: Annotated[int, Meta(ge=1, le=65_535)] | None = None
+    certificate: Path | None = None
+    private_key: Path | None = None
+    client_authority: Path | None = None
     workers: Annotated[int, Meta(ge=1, le=256)] = 1
     key_file: Path | None = None
     open: bool = False
@@ -164,6 +169,8 @@ def settings_of(**given: Any) -> ServingSettings:
             ) from None
     settings = ServingSettings(**read)
     check_exposure(settings)
+    if settings.certificate is None and (settings.private_key or settings.client_authority):
+        raise _unfit(Text(en="TLS needs a certificate", ja="TLS には証明書が必要です"), "--certificate")
     return settings
 
 

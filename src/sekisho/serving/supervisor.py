@@ -26,6 +26,7 @@ from sekisho.ledger.predictions import PredictionBook
 from sekisho.predict.fence import FencedRuntime
 from sekisho.serving import logs
 from sekisho.serving.guards.keys import KeyRing
+from sekisho.serving.guards.tls import context_of
 from sekisho.serving.layout import GO, RunFolder, Word, decode, make_run_folder
 from sekisho.serving.listener import check_free, listen, url_of
 from sekisho.serving.model import ONNX, fence_of, prove_fenced
@@ -93,6 +94,7 @@ def serve(
         KeyRing(settings.key_file)
     if settings.ledger is not None:
         PredictionBook(settings.ledger).close()
+    context_of(settings)
     check_free(settings)
     listener = listen(settings)
     with contextlib.closing(listener), _signals() as received:

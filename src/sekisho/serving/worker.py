@@ -33,6 +33,7 @@ from sekisho.serving.front import Front, Place
 from sekisho.serving.guards.guesses import GuessLimit
 from sekisho.serving.guards.keys import KeyRing
 from sekisho.serving.guards.rate import RateLimit
+from sekisho.serving.guards.tls import context_of
 from sekisho.serving.health import Health
 from sekisho.serving.http import asgi
 from sekisho.serving.http.connection import Connection, sweep
@@ -172,7 +173,14 @@ class Worker:
         """
         loop = asyncio.get_running_loop()
         loop.set_exception_handler(self._take_fault)
-        acceptor = Acceptor(listener, lambda: Connection(self._front), loop)
+        limits = self._settings.limits
+        acceptor = Acceptor(
+            listener,
+            lambda: Connection(self._front),
+            loop,
+            tls=context_of(self._settings),
+            handshake_seconds=limits.head_seconds,
+        )
         ticking = loop.create_task(self._tick())
         say(Word(state="listening"))
         try:

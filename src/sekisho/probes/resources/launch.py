@@ -91,7 +91,7 @@ class OwnServer:
             limits = ("--rate-limit", f"{rate_limit:g}")
         command = (
             *(sys.executable, "-m", "sekisho", "serve", str(self.artifact), "--project", str(self.root)),
-            *("--host", "127.0.0.1", "--port", str(port), "--workers", str(workers)),
+            *("--host", "127.0.0.1", "--port", str(port), "--workers", str(workers), "--no-tls"),
             *("--key-file", str(key_file), "--ledger", str(folder / "ledger.sqlite"), *limits),
             *(() if watched else ("--no-watch",)),
         )

@@ -158,7 +158,10 @@ class GrpcServer:
         host = self._settings.host.strip("[]")
         where = f"{f'[{host}]' if ':' in host else host}:{self._settings.grpc_port}"
         try:
-            self._server.add_insecure_port(where)
+            if self._settings.certificate is None:
+                self._server.add_insecure_port(where)
+            else:
+                self._server.add_secure_port(where, _credentials(self._settings))
         except RuntimeError:
             raise ServiceError(
                 Text(en="the port for gRPC cannot be had", ja="gRPC 用のポートを使えません"),
@@ -282,3 +285,16 @@ async def _abort(context: Any, status: int, body: bytes, fields: tuple[Field, ..
     )
     code = getattr(grpc.StatusCode, _STATUSES.get(status, "UNKNOWN"))
     await context.abort(code, str(told.get("error") or told.get("title")), trailers)
+
+
+def _credentials(settings: ServingSettings) -> Any:
+    """Return the same certificate, and the same demand for the callers', as over HTTP; gRPC speaks TLS 1.2 or newer."""
+    import grpc
+
+    assert settings.certificate is not None
+    chain = settings.certificate.read_bytes()
+    key = (settings.private_key or settings.certificate).read_bytes()
+    authority = None if settings.client_authority is None else settings.client_authority.read_bytes()
+    return grpc.ssl_server_credentials(
+        [(key, chain)], root_certificates=authority, require_client_auth=authority is not None
+    )

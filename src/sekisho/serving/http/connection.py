@@ -106,7 +106,8 @@ class Connection(asyncio.Protocol):
         if self._incoming is not None and not self._incoming.dropped:
             self._turn_away(Problem(kind=problems.INCOMPLETE_BODY))
         self._last = True
-        return bool(self._waiting)
+        # TLS has no half of a connection that stays open; asyncio would only warn.
+        return bool(self._waiting) and self._transport.get_extra_info("sslcontext") is None
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002
         """Forget everything; nobody waits for the answers any more."""

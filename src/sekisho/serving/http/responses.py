@@ -12,9 +12,15 @@ _CLOSE: Final = b"connection: close\r\n"
 
 
 class Responses:
-    """Renders answers; the part that all of a kind share is made once a second, with the date."""
+    """Renders answers; the part that all of a kind share is made once a second, with the date.
 
-    def __init__(self) -> None:
+    Args:
+        always: More header fields of every answer.
+
+    """
+
+    def __init__(self, *always: tuple[bytes, bytes]) -> None:
+        self._always = _ALWAYS + b"".join([b"%b: %b\r\n" % field for field in always])
         self._prefixes: dict[tuple[int, bytes], bytes] = {}
         self._date = b""
         self.tick()
@@ -60,6 +66,6 @@ class Responses:
 
     def _prefix(self, status: int, media_type: bytes) -> bytes:
         line = b"HTTP/1.1 %d %b\r\n" % (status, _REASONS.get(status, b""))
-        prefix = b"%bdate: %b\r\ncontent-type: %b\r\n%b" % (line, self._date, media_type, _ALWAYS)
+        prefix = b"%bdate: %b\r\ncontent-type: %b\r\n%b" % (line, self._date, media_type, self._always)
         self._prefixes[status, media_type] = prefix
         return prefix
