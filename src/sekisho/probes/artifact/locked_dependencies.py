@@ -139,7 +139,11 @@ def locked_dependencies(
         names = {each.name for each in requirements if each.applies} | OURS
         uncovered = tuple(name for name in imported or () if name not in names)
         progress.advance(0.5)
-        if not faults and locks[0].suffix in {".lock", ".txt"} and locks[0].name not in {"uv.lock", "poetry.lock"}:
+        if (
+            not faults
+            and locks[0].suffix in {".lock", ".txt"}
+            and locks[0].name not in {"uv.lock", "poetry.lock", "pdm.lock", "Pipfile.lock"}
+        ):
             fresh = _fresh(locks[0], artifact.folder)
     return LockedDependencies(
         locks=tuple(_name(path, project) for path in locks),
