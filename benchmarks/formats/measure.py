@@ -14,6 +14,7 @@ from typing import Any
 import msgspec
 import numpy as np
 from benchmarks.formats.families.interface import Example, Family
+from threadpoolctl import threadpool_limits
 
 from sekisho import ModelArtifact, pack
 from sekisho.artifact.table import Table
@@ -119,7 +120,8 @@ def _one_row(example: Example, model: Any, artifact: ModelArtifact, asked: Any) 
     (record,) = Table.of(one, artifact.signature.names if isinstance(one, np.ndarray) else None).records()
     body = msgspec.json.encode({name: record[name] for name in artifact.signature.names})
     decoder = msgspec.json.Decoder(predictor.reader.wire_type)
-    own = _seconds(lambda: example.ask(model, one))
+    with threadpool_limits(limits=1):  # as the runtime has it: bringing threads together for one row only costs
+        own = _seconds(lambda: example.ask(model, one))
     return own, _seconds(lambda: predictor.predict([predictor.reader.cells(decoder.decode(body))]))
 
 

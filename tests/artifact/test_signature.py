@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import msgspec
 import pandas as pd
 import pytest
 
-from sekisho.artifact.signature import Note, Output, Signature, learn_signature
+from sekisho.artifact.signature import Feature, Note, Output, Signature, learn_signature
 from sekisho.artifact.table import Table
 from sekisho.errors import CannotPack, NotFound
 
@@ -50,6 +51,18 @@ def test_text_has_no_categories() -> None:
 def test_an_example_is_a_value_that_is_there() -> None:
     features = learn({"f": [1.0, 2.0, 100.0], "c": ["b", "a", "b"], "n": [None, None, None]}).features
     assert [feature.example for feature in features] == [2.0, "b", None]
+
+
+def test_what_is_done_with_a_null_is_learned_or_said() -> None:
+    table = {"whole": [1.0, 2.0], "some": [1.0, None]}
+    assert [(each.nullable, each.null) for each in learn(table).features] == [(False, "reject"), (True, "accept")]
+    stated = learn(table, whole=Note(null="flag"), some=Note(null="reject")).features
+    assert [(each.nullable, each.null) for each in stated] == [(True, "flag"), (False, "reject")]
+
+
+def test_a_signature_that_was_written_before_nulls_had_a_policy_is_read() -> None:
+    old = b'{"name":"f","kind":"float","dtype":"float64","nullable":true}'
+    assert msgspec.json.decode(old, type=Feature).null == "accept"
 
 
 def test_notes_say_what_no_table_shows() -> None:

@@ -63,7 +63,7 @@ def test_everything_is_shown(folder: Path, capsys: pytest.CaptureFixture[str]) -
     lines = [line.split("\t") for line in shown.splitlines()]
     assert ["Model", "flat 1.0.0"] in lines
     assert ["Digest", f"sha256:{artifact.digest}"] in lines
-    assert ["size", "float", "float64", "", "0.0 … 49.0 m²", "sensitive"] in lines
+    assert ["size", "float", "float64", "", "0.0 … 49.0 m²", "flagged", "sensitive"] in lines
     assert ["Training command", "python train.py"] in lines
     for file in artifact.manifest.files:
         assert [file.name, f"{file.size:,}", file.sha256] in lines

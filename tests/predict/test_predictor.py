@@ -122,6 +122,35 @@ def test_what_is_usual_or_accepted_is_not(cells: dict[str, Any]) -> None:
     assert findings(**cells) is None
 
 
+def test_a_null_is_flagged_where_its_feature_says_so() -> None:
+    features = (
+        make("size", "float", nullable=True, minimum=0.0, maximum=10.0, null="flag"),
+        make("seats", "integer", nullable=True, minimum=1, maximum=9, null="flag"),
+        make("city", "category", nullable=True, categories=("Nara", "Uji"), null="flag", unseen_category="accept"),
+        make("open", "boolean", nullable=True, categories=(True, False), null="flag"),
+        make("since", "datetime", nullable=True, minimum="2020-01-01T00:00:00Z", maximum="2026-01-01T00:00:00Z"),
+        make("note", "text", nullable=True, null="flag"),
+    )
+    predictor = Predictor(Signature(features=features, output=Output(task="regression")), Recording())
+    whole = {"size": 1, "seats": 2, "city": "Uji", "open": True, "since": None, "note": ""}
+    rows = [predictor.reader.read({**whole, name: None}, row=0) for name in whole]
+    found = predictor.prepare(rows).findings
+    assert found is not None
+    assert not found.refusals
+    assert {row: [str(flag) for flag in flags] for row, flags in found.flags.items()} == {
+        place: [f"null:{name}"] for place, name in enumerate(whole) if name != "since"
+    }
+    assert predictor.prepare([predictor.reader.read(whole, row=0)]).findings is None
+
+
+def test_a_null_is_refused_where_somebody_forbids_what_the_model_can_do() -> None:
+    found = Signature(features=(make("size", "float", nullable=True, null="reject"),), output=Output(task="regression"))
+    predictor = Predictor(found, Recording())
+    findings = predictor.prepare([predictor.reader.read([value], row=0) for value in (1.0, None)]).findings
+    assert findings is not None
+    assert {row: refusal.code for row, refusal in findings.refusals.items()} == {1: "null_not_allowed"}
+
+
 @pytest.mark.parametrize(
     ("cells", "code", "field"),
     [

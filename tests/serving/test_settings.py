@@ -10,10 +10,13 @@ import pytest
 
 from sekisho.artifact.signature import Feature, Output, Signature
 from sekisho.contract.loader import load_project
+from sekisho.contract.project import Project
+from sekisho.contract.sections import Contract, FeatureTerms
 from sekisho.errors import WrongUse
 from sekisho.serving import settings as module
 from sekisho.serving.contracted import contracted
 from sekisho.serving.model import with_policies
+from sekisho.serving.schema import feature_schema
 from sekisho.serving.settings import Limits, ServingSettings, settings_of
 
 
@@ -97,3 +100,51 @@ def test_policies_of_the_service_come_before_those_of_the_signature() -> None:
     assert with_policies(signature, ServingSettings()) is signature
     stated = with_policies(signature, ServingSettings(out_of_range="accept", unseen_category="reject"))
     assert stated.features[0] == msgspec.structs.replace(feature, out_of_range="accept", unseen_category="reject")
+
+
+def terms(**more: Any) -> ServingSettings:
+    return ServingSettings(features=(FeatureTerms(name="f", **more),))
+
+
+def test_the_contract_speaks_of_single_features() -> None:
+    some = Feature(name="f", kind="float", dtype="float64", nullable=True, personal=True)
+    other = msgspec.structs.replace(some, name="g")
+    signature = Signature(features=(some, other), output=Output(task="regression"))
+    words = {"unit": "EUR", "description": "Net income", "personal": False, "sensitive": True}
+    found, untouched = with_policies(signature, terms(null="flag", out_of_range="reject", **words)).features
+    assert (found.null, found.nullable, found.out_of_range, found.unseen_category) == ("flag", True, "reject", "flag")
+    assert (found.unit, found.description, found.personal, found.sensitive) == ("EUR", "Net income", True, True)
+    assert untouched == other
+    refusing = with_policies(signature, terms(null="reject")).features[0]
+    assert not refusing.takes_null
+    assert feature_schema(refusing)["type"] == "number"
+    both = msgspec.structs.replace(terms(out_of_range="accept"), out_of_range="reject")
+    assert [each.out_of_range for each in with_policies(signature, both).features] == ["accept", "reject"]
+
+
+def test_what_the_model_cannot_do_is_not_promised() -> None:
+    whole = Feature(name="f", kind="integer", dtype="int64", nullable=False)
+    signature = Signature(features=(whole,), output=Output(task="regression"))
+    with pytest.raises(WrongUse, match="missing value"):
+        with_policies(signature, terms(null="accept"))
+    with pytest.raises(WrongUse, match="has not"):
+        with_policies(signature, ServingSettings(features=(FeatureTerms(name="wage"),)))
+
+
+def test_features_of_the_contract_reach_the_settings(tmp_path: Path) -> None:
+    contract = msgspec.convert(
+        {"model": {"name": "m"}, "features": [{"name": "f", "null": "flag", "unit": "EUR"}]}, Contract
+    )
+    settings = settings_of(**contracted(Project(root=tmp_path, contract=contract)))
+    assert settings.features == (FeatureTerms(name="f", null="flag", unit="EUR"),)
+
+
+def test_policies_and_units_are_in_the_schema() -> None:
+    feature = Feature(
+        name="f", kind="float", dtype="float64", nullable=True, minimum=0.0, maximum=1.0, unit="EUR", null="flag"
+    )
+    schema = feature_schema(feature)
+    assert schema["type"] == ["number", "null"]
+    assert schema["description"] == (
+        "Unit: EUR. Seen in training: 0.0 to 1.0. Answered with a flag: values outside, null."
+    )

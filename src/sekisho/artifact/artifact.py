@@ -14,6 +14,7 @@ from sekisho.artifact.bounds import sized_by_rows
 from sekisho.artifact.fitting import fit_table
 from sekisho.artifact.golden import Golden, same_answers
 from sekisho.artifact.libraries import Mismatch, Policy, check_libraries, mismatches
+from sekisho.artifact.manifest import check_named
 from sekisho.artifact.metadata import Metadata, metadata_of, model_type
 from sekisho.artifact.parity import Parity
 from sekisho.artifact.reading import check_digest, read_parts, read_trusted_pickle
@@ -81,6 +82,7 @@ class ModelArtifact:
             name = _noted(known, "name", "model_name") or model_type(subject.model).lower()
         if version is None:
             version = _noted(known, "version", "model_version") or "1.0.0"
+        check_named(name, version)  # before anything that takes time
         wishes = Wishes(
             name=name,
             version=version,

@@ -153,7 +153,7 @@ def _new_users() -> bool:
         Path("/proc/self/gid_map").write_text(f"{group} {group} 1", encoding="ascii")
     elif _LIBC.unshare(_NEW_MOUNTS) != 0:
         return False
-    return _LIBC.mount(None, b"/", None, _PRIVATE | _RECURSIVE, None) == 0
+    return bool(_LIBC.mount(None, b"/", None, _PRIVATE | _RECURSIVE, None) == 0)
 
 
 def _put(copy: str, place: str, keep: Sequence[str]) -> None:

@@ -85,12 +85,22 @@ def manifest_of(files: dict[str, bytes], *, name: str, version: str, runtime: st
         WrongUse: The name or version holds what a folder, a label or a command line could not carry.
 
     """
-    _check("name", name, r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
-    _check("version", version, r"[0-9A-Za-z][0-9A-Za-z.+_-]{0,63}")
+    check_named(name, version)
     entries = tuple(
         File(name=file, size=len(data), sha256=hashlib.sha256(data).hexdigest()) for file, data in sorted(files.items())
     )
     return Manifest(name=name, version=version, runtime=runtime, files=entries, written_by=written_by).sealed()
+
+
+def check_named(name: str, version: str) -> None:
+    """Refuse a name or version that holds what a folder, a label or a command line could not carry.
+
+    Raises:
+        WrongUse: It does.
+
+    """
+    _check("name", name, r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+    _check("version", version, r"[0-9A-Za-z][0-9A-Za-z.+_-]{0,63}")
 
 
 def read_manifest(data: bytes, *, where: str) -> Manifest:

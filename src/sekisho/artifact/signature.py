@@ -33,6 +33,7 @@ class Feature(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
         personal: Whether it can identify a person: never logged as it is.
         sensitive: Whether groups of it must be treated alike.
         out_of_range, unseen_category: What is done with a value outside the range, or a category never seen.
+        null: What is done with a null, where nulls are allowed; else they are refused.
         example: A value that is in range.
 
     """
@@ -50,7 +51,13 @@ class Feature(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     sensitive: bool = False
     out_of_range: Policy = "flag"
     unseen_category: Policy = "flag"
+    null: Policy = "accept"
     example: Scalar = None
+
+    @property
+    def takes_null(self) -> bool:
+        """Whether a row with a null here is answered: the model can, and nobody forbids it."""
+        return self.nullable and self.null != "reject"
 
 
 class Output(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -104,6 +111,7 @@ class Note(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
 
     Attributes:
         unit, description, personal, sensitive, out_of_range, unseen_category: As in :class:`Feature`.
+        null: What is done with a null: refuse it, or answer with or without a flag; ``None`` goes by ``nullable``.
         nullable: Allow nulls although the reference set holds none, or refuse them although it does.
         categories: The categories that are known, where the reference set does not hold all of them.
         minimum, maximum: The range that is known, where the reference set does not reach it.
@@ -120,6 +128,7 @@ class Note(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     maximum: float | int | str | None = None
     out_of_range: Policy = "flag"
     unseen_category: Policy = "flag"
+    null: Policy | None = None
 
 
 def learn_signature(reference: Table, output: Output, notes: Mapping[str, Note] | None = None) -> Signature:
@@ -153,11 +162,14 @@ _NOTHING: Final = Note()
 def _learn(column: Column, note: Note) -> Feature:
     lowest, highest = _range(column)
     categories = column.distinct() if column.kind in {"category", "boolean"} else None
+    nullable = bool(column.null.any()) if note.nullable is None else note.nullable
+    if note.null is not None:
+        nullable = note.null != "reject"
     return Feature(
         name=column.name,
         kind=column.kind,
         dtype=column.dtype,
-        nullable=bool(column.null.any()) if note.nullable is None else note.nullable,
+        nullable=nullable,
         minimum=lowest if note.minimum is None else note.minimum,
         maximum=highest if note.maximum is None else note.maximum,
         categories=categories if note.categories is None else note.categories,
@@ -167,6 +179,7 @@ def _learn(column: Column, note: Note) -> Feature:
         sensitive=note.sensitive,
         out_of_range=note.out_of_range,
         unseen_category=note.unseen_category,
+        null=note.null or ("accept" if nullable else "reject"),
         example=_example(column),
     )
 

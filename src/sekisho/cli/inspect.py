@@ -41,6 +41,12 @@ _KEYS = Text(
     ja="署名を検証する公開鍵、またはその一覧。複数指定可",
 )
 _YES = Text(en="yes", ja="はい")
+_FLAGGED = Text(en="flagged", ja="フラグ付き")
+_POLICIES = {
+    "reject": Text(en="refused", ja="拒否"),
+    "flag": _FLAGGED,
+    "accept": Text(en="accepted", ja="受理"),
+}
 
 
 @click.command("inspect", help=str(HELP))
@@ -65,6 +71,7 @@ def command(
             Text(en="Dtype", ja="型"),
             Text(en="Null", ja="欠損"),
             Text(en="Values", ja="値"),
+            Text(en="Not known", ja="未知の値"),
             Text(en="Notes", ja="備考"),
         ),
         (_feature(feature) for feature in found.signature.features),
@@ -155,7 +162,16 @@ def _feature(feature: Feature) -> tuple[object, ...]:
         if holds
     ]
     unit = f" {feature.unit}" if feature.unit else ""
-    return feature.name, feature.kind, feature.dtype, _YES if feature.nullable else "", values + unit, ", ".join(notes)
+    notes += [feature.description] if feature.description else []
+    null = "" if not feature.takes_null else _FLAGGED if feature.null == "flag" else _YES
+    return feature.name, feature.kind, feature.dtype, null, values + unit, _policy(feature), ", ".join(notes)
+
+
+def _policy(feature: Feature) -> object:
+    """Return what is done with a value that the model does not know."""
+    if feature.categories is not None:
+        return _POLICIES[feature.unseen_category]
+    return _POLICIES[feature.out_of_range] if feature.minimum is not None else ""
 
 
 def _list(values: tuple[object, ...], most: int = 8) -> str:

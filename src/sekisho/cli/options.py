@@ -109,7 +109,7 @@ def print_json(value: object) -> None:
 
 def print_table(headings: Sequence[Text], rows: Iterable[Sequence[object]]) -> None:
     """Print a table: drawn on a terminal, one line of tab-separated values a row elsewhere."""
-    cells = [[str(cell) for cell in row] for row in rows]
+    cells = [[_plain(str(cell)) for cell in row] for row in rows]
     if not sys.stdout.isatty():
         for line in ([str(heading) for heading in headings], *cells):
             click.echo("\t".join(" ".join(cell.split()) for cell in line))
@@ -124,6 +124,11 @@ def print_table(headings: Sequence[Text], rows: Iterable[Sequence[object]]) -> N
     for line in cells:
         table.add_row(*(Words(cell) for cell in line))
     Console().print(table)
+
+
+def _plain(words: str) -> str:
+    """Return ``words`` without what would steer a terminal: names in an artifact may hold anything."""
+    return "".join(each if each.isprintable() or each == "\n" else " " for each in words)
 
 
 @contextmanager

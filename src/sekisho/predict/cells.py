@@ -81,7 +81,7 @@ def expected(feature: Feature) -> Text:
         base = Text(en=" or ".join(en for en, _ in words), ja="または".join(ja for _, ja in words))
     else:
         base = EXPECTED[feature.kind]
-    return Text(en=f"{base.en}, or null", ja=f"{base.ja}（または null）") if feature.nullable else base
+    return Text(en=f"{base.en}, or null", ja=f"{base.ja}（または null）") if feature.takes_null else base
 
 
 def read_cell(feature: Feature, value: object, *, row: int) -> Cell:

@@ -41,7 +41,7 @@ class Flag:
     """What is unusual about one cell, where the policy of its feature is to answer all the same.
 
     Attributes:
-        code: ``out_of_range`` or ``unseen_category``.
+        code: ``out_of_range``, ``unseen_category`` or ``null``.
         feature: The name of the feature.
 
     """
@@ -89,6 +89,11 @@ class Scrutiny:
             for place, feature in enumerate(self._features)
             if feature.categories is not None and feature.unseen_category != "accept" and not _complete(feature)
         )
+        self._nulls = tuple(
+            (place, itemgetter(place))
+            for place, feature in enumerate(self._features)
+            if feature.nullable and feature.null != "accept"
+        )
 
     def examine(self, rows: Sequence[Row], arrays: Sequence[NDArray[Any]]) -> Findings | None:
         """Return what stands out; ``None`` if nothing does.
@@ -108,6 +113,9 @@ class Scrutiny:
             cells = rows.column(place) if isinstance(rows, ColumnarRows) else list(map(pick, rows))
             if not known.issuperset(cells):
                 suspects += [(row, place) for row, cell in enumerate(cells) if cell not in known]
+        for place, pick in self._nulls:
+            if None in map(pick, rows):
+                suspects += [(row, place) for row, cells in enumerate(rows) if cells[place] is None]
         return self._judge(rows, suspects) if suspects else None
 
     def _judge(self, rows: Sequence[Row], suspects: list[tuple[int, int]]) -> Findings | None:
@@ -125,6 +133,8 @@ class Scrutiny:
         return findings if findings.flags or findings.refusals else None
 
     def _rejects(self, feature: Feature, code: str) -> bool:
+        if code == "null":
+            return False
         if code == "unseen_category":
             return feature.unseen_category == "reject"
         return feature.out_of_range == "reject" if code == "out_of_range" else True
@@ -132,7 +142,7 @@ class Scrutiny:
     def _fault(self, feature: Feature, value: Cell) -> str | None:
         """Return the code of what is wrong with a cell that stood out."""
         if value is None:
-            return None
+            return {"flag": "null", "reject": "null_not_allowed", "accept": None}[feature.null]
         if feature.kind in {"category", "boolean"}:
             return "unseen_category"
         if isinstance(value, str):

@@ -84,6 +84,10 @@ def build(facts: Facts, settings: ServingSettings, book: Callable[[], Prediction
 
 def _read_feedback(body: bytes, facts: Facts) -> _Feedback:
     value = json_text.parse(body)
+    if isinstance(value, dict):
+        # A number with an integral value is a whole number, as in JSON Schema.
+        whole = {name: int(one) for name, one in value.items() if isinstance(one, float) and one.is_integer()}
+        value |= whole if facts.signature.output.classes is not None else {n: v for n, v in whole.items() if n == "row"}
     try:
         told = msgspec.convert(value, _Feedback)
     except msgspec.ValidationError:
@@ -111,7 +115,7 @@ def _read_feedback(body: bytes, facts: Facts) -> _Feedback:
 def _is_possible(outcome: Scalar, classes: tuple[Scalar, ...] | None) -> bool:
     if classes is None:
         return isinstance(outcome, int | float) and not isinstance(outcome, bool)
-    return any(type(outcome) is type(label) and outcome == label for label in classes)
+    return any(outcome == label and isinstance(outcome, bool) == isinstance(label, bool) for label in classes)
 
 
 def _problem(problem: Problem, request: Request) -> Response:

@@ -69,7 +69,6 @@ def _by_terms(feature: Feature, terms: FeatureTerms | None) -> Feature:
         sensitive=feature.sensitive or bool(terms.sensitive),
         out_of_range=terms.out_of_range or feature.out_of_range,
         unseen_category=terms.unseen_category or feature.unseen_category,
-        nullable=feature.nullable and terms.null != "reject",
         null=terms.null or feature.null,
     )
 

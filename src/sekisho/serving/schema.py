@@ -41,7 +41,7 @@ def feature_schema(feature: Feature) -> dict[str, Any]:
             if "string" in types:
                 schema |= {"maxLength": LONGEST_STRING}
     _add_policy(schema, feature)
-    if feature.nullable:
+    if feature.takes_null:
         _add_null(schema)
     known = (feature.description, feature.unit and f"Unit: {feature.unit}.", _seen(feature), _flagged(feature))
     words = [f"{word.rstrip('.')}." for word in known if word]
@@ -86,7 +86,7 @@ def example_cell(feature: Feature) -> Scalar:
     """Return a value of ``feature`` that is accepted."""
     if feature.example is not None and not feature.personal:
         return feature.example
-    if feature.nullable:
+    if feature.takes_null:
         return None
     if feature.minimum is not None:
         return feature.minimum

@@ -31,6 +31,7 @@ STYLES: Final = {
 FLAG_WORDS: Final = {
     "out_of_range": Text(en="out of range", ja="範囲外"),
     "unseen_category": Text(en="unseen category", ja="未知のカテゴリ"),
+    "null": Text(en="missing", ja="欠損"),
 }
 
 

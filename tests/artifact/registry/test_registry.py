@@ -62,9 +62,9 @@ def test_promotions_rollbacks_and_every_moment_between(steps: list[str]) -> None
                 if moved is not None:
                     stack.append(step)
             moments.append((dt.datetime.now(dt.UTC), stack[-1] if stack else None))
-        for moment, version in moments:
+        for moment, stood_for in moments:
             live = registry.live("loan", moment)
-            assert [each.version for each in live] == ([] if version is None else [version])
+            assert [each.version for each in live] == ([] if stood_for is None else [stood_for])
         if stack:
             assert registry.resolve("loan@champion").version == stack[-1]
         assert registry.verify().findings == ()

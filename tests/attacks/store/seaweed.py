@@ -34,6 +34,7 @@ def running(folder: Path) -> Iterator[str]:
     command = [
         *(program, "server", f"-dir={folder}", "-ip=127.0.0.1", "-ip.bind=127.0.0.1", "-master.telemetry=false"),
         *("-s3", f"-s3.config={folder}/identities.json", "-volume.max=4"),
+        *("-s3.port.iceberg=0", "-s3.port.lance=0"),  # else two servers meet there
         *(f"-{name}={port}" for name, port in ports.items()),
     ]
     url = f"http://127.0.0.1:{ports['s3.port']}"

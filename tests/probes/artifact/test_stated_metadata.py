@@ -19,7 +19,7 @@ from sekisho.gate.verdict import Status, Verdict
 from sekisho.probes.artifact.stated_metadata import StatedMetadata, stated_metadata
 from sekisho.probes.resources.artifacts import files_at
 from sekisho.probes.resources.scored import Scored
-from sekisho.probes.resources.tables import TestSet, told_apart
+from sekisho.probes.resources.tables import TestSet, TrainingSet, told_apart
 from sekisho.probes.resources.written import read_written
 
 COMPLETE: dict[str, Any] = {
@@ -232,3 +232,39 @@ def test_another_training_file_than_the_one_that_trained_it_fails(model: Any, da
     assert status() is Status.PASS
     data.data.head(100).to_csv(tmp_path / "training.csv", index=False)
     assert status() is Status.FAIL
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("model_name", "TODO"),
+        ("version", "n/a"),
+        ("training_date", "unknown"),
+        ("training_date", "YYYY-MM-DD"),
+        ("training_data_sha256", "<sha256 of the data>"),
+        ("training_data_sha256", "0" * 64),
+        ("training_data_sha256", "the usual file"),
+        ("random_state", "forty-two"),
+        ("random_state", True),
+        ("libraries", "see requirements.txt"),
+        ("libraries", {"scikit-learn": "latest"}),
+        ("model_name", "lorem ipsum dolor"),
+        ("model_name", "  "),
+        ("version", "未定"),
+    ],
+)
+def test_words_that_say_nothing(field: str, value: Any, tmp_path: Path) -> None:
+    content = {key: each for key, each in COMPLETE.items() if key != "metrics"}
+    assert box.judge(foreign(tmp_path, content)).status is Status.PASS
+    assert box.judge(foreign(tmp_path, content | {field: value})).status is Status.FAIL
+
+
+def test_a_model_cannot_be_older_than_its_data(tmp_path: Path) -> None:
+    table = Table.of(pd.DataFrame({"x": [1.0, 2.0], "day": pd.to_datetime(["2026-01-01", "2026-02-20"]), "y": [0, 1]}))
+    training = told_apart(table, Data(target="y", time="day"), TrainingSet)
+    (tmp_path / "model.onnx").write_bytes(b"\x08\x07")
+    for date, fault in (("2026-01-31", "before its data"), ("2026-02-20", None), ("2026-03-01", None)):
+        (tmp_path / "metadata.json").write_text(json.dumps(COMPLETE | {"training_date": date}))
+        files = files_at(tmp_path / "model.onnx")
+        found = stated_metadata.measure(project(tmp_path), Quality(), files, None, None, training)
+        assert found.date_fault == fault

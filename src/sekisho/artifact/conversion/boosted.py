@@ -41,7 +41,25 @@ def predict(graph: GraphBuilder, booster: Booster, estimator: Any, block: Block,
     """
     forest = booster.forest(estimator)
     precision: Precision = np.float32 if narrow else graph.precision
-    tensor, columns = _columns(graph, forest, block, precision, getattr(estimator, "missing", None))
+    sums = add_up(graph, forest, block, precision, missing=getattr(estimator, "missing", None))
+    return _answers(graph, forest, sums, is_classifier=hasattr(estimator, "predict_proba"))
+
+
+def add_up(graph: GraphBuilder, forest: Forest, block: Block, precision: Precision, *, missing: Any = None) -> str:
+    """Add the trees of ``forest`` and return their sums, shape ``(n, sums)``, in the precision of the graph.
+
+    Args:
+        graph: Where they are added.
+        forest: The trees.
+        block: What they are given.
+        precision: What they compare and add in.
+        missing: The number that stands for a null, beside NaN.
+
+    Raises:
+        NotConvertible: A feature is of another kind than it was.
+
+    """
+    tensor, columns = _columns(graph, forest, block, precision, missing)
     sums = graph.node(
         "TreeEnsembleRegressor",
         tensor,
@@ -54,7 +72,7 @@ def predict(graph: GraphBuilder, booster: Booster, estimator: Any, block: Block,
         sums = graph.node("Mul", sums, graph.numbers(forest.factor))
     if np.any(forest.base != 0.0):
         sums = graph.node("Add", sums, graph.numbers(forest.base.reshape(1, -1) * forest.factor))
-    return _answers(graph, forest, sums, is_classifier=hasattr(estimator, "predict_proba"))
+    return sums
 
 
 def _answers(graph: GraphBuilder, forest: Forest, sums: str, *, is_classifier: bool) -> str:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, get_args
 import numpy as np
 
 from sekisho.artifact import strict_json
-from sekisho.artifact.conversion import estimators, pipeline
+from sekisho.artifact.conversion import around, pipeline
 from sekisho.artifact.conversion.block import Block, Lane, Place
 from sekisho.artifact.conversion.graph import GraphBuilder
 from sekisho.artifact.runtime import INPUTS_KEY, Graph, NotConvertible
@@ -64,11 +64,14 @@ def _compiled(
     block = _inputs(graph, signature, groups)
     for step in steps:
         block = pipeline.transform(graph, step, block)
-    answers = estimators.predict(graph, last, block, narrow=narrow)
+    answers = around.predict(graph, last, block, narrow=narrow)
     metadata = {INPUTS_KEY: strict_json.encode({kind: names for kind, names in groups.items() if names}).decode()}
+    wanted = {"values"} if signature.output.task == "regression" else {"label", "probabilities"}
+    if not wanted & set(answers) or (signature.output.probabilities and "probabilities" not in answers):
+        raise NotConvertible(f"{type(last).__name__}: it answers otherwise than its signature says")
     if signature.output.task == "regression":
         return (graph.finish(answers, metadata),)
-    if not signature.output.probabilities:
+    if not signature.output.probabilities and "label" in answers:
         return (graph.finish({"label": answers["label"]}, metadata),)
     by_score = graph.finish({"probabilities": answers["probabilities"]}, metadata)
     return (by_score, graph.finish(answers, metadata)) if "label" in answers else (by_score,)

@@ -65,7 +65,7 @@ def predict(graph: GraphBuilder, estimator: Any, block: Block, *, narrow: bool) 
         tensor = linear.predict(graph, estimator, block)
         return {"probabilities" if is_classifier else "values": (tensor, element(own))}
     if name.startswith("HistGradientBoosting"):
-        tensor = histogram.predict(graph, estimator, block.matrix(graph), narrow=narrow)
+        tensor = histogram.predict(graph, estimator, block, narrow=narrow)
         return {"probabilities" if is_classifier else "values": (tensor, element(own))}
     if name == "LinearDiscriminantAnalysis":
         return {"probabilities": (_linear_discriminant(graph, estimator, block.matrix(graph)), element(own))}
@@ -128,6 +128,7 @@ def _converted(estimator: Any, width: int, precision: type[np.float32 | np.float
 
 
 def element(dtype: np.dtype[Any]) -> int:
+    """Return the ONNX element type of a NumPy type."""
     from onnx import helper
 
     return helper.np_dtype_to_tensor_dtype(dtype)

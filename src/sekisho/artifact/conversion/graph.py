@@ -68,6 +68,47 @@ class GraphBuilder:
         self._nodes.append(helper.make_node(operator, list(inputs), [output], name=output, domain=domain, **attributes))
         return output
 
+    def nodes(self, operator: str, count: int, *inputs: str, **attributes: Any) -> tuple[str, ...]:
+        """Add a node with ``count`` outputs."""
+        from onnx import helper
+
+        outputs = tuple(self.name(operator.lower()) for _ in range(count))
+        self._nodes.append(helper.make_node(operator, list(inputs), list(outputs), name=outputs[0], **attributes))
+        return outputs
+
+    def linear(self, tensor: str, coefficients: object, intercept: object) -> str:
+        """Add ``tensor @ coefficients.T + intercept``: shape ``(n, k)``."""
+        rows = np.atleast_2d(np.asarray(coefficients))
+        ends = np.broadcast_to(np.ravel(np.asarray(intercept)), (len(rows),))
+        return self.node("Gemm", tensor, self.numbers(rows), self.numbers(ends), transB=1)
+
+    def labels(self, classes: NDArray[np.generic], index: str) -> dict[str, tuple[str, int]]:
+        """Return the answer ``label``: of ``classes`` those at ``index``, shape ``(n,)``, int64."""
+        from onnx import TensorProto, helper
+
+        words = [str(label) for label in classes.tolist()] if classes.dtype.kind in "OUT" else None
+        if words is not None:
+            return {"label": (self.node("Gather", self.constant(words), index, axis=0), TensorProto.STRING)}
+        numbers = classes.astype(np.int64) if classes.dtype.kind in "biu" else classes.astype(np.float64)
+        kind = helper.np_dtype_to_tensor_dtype(numbers.dtype)
+        return {"label": (self.node("Gather", self.constant(numbers), index, axis=0), kind)}
+
+    def interpolate(self, tensor: str, places: object, values: object) -> str:
+        """Add the line through ``values`` at ``places``, ascending, and flat beyond its ends; ``tensor`` has shape ``(n, 1)``."""
+        x, y = np.asarray(places, dtype=np.float64), np.asarray(values, dtype=np.float64)
+        if len(x) == 1:
+            return self.node("Add", self.node("Mul", tensor, self.numbers(0.0)), self.numbers(y[0]))
+        within = self.node("Clip", tensor, self.numbers(x[0]), self.numbers(x[-1]))
+        slopes = np.append(np.diff(y) / np.diff(x), 0.0)
+        if len(x) == 2:
+            steps = [self.numbers(values) for values in (x[:1], slopes[:1], y[:1])]
+        else:
+            below = self.cast(self.node("Less", self.numbers(x[1:-1].reshape(1, -1)), within), np.int64)
+            axis = self.constant(np.array([1], dtype=np.int64))
+            index = self.node("ReduceSum", below, axis, keepdims=1)
+            steps = [self.node("Gather", self.numbers(values), index, axis=0) for values in (x, slopes, y)]
+        return self.node("Add", self.node("Mul", steps[1], self.node("Sub", within, steps[0])), steps[2])
+
     def cast(self, tensor: str, dtype: type[np.generic]) -> str:
         """Add a cast to a NumPy type."""
         from onnx import helper

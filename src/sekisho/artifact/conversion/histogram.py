@@ -6,31 +6,38 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from sekisho.artifact.column import is_null
+from sekisho.artifact.conversion import boosted
+from sekisho.artifact.forest import Categories, Forest, Nodes
 from sekisho.artifact.runtime import NotConvertible
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from sekisho.artifact.conversion.block import Block
     from sekisho.artifact.conversion.graph import GraphBuilder
 
 
-def predict(graph: GraphBuilder, estimator: Any, tensor: str, *, narrow: bool) -> str:
+def predict(graph: GraphBuilder, estimator: Any, block: Block, *, narrow: bool) -> str:
     """Add a fitted ``HistGradientBoostingClassifier`` or ``...Regressor`` and return its probabilities or values.
 
     Args:
         graph: Where it is added.
         estimator: The fitted estimator.
-        tensor: The numbers that it is given.
+        block: What it is given.
         narrow: Whether float32 is asked for.
 
     Raises:
-        NotConvertible: The trees split by category, or float32 is asked for.
+        NotConvertible: Float32 is asked for, or the loss is not known.
 
     """
-    if getattr(estimator, "is_categorical_", None) is not None:
-        raise NotConvertible("histogram gradient boosting that splits by category")
     if narrow or graph.precision is not np.float64:
         raise NotConvertible("histogram gradient boosting compares in float64")
+    if getattr(estimator, "is_categorical_", None) is not None:
+        forest, chosen = _with_categories(estimator)
+        sums = boosted.add_up(graph, forest, block.choose(chosen), graph.precision)
+        return _answers(graph, estimator, sums, len(forest.base))
+    tensor = block.matrix(graph)
     trees = [(tree.nodes, target) for iteration in estimator._predictors for target, tree in enumerate(iteration)]
     targets = len(estimator._predictors[0])
     raw = graph.cast(
@@ -39,6 +46,45 @@ def predict(graph: GraphBuilder, estimator: Any, tensor: str, *, narrow: bool) -
     )
     scores = graph.node("Add", raw, graph.numbers(np.asarray(estimator._baseline_prediction).reshape(1, -1)))
     return _answers(graph, estimator, scores, targets)
+
+
+def _with_categories(estimator: Any) -> tuple[Forest, list[int]]:
+    """Return the trees of an estimator that splits by category, and the order in which it asks its columns: categories first."""
+    is_categorical = np.asarray(estimator.is_categorical_)
+    chosen = [*np.flatnonzero(is_categorical).tolist(), *np.flatnonzero(~is_categorical).tolist()]
+    encoder = estimator._preprocessor.named_transformers_["encoder"]
+    known = [[value for value in values.tolist() if not is_null(value)] for values in encoder.categories_]
+    predictors = [(tree, target) for iteration in estimator._predictors for target, tree in enumerate(iteration)]
+    starts = np.concatenate([[0], np.cumsum([len(tree.nodes) for tree, _ in predictors])])
+    nodes = np.concatenate([tree.nodes for tree, _ in predictors])
+    first = np.repeat(starts[:-1], np.diff(starts))
+    leaf = nodes["is_leaf"] != 0
+    sets: list[NDArray[np.bool_]] = []
+    codes = np.full(len(nodes), -1, dtype=np.int64)
+    for (tree, _), start in zip(predictors, starts[:-1].tolist(), strict=True):
+        for index in np.flatnonzero((tree.nodes["is_leaf"] == 0) & (tree.nodes["is_categorical"] != 0)).tolist():
+            codes[start + index] = len(sets)
+            bits = np.asarray(tree.raw_left_cat_bitsets[tree.nodes["bitset_idx"][index]], dtype="<u4")
+            sets.append(np.unpackbits(bits.view(np.uint8), bitorder="little").astype(np.bool_))
+    return Forest(
+        nodes=Nodes(
+            tree=np.repeat(np.arange(len(predictors)), np.diff(starts)),
+            left=np.where(leaf, -1, nodes["left"].astype(np.int64) + first),
+            right=np.where(leaf, -1, nodes["right"].astype(np.int64) + first),
+            feature=nodes["feature_idx"].astype(np.int64),
+            threshold=nodes["num_threshold"].astype(np.float64),
+            missing_left=nodes["missing_go_to_left"] != 0,
+            codes=codes,
+            value=nodes["value"].astype(np.float64),
+        ),
+        targets=np.array([target for _, target in predictors], dtype=np.int64),
+        base=np.ravel(np.asarray(estimator._baseline_prediction, dtype=np.float64)),
+        link="identity",
+        strict=False,
+        single=False,
+        sets=tuple(sets),
+        categories={place: Categories(values=tuple(values), refuses=False) for place, values in enumerate(known)},
+    ), chosen
 
 
 def _answers(graph: GraphBuilder, estimator: Any, scores: str, targets: int) -> str:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from sekisho.artifact.conversion import encoders, estimators
+from sekisho.artifact.conversion import encoders, estimators, steps
 from sekisho.artifact.conversion.block import Block, Place, dense, side_by_side
 from sekisho.artifact.runtime import NotConvertible
 
@@ -25,9 +25,9 @@ def split(model: Any) -> tuple[tuple[Any, ...], Any]:
     if name in {"GridSearchCV", "RandomizedSearchCV", "HalvingGridSearchCV", "HalvingRandomSearchCV"}:
         return split(model.best_estimator_)
     if name == "Pipeline":
-        steps = [step for _, step in model.steps]
-        before, last = split(steps[-1])
-        return (*steps[:-1], *before), last
+        own = [step for _, step in model.steps]
+        before, last = split(own[-1])
+        return (*own[:-1], *before), last
     return (), model
 
 
@@ -117,7 +117,17 @@ def _weighted(graph: GraphBuilder, block: Block, weight: float | None) -> Block:
     return dense(graph.node("Mul", block.matrix(graph), graph.numbers(weight)), block.width)
 
 
-_FUNCTIONS: Final = {"sqrt": "Sqrt", "exp": "Exp", "log": "Log", "abs": "Abs", "absolute": "Abs"}
+_FUNCTIONS: Final = {
+    "sqrt": "Sqrt",
+    "exp": "Exp",
+    "log": "Log",
+    "abs": "Abs",
+    "absolute": "Abs",
+    "sin": "Sin",
+    "cos": "Cos",
+    "tanh": "Tanh",
+    "sign": "Sign",
+}
 
 
 def _function_transformer(graph: GraphBuilder, transformer: Any, block: Block) -> Block:
@@ -129,9 +139,19 @@ def _function_transformer(graph: GraphBuilder, transformer: Any, block: Block) -
     tensor = block.matrix(graph)
     if name == "log1p":
         tensor, name = graph.node("Add", tensor, graph.numbers(1.0)), "log"
+    if name in {"square", "expm1", "log10", "log2"}:
+        return dense(_composed(graph, name, tensor), block.width)
     if name not in _FUNCTIONS:
         raise NotConvertible(f"the function {name}")
     return dense(graph.node(_FUNCTIONS[name], tensor), block.width)
+
+
+def _composed(graph: GraphBuilder, name: str, tensor: str) -> str:
+    if name == "square":
+        return graph.node("Mul", tensor, tensor)
+    if name == "expm1":
+        return graph.node("Sub", graph.node("Exp", tensor), graph.numbers(1.0))
+    return graph.node("Div", graph.node("Log", tensor), graph.numbers(np.log(10.0 if name == "log10" else 2.0)))
 
 
 _STEPS: Final[dict[str, Callable[[GraphBuilder, Any, Block], Block]]] = {
@@ -147,4 +167,8 @@ _STEPS: Final[dict[str, Callable[[GraphBuilder, Any, Block], Block]]] = {
     "MinMaxScaler": encoders.scale,
     "MaxAbsScaler": encoders.scale,
     "RobustScaler": encoders.scale,
+    "KBinsDiscretizer": steps.discretize,
+    "Binarizer": steps.binarize,
+    "QuantileTransformer": steps.spread,
+    "Nystroem": steps.approximate,
 }

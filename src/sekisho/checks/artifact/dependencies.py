@@ -19,6 +19,11 @@ from sekisho.text import Text
 FAULTS = {
     "open": Text(en="no exact version", ja="バージョンが固定されていない"),
     "no hash": Text(en="no hash", ja="ハッシュがない"),
+    "bad hash": Text(
+        en="a hash that is weak, cut off, or of an empty file", ja="ハッシュが弱い・欠けている・空ファイルのもの"
+    ),
+    "twice": Text(en="fixed twice, at different versions", ja="異なるバージョンで二重に固定"),
+    "python": Text(en="not this version of Python", ja="この Python のバージョンは対象外"),
     "option": Text(en="an option that changes where it comes from", ja="取得元を変えるオプション"),
     "address": Text(en="an address or a path instead of a version", ja="バージョンでなくアドレスやパス"),
     "editable": Text(en="an editable install", ja="編集可能インストール"),

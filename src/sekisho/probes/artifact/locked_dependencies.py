@@ -22,12 +22,16 @@ from sekisho.gate.probe import Progress, probe
 from sekisho.probes.files.locks import NAMES, Requirement, read_requirements
 from sekisho.probes.files.made_by import versions_inside
 from sekisho.probes.resources.artifacts import ModelFiles
-from sekisho.probes.resources.written import read_written
+from sekisho.probes.resources.written import Written, read_written
 from sekisho.text import Text
 
 SECONDS: Final = 60.0
+_INCOMPLETE: Final = "In `--require-hashes` mode, all requirements must"
+"""What uv says of a lock that does not hold all that its own distributions need."""
 NETWORK: Final = "SEKISHO_FRESH_ENVIRONMENT"
 """Set to ``network``, the fresh environment may be installed from the network; else only from uv's cache."""
+_INSTALLED: Final = re.compile(r"(?<![\w.-])([A-Za-z][A-Za-z0-9._-]*)(?:\[[^\]]*\])?==([0-9][A-Za-z0-9.!+_-]*)")
+_BASE: Final = re.compile(r"^FROM\s+(?:--\S+\s+)*(?:\S*/)?python:(\d+\.\d+)", re.MULTILINE | re.IGNORECASE)
 OURS: Final = frozenset({"sekisho", "pip", "setuptools", "wheel", "uv"})
 
 
@@ -39,7 +43,8 @@ class LockFault:
         lock: The file.
         line: Where it stands; 0 in files that are not read by lines.
         requirement: What it names.
-        fault: ``open`` (no exact version), ``no hash``, ``option`` (such as ``--index-url``), ``address``, ``editable`` or ``unreadable``.
+        fault: ``open`` (no exact version), ``no hash``, ``bad hash``, ``option`` (such as ``--index-url``), ``address``, ``editable``,
+            ``twice`` (at two versions), ``python`` (made for another one) or ``unreadable``.
 
     """
 
@@ -122,7 +127,7 @@ def locked_dependencies(
     locks = list(_locks(project, files, artifact))
     read = {path: read_requirements(path) for path in locks}
     requirements = [requirement for each in read.values() for requirement in each]
-    versions = {each.name: each.version for each in requirements if each.version is not None and not each.marked}
+    versions = {each.name: each.version for each in requirements if each.version is not None and each.applies}
     made_with = list(_made_with(files, artifact))
     progress.advance(0.2)
     faults = tuple(fault for path, each in read.items() for fault in _faults(_name(path, project), each))
@@ -131,17 +136,21 @@ def locked_dependencies(
     fresh: FreshEnvironment | None = None
     if artifact is not None and artifact.folder is not None and locks:
         imported = _imported(artifact.folder)
-        names = {each.name for each in requirements} | OURS
+        names = {each.name for each in requirements if each.applies} | OURS
         uncovered = tuple(name for name in imported or () if name not in names)
         progress.advance(0.5)
-        if not faults and locks[0].suffix in {".lock", ".txt"} and locks[0].name not in {"uv.lock", "poetry.lock"}:
+        if (
+            not faults
+            and locks[0].suffix in {".lock", ".txt"}
+            and locks[0].name not in {"uv.lock", "poetry.lock", "pdm.lock", "Pipfile.lock"}
+        ):
             fresh = _fresh(locks[0], artifact.folder)
     return LockedDependencies(
         locks=tuple(_name(path, project) for path in locks),
         missing=stated if stated is not None and not project.path(stated).is_file() else None,
         requirements=len(requirements),
         faults=faults,
-        conflicts=tuple(_conflicts(versions, made_with)),
+        conflicts=(*_conflicts(versions, made_with), *_in_the_image(project, made_with, read_written(files, artifact))),
         compared=sum(name in versions for name, _, _ in made_with),
         imported=imported,
         uncovered=uncovered,
@@ -187,6 +196,26 @@ def _conflicts(versions: Mapping[str, str], made_with: Sequence[tuple[str, str, 
         locked = versions.get(name)
         if locked is not None and not _same(locked, version):
             yield VersionConflict(name=name, locked=locked, made_with=version, source=source)
+
+
+def _in_the_image(
+    project: Project, made_with: Sequence[tuple[str, str, str]], written: Written
+) -> Iterator[VersionConflict]:
+    """Yield what the Dockerfile installs at another version than the model was made with, Python among it."""
+    name = project.contract.infrastructure.dockerfile
+    if name is None or not project.path(name).is_file():
+        return
+    text = project.path(name).read_text("utf-8", "replace")
+    installed = {normalised(found[1]): found[2] for found in _INSTALLED.finditer(text)}
+    based = _BASE.findall(text)
+    trained = written.entries.get("python", written.entries.get("python_version"))
+    if based and isinstance(trained, str) and re.match(r"\d+\.\d+", trained):
+        installed["python"] = based[-1]
+        made_with = [*made_with, ("python", ".".join(trained.split(".")[:2]), "metadata")]
+    for distribution, version, source in dict.fromkeys(made_with):
+        there = installed.get(distribution)
+        if there is not None and not _same(there, version):
+            yield VersionConflict(name=f"{distribution} ({name})", locked=there, made_with=version, source=source)
 
 
 def _same(locked: str, made_with: str) -> bool:
@@ -237,6 +266,9 @@ def _fresh(lock: Path, folder: Path) -> FreshEnvironment:
             except subprocess.TimeoutExpired:
                 return FreshEnvironment(rows=None, wrong=None, fault=f"not made within {SECONDS:g} s", made=False)
             if done.returncode != 0:
+                said = " ".join(done.stderr.decode("utf-8", "replace").split())
+                if _INCOMPLETE in said:
+                    return FreshEnvironment(rows=None, wrong=None, fault=said[-200:], made=True)
                 return FreshEnvironment(rows=None, wrong=None, fault="its files are not in uv's cache", made=False)
         # Sekisho itself comes from here, and nothing that lies beside it.
         ours = Path(place) / "ours"

@@ -19,6 +19,8 @@ from numpy.typing import NDArray
 MOST_BYTES: Final = 256 * 1024 * 1024
 MOST_PAIRS: Final = 5_000_000
 _WRAPPER: Final = "joblib.numpy_pickle.NumpyArrayWrapper"
+_READER: Final[Any] = pickle._Unpickler
+"""Python's reader that is written in Python: the other one cannot be given opcodes of its own."""
 _FLOATS: Final = ("f4", "f8")
 
 
@@ -43,10 +45,10 @@ class Record:
         return id(self)
 
 
-class _Reader(pickle._Unpickler):  # type: ignore[misc, name-defined]
+class _Reader(_READER):  # type: ignore[misc]
     """Python's own reader of opcodes, with every opcode that would run something replaced by one that writes it down."""
 
-    dispatch: ClassVar = dict(pickle._Unpickler.dispatch)  # type: ignore[attr-defined]
+    dispatch: ClassVar[dict[int, Any]] = dict(_READER.dispatch)
 
     def __init__(self, file: io.BytesIO) -> None:
         super().__init__(file)

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import contextlib
-import io
+import hashlib
 import re
 import subprocess
-import tarfile
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,11 +17,9 @@ from sekisho.artifact import manifest as manifests
 from sekisho.errors import LedgerError, NotMeasured, SekishoError
 from sekisho.ledger.evidence import EvidenceBook
 from sekisho.probes.resources.artifacts import ModelFiles, files_at
-from sekisho.probes.resources.written import read_written
+from sekisho.probes.resources.written import ENDINGS, MOST_BYTES, read_written
 
 MOST_COMMITS: Final = 100
-MOST_BYTES: Final = 512 * 1024 * 1024
-"""How much of a commit is looked at."""
 _NUMBER: Final = re.compile(r"v?\d+([._-]\d+)*([.+-]?[A-Za-z0-9]+)*")
 
 
@@ -97,22 +94,36 @@ def committed(root: Path, path: Path) -> tuple[tuple[str, str], ...]:
     log = _run(*git, "log", "--format=%H", f"--max-count={MOST_COMMITS}", "--", inside)
     if changed is None or changed.strip() or not log:
         return ()
-    return tuple(found for commit in reversed(log.decode().split()) for found in _at(git, commit, inside))
+    return tuple(
+        found for commit in reversed(log.decode().split()) for found in _at(git, commit, inside, alone=path.is_file())
+    )
 
 
-def _at(git: list[str], commit: str, inside: str) -> Iterator[tuple[str, str]]:
-    """Yield the version and digest at one commit, if a model lay there."""
-    archive = _run(*git, "archive", "--format=tar", commit, "--", inside)
-    if archive is None or len(archive) > MOST_BYTES:
-        return
+def _at(git: list[str], commit: str, inside: str, *, alone: bool) -> Iterator[tuple[str, str]]:
+    """Yield the version and digest at one commit, if a model lay there; only what may state a version is read.
+
+    The version of a file that is ``alone`` stands in the files beside it.
+    """
+    parent = inside.rpartition("/")[0]
+    where = ("-r", commit, "--", inside) if not alone else (commit, "--", f"{parent}/") if parent else (commit,)
+    listed = _run(*git, "ls-tree", "-l", "-z", *where)
+    digest = hashlib.sha256()
     with tempfile.TemporaryDirectory(prefix="sekisho-") as folder:
-        with tarfile.open(fileobj=io.BytesIO(archive)) as opened:
-            opened.extractall(folder, filter="data")
+        for entry in (listed or b"").decode(errors="replace").split("\0"):
+            facts, _, name = entry.partition("\t")
+            mode, _, blob, size = facts.split() if name else ("", "", "", "")
+            if not mode.startswith("100") or ".." in Path(name).parts:
+                continue
+            if not alone or name == inside:
+                digest.update(f"{blob}  {name}\n".encode())
+            small = name.endswith(ENDINGS) and int(size) <= MOST_BYTES
+            path = Path(folder) / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes((_run(*git, "cat-file", "blob", blob) if small else None) or b"")
         with contextlib.suppress(NotMeasured, OSError):
-            files = files_at(Path(folder) / inside)
-            version = version_of(files)
+            version = version_of(files_at(Path(folder) / inside))
             if version is not None:
-                yield version, files.digest
+                yield version, digest.hexdigest()
 
 
 def _run(*command: str) -> bytes | None:

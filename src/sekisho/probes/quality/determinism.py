@@ -33,7 +33,8 @@ class Determinism:
         again: How often each was asked for by itself, in turn forwards and backwards.
         workers: How many processes of a service could have answered.
         differing: How many rows got another answer when asked for again: not one bit may differ.
-        differing_together: How many rows got another label, or scores beyond rounding, among other rows or in another order.
+        differing_together: How many rows got another label, or scores beyond rounding, among other rows, in another order, or from
+            another worker.
         largest: The largest difference of scores of one row.
         example: A row that got two answers, shortened; empty without one.
 
@@ -49,7 +50,8 @@ class Determinism:
     example: str
 
 
-@probe("quality/determinism", title=Text(en="Ask again", ja="同じ行を繰り返し推論"), seconds=1)
+# Alone: a service that puts rows of several callers together adds up in another order.
+@probe("quality/determinism", title=Text(en="Ask again", ja="同じ行を繰り返し推論"), seconds=1, exclusive=True)
 def determinism(
     quality: Quality, serving: Serving, service: Service | None, artifact: ModelArtifact | None, progress: Progress
 ) -> Determinism:
@@ -68,12 +70,14 @@ def determinism(
         if asker is None or not usual:
             raise _nobody()
         rounds = [_in_order(asker, usual, backwards=bool(turn % 2)) for turn in range(AGAIN)]
+        # Several at once: a service may put them together, and any of its workers may answer.
+        at_once = asker.ask(usual)
         progress.advance(0.5)
         order = np.random.default_rng(quality.seed).permutation(len(usual))
         whole, mixed = asker.answers(usual), asker.answers([usual[place] for place in order])
         straight = [mixed[place] for place in np.argsort(order)]
     apart = [_apart(one, others) for one, *others in zip(*rounds, strict=True)]
-    together = [_apart(one, others) for one, *others in zip(rounds[0], whole, straight, strict=True)]
+    together = [_apart(one, others) for one, *others in zip(rounds[0], at_once, whole, straight, strict=True)]
     differing = [place for place, distance in enumerate(apart) if distance > 0]
     among = [place for place, distance in enumerate(together) if distance > ROUNDING]
     finite = [distance for distance in (*apart, *together) if np.isfinite(distance)]
@@ -90,7 +94,7 @@ def determinism(
 
 
 def _in_order(asker: Asker, rows: Sequence[Mapping[str, object]], *, backwards: bool) -> list[Told]:
-    return asker.ask(rows[::-1])[::-1] if backwards else asker.ask(rows)
+    return asker.ask_in_turn(rows[::-1])[::-1] if backwards else asker.ask_in_turn(rows)
 
 
 def _apart(one: Told, others: Sequence[Told]) -> float:

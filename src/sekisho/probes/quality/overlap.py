@@ -19,7 +19,7 @@ from sekisho.probes.statistics.baselines import sample
 from sekisho.probes.statistics.coincidence import repeats_by_chance
 from sekisho.probes.statistics.intervals import Interval, Share, difference
 from sekisho.probes.statistics.moments import moments
-from sekisho.probes.statistics.rows import Hashes, coordinates, is_row_number, row_hashes, row_parts
+from sekisho.probes.statistics.rows import Hashes, coordinates, is_row_number, row_hashes, row_parts, times_seen
 from sekisho.text import Text
 
 LOOKED_AT: Final = 5_000
@@ -281,14 +281,15 @@ def _near(asked: Table, known: Table, seed: int) -> Near | None:
     """Return how many test rows lie nearer to a training row than training rows lie to one another."""
     from scipy.spatial import cKDTree
 
-    points, others = coordinates(known.take(sample(known.rows, MOST_NEIGHBOURS, seed)), asked)
+    points, test = coordinates(
+        known.take(sample(known.rows, MOST_NEIGHBOURS, seed)), asked.take(sample(asked.rows, LOOKED_AT, seed))
+    )
     if points.shape[1] < 2 or len(points) < 3:
         return None
     within = _usual_distance(points, seed)
     if within is None:
         return None
     tree = cKDTree(points)
-    test = others[sample(len(others), LOOKED_AT, seed)]
     nearest = np.asarray(tree.query(test, k=1, distance_upper_bound=within)[0])
     # A training row finds itself first; a copy of it next.
     itself = np.asarray(tree.query(points[sample(len(points), LOOKED_AT, seed)], k=2, distance_upper_bound=within)[0])[
@@ -357,19 +358,17 @@ def _earlier(test: Column | None, training: Column | None) -> Share | None:
 
 def _more_twins(features: Hashes, rows: Hashes) -> Share:
     """Return how many of the rows that are unlike all others as a whole look like another one in their features."""
-    _, places, counts = np.unique(features, return_inverse=True, return_counts=True)
-    _, whole_places, whole_counts = np.unique(rows, return_inverse=True, return_counts=True)
-    return _share((counts[places] > 1)[whole_counts[whole_places] == 1])
+    return _share((times_seen(features) > 1)[times_seen(rows) == 1])
 
 
 def _share(mask: NDArray[np.bool_]) -> Share:
     return Share(count=int(np.count_nonzero(mask)), trials=len(mask))
 
 
-def _twins(hashes: NDArray[np.uint64]) -> Share:
-    _, counts = np.unique(hashes, return_counts=True)
-    return Share(count=int(counts[counts > 1].sum()), trials=len(hashes))
+def _twins(hashes: Hashes) -> Share:
+    return _share(times_seen(hashes) > 1)
 
 
-def _repeats(hashes: NDArray[np.uint64]) -> Share:
-    return Share(count=len(hashes) - len(np.unique(hashes)), trials=len(hashes))
+def _repeats(hashes: Hashes) -> Share:
+    ordered = np.sort(hashes)
+    return Share(count=int(np.count_nonzero(ordered[1:] == ordered[:-1])), trials=len(hashes))

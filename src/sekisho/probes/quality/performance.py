@@ -227,12 +227,7 @@ def _plain(
     """Return the answers of plain models that learn from the training set."""
     if learned is None or features is None:
         return {}
-    table = scored.test.select(features.names)
-    made = {
-        "linear": baselines.linear(answers, learned, features, table, seed),
-        "tree": baselines.tree(answers, learned, features, table, seed),
-    }
-    return {name: other for name, other in made.items() if other is not None}
+    return baselines.plain(answers, learned, features, scored.test.select(features.names), seed)
 
 
 def _baseline(metric: Metric, answers: Answers, other: Answers, gap: Interval, how: Resampling) -> Baseline:
@@ -262,5 +257,6 @@ def _learned_from(scored: Scored, training: TrainingSet | None) -> tuple[NDArray
     learned = numbers[known] if not scored.labels.classes else numbers[known].astype(np.int64)
     features = None
     if set(scored.signature.names) <= set(training.full.names):
-        features = training.full.select(scored.signature.names).take(known)
+        features = training.full.select(scored.signature.names)
+        features = features if len(known) == features.rows else features.take(known)
     return learned, features

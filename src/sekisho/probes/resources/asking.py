@@ -63,6 +63,10 @@ class Asker(Protocol):
         """Ask for each row by itself."""
         ...
 
+    def ask_in_turn(self, rows: Sequence[Row]) -> list[Told]:
+        """Ask for one row after the other, so that nobody can put them together."""
+        ...
+
     def ask_together(self, rows: Sequence[Row]) -> Told | None:
         """Ask for all rows in one request; ``None`` when there is no way to."""
         ...
@@ -86,6 +90,11 @@ class ServiceAsker:
         """Ask for each row by itself, four at a time."""
         adapter = self._service.adapter
         return [self._told(reply, 1) for reply in self._send([adapter.one(_wire(row)) for row in rows])]
+
+    def ask_in_turn(self, rows: Sequence[Row]) -> list[Told]:
+        """Ask for one row after the other on one connection."""
+        adapter = self._service.adapter
+        return [self._told(reply, 1) for reply in self._send([adapter.one(_wire(row)) for row in rows], connections=1)]
 
     def ask_together(self, rows: Sequence[Row]) -> Told | None:
         """Ask for all rows in one request."""
@@ -135,8 +144,8 @@ class ServiceAsker:
             for answer in answers
         ]
 
-    def _send(self, requests: Sequence[Request]) -> list[Reply]:
-        return self._service.main.ask(requests, connections=4, timeout=self._timeout)
+    def _send(self, requests: Sequence[Request], *, connections: int = 4) -> list[Reply]:
+        return self._service.main.ask(requests, connections=connections, timeout=self._timeout)
 
     def _told(self, reply: Reply, rows: int, *, batch: bool = False) -> Told:
         if reply.fault is not None:
@@ -181,6 +190,10 @@ class ArtifactAsker:
     def ask(self, rows: Sequence[Row]) -> list[Told]:
         """Ask for each row by itself."""
         return [self._ask([row])[0] for row in rows]
+
+    def ask_in_turn(self, rows: Sequence[Row]) -> list[Told]:
+        """Ask for one row after the other."""
+        return self.ask(rows)
 
     def ask_together(self, rows: Sequence[Row]) -> Told | None:
         """Ask for all rows at once; the artifact knows no request without rows."""

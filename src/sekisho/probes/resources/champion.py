@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from sekisho.artifact.artifact import ModelArtifact
+from sekisho.artifact.contracted import named_artifact
 from sekisho.contract.project import Project
 from sekisho.errors import NotMeasured
 from sekisho.gate.probe import resource
@@ -47,5 +48,5 @@ def champion(project: Project) -> Iterator[Champion]:
                 ja="稼働中のモデルの成果物を quality.champion に指定してください",
             ),
         )
-    artifact = ModelArtifact.load(project.path(place))
+    artifact = ModelArtifact.load(named_artifact(project, place))
     yield Champion(place=place, artifact=artifact, digest=artifact.digest)

@@ -56,7 +56,12 @@ class Labels:
         """Return labels or values as numbers, shape ``(n,)``: NaN for a null or for what is no class."""
         if self.classes:
             places = {spelling(label): float(number) for number, label in enumerate(self.classes)}
-            return np.array([places.get(spelling(cell), np.nan) for cell in cells], dtype=np.float64)
+            if (
+                len({type(cell) for cell in cells if cell is not None}) > 1
+            ):  # 1, 1.0 and True are one key, not one spelling
+                return np.array([places.get(spelling(cell), np.nan) for cell in cells], dtype=np.float64)
+            known = {cell: places.get(spelling(cell), np.nan) for cell in set(cells)}
+            return np.fromiter(map(known.__getitem__, cells), dtype=np.float64, count=len(cells))
         return np.array([cell if isinstance(cell, int | float) else np.nan for cell in cells], dtype=np.float64)
 
     def positive(self, stated: Scalar) -> int | None:

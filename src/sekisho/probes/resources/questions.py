@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
+
+import msgspec
 
 from sekisho.artifact.artifact import ModelArtifact
 from sekisho.artifact.signature import Feature, Output, Signature, Task, learn_signature
 from sekisho.artifact.table import Column, Scalar, Table
+from sekisho.contract.sections import FeatureTerms
 from sekisho.errors import NotMeasured
 from sekisho.probes.resources.tables import TestSet, TrainingSet
 from sekisho.text import Text
@@ -55,6 +58,18 @@ def questions(artifact: ModelArtifact | None, test: TestSet | None, training: Tr
             Text(en="check data.test against the artifact", ja="data.test が成果物と合っているか確認してください"),
         )
     return Questions(signature=signature, table=table.take(usual), rows=tuple(rows[index] for index in usual))
+
+
+def by_terms(signature: Signature, terms: Sequence[FeatureTerms]) -> Signature:
+    """Return a signature in which a feature whose nulls the contract refuses takes none."""
+    refused = {each.name for each in terms if each.null == "reject"}
+    if not refused:
+        return signature
+    features = tuple(
+        msgspec.structs.replace(feature, nullable=feature.nullable and feature.name not in refused)
+        for feature in signature.features
+    )
+    return msgspec.structs.replace(signature, features=features)
 
 
 def _signature(artifact: ModelArtifact | None, test: TestSet | None, training: TrainingSet | None) -> Signature:

@@ -29,6 +29,9 @@ from sekisho.text import Text
 MOST_ROWS_ASKED: Final = 5_000
 """How many rows are sent to a service; an artifact answers all of them."""
 
+AT_ONCE: Final = 100_000
+"""How many rows an artifact is asked about at a time."""
+
 Source = Literal["artifact", "service"]
 
 
@@ -91,7 +94,8 @@ class Scored:
     @property
     def test(self) -> Table:
         """The answered rows of the test set, with every column, ``m`` rows."""
-        return self._test.full.take(self.rows)
+        full, rows = self._test.full, self.rows
+        return full if len(rows) == full.rows else full.take(rows)
 
     def answered_by(self, other: ModelArtifact) -> Answers:
         """Return what another model answers to the same rows, in the same numbers.
@@ -110,11 +114,10 @@ class Scored:
                 ),
                 Text(en="keep its columns in data.test", ja="data.test にその列を残してください"),
             )
-        outputs = other.predict(self._test.full.take(self.rows).select(other.signature.names))
-        truth, given = self._target.take(self.rows).scalars(), outputs.values.tolist()
+        given, probabilities = _answered(other, self._test.full.select(other.signature.names).take(self.rows))
+        truth = self._target.take(self.rows).scalars()
         if not self.labels.classes:
             return _values(truth, given)
-        probabilities = outputs.probabilities
         if probabilities is not None:
             places = [self.labels.number(label) for label in other.signature.output.classes or ()]
             stated = np.zeros((len(given), len(self.labels.classes)))
@@ -145,7 +148,8 @@ class Scored:
                 Text(en="no row of the test set has a target", ja="テストデータに正解のある行がありません"),
                 Text(en="fill the target column of data.test", ja="data.test の目的変数の列を埋めてください"),
             )
-        table = self._test.full.take(rows).select(self.signature.names)
+        table = self._test.full.select(self.signature.names)
+        table = table if len(rows) == table.rows else table.take(rows)
         labels, probabilities = self._by_artifact(table) if self._artifact is not None else self._by_service(table)
         truth = self._target.take(rows).scalars()
         if not self.labels.classes:
@@ -154,9 +158,7 @@ class Scored:
 
     def _by_artifact(self, table: Table) -> tuple[list[Scalar], Floats | None]:
         assert self._artifact is not None
-        outputs = self._artifact.predict(table)
-        labels: list[Scalar] = outputs.values.tolist()
-        return labels, outputs.probabilities
+        return _answered(self._artifact, table)
 
     def _by_service(self, table: Table) -> tuple[list[Scalar], Floats | None]:
         assert self._service is not None
@@ -174,6 +176,18 @@ class Scored:
                 ),
             )
         return [answer.label for answer in answers], _stated(answers, self.labels, self._positive)
+
+
+def _answered(artifact: ModelArtifact, table: Table) -> tuple[list[Scalar], Floats | None]:
+    """Return what an artifact answers, asked for so many rows at a time that memory does not grow with the table."""
+    labels: list[Scalar] = []
+    probabilities: list[Floats] = []
+    for start in range(0, table.rows, AT_ONCE):
+        outputs = artifact.predict(table.take(slice(start, start + AT_ONCE)))
+        labels += outputs.values.tolist()
+        if outputs.probabilities is not None:
+            probabilities.append(outputs.probabilities)
+    return labels, np.concatenate(probabilities) if probabilities else None
 
 
 def _numbered(

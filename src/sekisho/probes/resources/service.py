@@ -37,7 +37,7 @@ from sekisho.probes.resources.launch import (
     port_for_one,
     start,
 )
-from sekisho.probes.resources.questions import Questions, questions
+from sekisho.probes.resources.questions import Questions, by_terms, questions
 from sekisho.probes.resources.tables import TestSet, TrainingSet
 from sekisho.probes.wire.message import Reply
 from sekisho.text import Text
@@ -74,6 +74,7 @@ class Service:
         digest: str = "",
     ) -> None:
         self.asked = asked
+        self._signature = by_terms(asked.signature, contract.features)
         self.digest = digest
         self._contract = contract
         self._adapter = adapter
@@ -98,8 +99,8 @@ class Service:
 
     @property
     def signature(self) -> Signature:
-        """What goes in and what comes out, by the artifact, else learned from the data."""
-        return self.asked.signature
+        """What goes in and what comes out, by the artifact, else learned from the data; nulls as the contract has them."""
+        return self._signature
 
     @property
     def rows(self) -> tuple[dict[str, Scalar], ...]:

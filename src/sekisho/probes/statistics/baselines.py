@@ -14,6 +14,8 @@ from sekisho.probes.statistics.metrics import Metric
 
 MOST_ROWS: Final = 20_000
 """How many training rows a baseline learns from; a simple model gains nothing from more."""
+AT_ONCE: Final = 100_000
+"""How many rows a baseline answers at a time."""
 MOST_LEVELS: Final = 50
 """How many categories of a column get a place of their own; the rarest share one."""
 
@@ -38,65 +40,63 @@ def constant(answers: Answers, learned: np.ndarray[Any, np.dtype[Any]], metric: 
     )
 
 
-def linear(
+def plain(
     answers: Answers, learned: np.ndarray[Any, np.dtype[Any]], training: Table, test: Table, seed: int
-) -> Answers | None:
-    """Return the answers of a logistic or ridge regression on the same features; ``None`` if it can learn nothing.
+) -> dict[str, Answers]:
+    """Return the answers of plain models that learn from the same features; none if there is nothing to learn.
+
+    ``linear`` is a logistic or ridge regression, ``tree`` one tree of at most eight leaves.
 
     Args:
-        answers: The answers it is compared with.
+        answers: The answers they are compared with.
         learned: The targets of ``training``, in the numbers of ``answers``, shape ``(n,)``.
-        training: The features that it learns from, ``n`` rows.
-        test: The features that it answers, ``len(answers)`` rows.
+        training: The features that they learn from, ``n`` rows.
+        test: The features that they answer, ``len(answers)`` rows.
         seed: Chooses the training rows if there are many.
 
     """
-    from sklearn.linear_model import LogisticRegression, Ridge
     from threadpoolctl import threadpool_limits
 
     rows = sample(training.rows, MOST_ROWS, seed)
-    learned = learned[rows]
-    inputs, asked = _design(training.take(rows), test)
+    learned, known = learned[rows], training.take(rows)
+    inputs = _design(known, known)
     if not inputs.shape[1] or len(np.unique(learned)) < 2:
-        return None
+        return {}
     # One thread: on so few rows more of them wait for one another, and on a busy machine for long.
     with warnings.catch_warnings(), threadpool_limits(1):
         warnings.simplefilter("ignore")  # a baseline that has not fully converged is a baseline still
-        if answers.task == "regression":
-            return replace(answers, given=Ridge().fit(inputs, learned).predict(asked), probabilities=None)
-        model = LogisticRegression(max_iter=200).fit(inputs, learned)
-    stated = np.zeros((len(answers), answers.classes))
-    stated[:, model.classes_] = model.predict_proba(asked)
-    return replace(answers, given=stated.argmax(axis=1), probabilities=stated)
+        models = {name: model.fit(inputs, learned) for name, model in _models(answers, seed).items()}
+        found: dict[str, list[Floats]] = {name: [] for name in models}
+        for start in range(0, test.rows, AT_ONCE):
+            asked = _design(known, test.take(slice(start, start + AT_ONCE)))
+            for name, model in models.items():
+                found[name].append(_asked(model, asked, answers.classes))
+    return {name: _as_answers(np.concatenate(parts), answers) for name, parts in found.items()}
 
 
-def tree(
-    answers: Answers, learned: np.ndarray[Any, np.dtype[Any]], training: Table, test: Table, seed: int
-) -> Answers | None:
-    """Return the answers of one tree of at most eight leaves on the same features; ``None`` if it can learn nothing.
-
-    Args:
-        answers: The answers it is compared with.
-        learned: The targets of ``training``, in the numbers of ``answers``, shape ``(n,)``.
-        training: The features that it learns from, ``n`` rows.
-        test: The features that it answers, ``len(answers)`` rows.
-        seed: Chooses the training rows if there are many.
-
-    """
+def _models(answers: Answers, seed: int) -> dict[str, Any]:
+    from sklearn.linear_model import LogisticRegression, Ridge
     from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
-    rows = sample(training.rows, MOST_ROWS, seed)
-    learned = learned[rows]
-    inputs, asked = _design(training.take(rows), test)
-    if not inputs.shape[1] or len(np.unique(learned)) < 2:
-        return None
     limits = {"max_depth": 3, "min_samples_leaf": 10, "random_state": seed}
     if answers.task == "regression":
-        return replace(answers, given=DecisionTreeRegressor(**limits).fit(inputs, learned).predict(asked))
-    model = DecisionTreeClassifier(**limits).fit(inputs, learned)
-    stated = np.zeros((len(answers), answers.classes))
-    stated[:, model.classes_] = model.predict_proba(asked)
-    return replace(answers, given=stated.argmax(axis=1), probabilities=stated)
+        return {"linear": Ridge(), "tree": DecisionTreeRegressor(**limits)}
+    return {"linear": LogisticRegression(max_iter=200), "tree": DecisionTreeClassifier(**limits)}
+
+
+def _asked(model: Any, inputs: Floats, classes: int) -> Floats:
+    if not classes:
+        values: Floats = model.predict(inputs)
+        return values
+    stated = np.zeros((len(inputs), classes))
+    stated[:, model.classes_] = model.predict_proba(inputs)
+    return stated
+
+
+def _as_answers(given: Floats, answers: Answers) -> Answers:
+    if not answers.classes:
+        return replace(answers, given=given, probabilities=None)
+    return replace(answers, given=given.argmax(axis=1), probabilities=given)
 
 
 def sample(rows: int, most: int, seed: int) -> np.ndarray[Any, np.dtype[np.int64]]:
@@ -106,16 +106,14 @@ def sample(rows: int, most: int, seed: int) -> np.ndarray[Any, np.dtype[np.int64
     return np.sort(np.random.default_rng(seed).choice(rows, most, replace=False))
 
 
-def _design(training: Table, test: Table) -> tuple[Floats, Floats]:
-    """Return both tables as numbers: scaled, nulls replaced by the median and marked, one place a category."""
+def _design(training: Table, table: Table) -> Floats:
+    """Return a table as numbers, by what ``training`` holds: scaled, nulls replaced by the median and marked, one place a category."""
     parts = [
         _scaled(known, asked) if known.kind in {"float", "integer", "boolean", "datetime"} else _levels(known, asked)
-        for known, asked in zip(training.columns, test.columns, strict=True)
+        for known, asked in zip(training.columns, table.columns, strict=True)
         if known.kind != "text"
     ]
-    if not parts:
-        return np.zeros((training.rows, 0)), np.zeros((test.rows, 0))
-    return np.hstack([part[0] for part in parts]), np.hstack([part[1] for part in parts])
+    return np.hstack(parts) if parts else np.zeros((table.rows, 0))
 
 
 def numbers(column: Column) -> Floats:
@@ -130,25 +128,24 @@ def numbers(column: Column) -> Floats:
     return values
 
 
-def _scaled(known: Column, asked: Column) -> tuple[Floats, Floats]:
+def _scaled(known: Column, asked: Column) -> Floats:
     learned = numbers(known)
     present = learned[np.isfinite(learned)]
     if not len(present):
-        return np.zeros((len(known), 0)), np.zeros((len(asked), 0))
+        return np.zeros((len(asked), 0))
     middle, spread = float(np.median(present)), float(present.std()) or 1.0
-
-    def columns(values: Floats) -> Floats:
-        missing = ~np.isfinite(values)
-        return np.stack([(np.where(missing, middle, values) - middle) / spread, missing.astype(np.float64)], axis=1)
-
-    return columns(learned), columns(numbers(asked))
+    values = numbers(asked)
+    missing = ~np.isfinite(values)
+    return np.stack([(np.where(missing, middle, values) - middle) / spread, missing.astype(np.float64)], axis=1)
 
 
-def _levels(known: Column, asked: Column) -> tuple[Floats, Floats]:
-    words = [str(cell) for cell in known.scalars()]
-    seen, counts = np.unique(words, return_counts=True)
+def _levels(known: Column, asked: Column) -> Floats:
+    import pandas as pd
+
+    seen, counts = np.unique([str(cell) for cell in known.scalars()], return_counts=True)
     levels = seen[np.argsort(-counts, kind="stable")[:MOST_LEVELS]]
-    return (
-        (np.array(words)[:, None] == levels).astype(np.float64),
-        (np.array([str(cell) for cell in asked.scalars()])[:, None] == levels).astype(np.float64),
-    )
+    codes, different = pd.factorize(np.array(asked.scalars(), dtype=object), use_na_sentinel=False)
+    words = np.array([str(None if pd.isna(cell) else cell) for cell in different])
+    places = (words[:, None] == levels).astype(np.float64)
+    chosen: Floats = places[codes]
+    return chosen

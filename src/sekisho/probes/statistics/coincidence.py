@@ -6,11 +6,10 @@ from itertools import combinations
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from sekisho.artifact.table import Table
 from sekisho.probes.statistics.baselines import sample
-from sekisho.probes.statistics.rows import Hashes, row_parts
+from sekisho.probes.statistics.rows import row_parts, times_seen
 
 LOOKED_AT: Final = 20_000
 MOST_PAIRS: Final = 300
@@ -35,14 +34,14 @@ def repeats_by_chance(table: Table, seed: int) -> bool:
     if width < 2:
         return True
     whole = np.bitwise_xor.reduce(parts, axis=0)
-    same = _alike(whole)
+    same = times_seen(whole)
     repeated = same > 1
     if not repeated.any():
         return True
-    one = [_alike(whole ^ part) for part in parts]
+    one = [times_seen(whole ^ part) for part in parts]
     met = {(place,): (found > same)[repeated] for place, found in enumerate(one)}
     for first, second in _pairs(width, seed):
-        both = _alike(whole ^ parts[first] ^ parts[second])
+        both = times_seen(whole ^ parts[first] ^ parts[second])
         met[first, second] = (both > one[first] + one[second] - same)[repeated]
     busiest = max(range(width), key=lambda place: sum(int(rows.sum()) for key, rows in met.items() if place in key))
     elsewhere = [rows for key, rows in met.items() if busiest not in key]
@@ -55,9 +54,3 @@ def _pairs(width: int, seed: int) -> list[tuple[int, int]]:
         return pairs
     drawn = np.random.default_rng(seed).choice(len(pairs), MOST_PAIRS, replace=False)
     return [pairs[place] for place in drawn]
-
-
-def _alike(hashes: Hashes) -> NDArray[np.int64]:
-    """Return how many rows have the number of each row, itself among them, shape ``(n,)``."""
-    _, places, counts = np.unique(hashes, return_inverse=True, return_counts=True)
-    return counts[places].astype(np.int64)

@@ -45,32 +45,43 @@ def row_parts(tables: Sequence[Table]) -> list[Hashes]:
 
 
 def _part(columns: Sequence[Column], place: int) -> Hashes:
-    return _mixed(_mixed(_codes(columns).astype(np.uint64) + np.uint64(2)) + np.uint64(place + 1))
+    return _mixed(_mixed(_cells(columns)) + np.uint64(place + 1))
 
 
-def _codes(columns: Sequence[Column]) -> NDArray[np.int64]:
-    """Return a number for each different value of one column in all tables, -1 for a null."""
-    import pandas as pd
-
+def _cells(columns: Sequence[Column]) -> Hashes:
+    """Return a number for each different value of one column in all tables: the bits of a number, the place of a word."""
     null = np.concatenate([column.null for column in columns])
     kinds = {column.kind for column in columns}
     if kinds == {"integer"}:
-        codes = pd.factorize(np.concatenate([column.values for column in columns]))[0]
+        cells = np.concatenate([column.values for column in columns]).astype(np.int64).view(np.uint64)
     elif kinds <= NUMERIC:
-        codes = pd.factorize(np.concatenate([numbers(column) for column in columns]) + 0.0)[0]
+        cells = np.concatenate([numbers(column) for column in columns])
+        cells = (cells + 0.0).view(np.uint64)  # the two zeros are one
     else:
-        words = [
-            column.values if column.kind not in NUMERIC else np.array(column.scalars(), dtype=object)
-            for column in columns
-        ]
-        codes, different = pd.factorize(np.concatenate([each.astype(object) for each in words]))
-        spelled = pd.factorize(np.array([" ".join(str(cell).split()).casefold() for cell in different], dtype=object))[
-            0
-        ]
-        codes = spelled[codes] if len(spelled) else codes
-    numbered: NDArray[np.int64] = codes.astype(np.int64)
-    numbered[null] = -1
+        cells = _words(columns).astype(np.uint64)
+    cells = cells + np.uint64(2)
+    cells[null] = 1
+    return cells
+
+
+def _words(columns: Sequence[Column]) -> NDArray[np.int64]:
+    """Return a number for each different word, whatever its case and blanks."""
+    import pandas as pd
+
+    words = [each.values if each.kind not in NUMERIC else np.array(each.scalars(), dtype=object) for each in columns]
+    codes, different = pd.factorize(np.concatenate([each.astype(object) for each in words]))
+    spelled = pd.factorize(np.array([" ".join(str(cell).split()).casefold() for cell in different], dtype=object))[0]
+    numbered: NDArray[np.int64] = (spelled[codes] if len(spelled) else codes).astype(np.int64)
     return numbered
+
+
+def times_seen(hashes: Hashes) -> NDArray[np.int64]:
+    """Return how many rows have the number of each row, itself among them, shape ``(n,)``."""
+    import pandas as pd
+
+    codes = pd.factorize(hashes)[0]
+    seen: NDArray[np.int64] = np.bincount(codes)[codes].astype(np.int64) if len(codes) else codes.astype(np.int64)
+    return seen
 
 
 def _mixed(state: Hashes) -> Hashes:

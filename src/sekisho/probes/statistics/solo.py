@@ -197,12 +197,14 @@ def marker(asked: Column, target: Target) -> Marker | None:
     """Return the sign of a column that covers most of a class among those that are pure; ``None`` without one."""
     if not target.classes:
         return None
+    import pandas as pd
+
     missing = asked.null
-    cells = np.array([str(cell) for cell in asked.scalars()], dtype=object)
-    values, counts = np.unique(cells[~missing].astype(str), return_counts=True)
+    codes, different = pd.factorize(asked.values if asked.kind != "datetime" else numbers(asked))
+    codes = np.where(missing, -1, codes)
     signs = {"missing": missing, "present": ~missing}
-    if len(values) > 1:
-        usual = (cells == values[counts.argmax()]) & ~missing
+    if len(different) > 1:
+        usual = (codes == np.bincount(codes[~missing], minlength=1).argmax()) & ~missing
         signs |= {"usual": usual, "unusual": ~usual & ~missing}
     found: list[Marker] = []
     for sign, rows in signs.items():

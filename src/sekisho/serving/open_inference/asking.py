@@ -206,8 +206,10 @@ def _read_slowly(text: bytes, binary: memoryview) -> tuple[_Request, list[Tensor
     data: list[Any] = []
     for one in value["inputs"]:
         _check_members(one, {"name": str, "shape": list, "datatype": str}, {"data": list, "parameters": dict})
+        # A number with an integral value is a whole number, as in JSON Schema.
+        one["shape"] = [int(size) if isinstance(size, float) and size.is_integer() else size for size in one["shape"]]
         if not all(type(size) is int and 0 <= size < 2**63 for size in one["shape"]):
-            raise _unfit("wrong_count", Text(en="a shape is none", ja="形が正しくありません"), one["name"])
+            raise _unfit("wrong_count", Text(en="a shape is none", ja="形が正しくありません"), shown(one["name"]))
         if one["datatype"] not in KNOWN:
             raise _unknown_datatype(one["name"])
         data.append(one.pop("data", None))

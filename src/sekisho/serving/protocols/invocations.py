@@ -185,6 +185,11 @@ class _Invocations(Route):
                 Text(en="columns or data are missing", ja="columns または data がありません"),
                 "dataframe_split",
             )
+        if extra := [name for name in value if name not in {"columns", "data", "index"}]:
+            field = extra[0] if extra[0].isprintable() and len(extra[0]) <= 100 else None
+            raise _unfit("unknown_field", Text(en="a field is not known", ja="未知の項目があります"), field)
+        if not isinstance(value.get("index", []), list):
+            raise _unfit("wrong_type", Text(en="the index is not a list", ja="index がリストではありません"), "index")
         if len(set(columns)) != len(columns):
             raise _unfit(
                 "duplicate_key", Text(en="a column stands twice", ja="列名が重複しています"), "dataframe_split"

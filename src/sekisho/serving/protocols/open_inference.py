@@ -90,15 +90,12 @@ class _Infer(Route):
             JSON: {"schema": _request_schema(self._model), "example": {"id": "42", "inputs": example}},
             BINARY: {"schema": _BYTES},
         }
-        header = {
-            "name": "Inference-Header-Content-Length",
-            "in": "header",
-            "description": "How many bytes of the body are JSON, where tensors in the binary form follow.",
-            "schema": {"type": "integer", "minimum": 0, "maximum": 2**31},
-        }
         return {
             "summary": "Infer, as the Open Inference Protocol has it",
-            "parameters": [header],
+            "description": (
+                "Tensors in the binary form follow the JSON of the body; then the header Inference-Header-Content-Length says of how"
+                " many bytes the JSON is. A tensor holds as many elements as its shape says."
+            ),
             "requestBody": {"required": True, "content": content},
             "answer": {JSON: _response_schema(self._model), BINARY: _BYTES},
         }
@@ -118,7 +115,7 @@ _BYTES: Final[Mapping[str, Any]] = {
 
 
 def _request_schema(model: Model) -> dict[str, Any]:
-    parameters = {"type": "object"}
+    parameters = {"type": ["object", "null"]}
     wanted = len(model.signature.features)
     names = list(model.signature.names)
     size = {"type": "integer", "minimum": 1, "maximum": model.most_rows}
@@ -151,11 +148,11 @@ def _request_schema(model: Model) -> dict[str, Any]:
     return {
         "type": "object",
         "properties": {
-            "id": {"type": "string", "maxLength": asking.LONGEST_ID},
+            "id": {"type": ["string", "null"], "maxLength": asking.LONGEST_ID},
             "parameters": parameters,
             "inputs": {"anyOf": [each, together]},
             "outputs": {
-                "type": "array",
+                "type": ["array", "null"],
                 "items": {
                     "type": "object",
                     "properties": {"name": {"type": "string"}, "parameters": parameters},

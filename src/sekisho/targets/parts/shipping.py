@@ -51,3 +51,10 @@ def _lines(plan: Plan) -> Iterator[str]:
             value = getattr(getattr(contract, section), key)
             if value is not None:
                 yield f"{key} = {toml_value(value)}"
+    for feature in contract.features:
+        yield ""
+        yield "[[features]]"
+        for key in feature.__struct_fields__:
+            value = getattr(feature, key)
+            if value is not None:
+                yield f"{key} = {toml_value(value)}"
