@@ -1,12 +1,26 @@
-"""security/encryption: data are encrypted on the way and at rest."""
+"""security/encryption: what goes over the network is encrypted by a sound version of TLS, and what is kept is encrypted too."""
 
 from __future__ import annotations
 
+import datetime as dt
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Final
+
 from sekisho.contract.sections import Contract
+from sekisho.gate.attestations import Attestations
 from sekisho.gate.check import check
 from sekisho.gate.testing import example_contract
-from sekisho.gate.verdict import Verdict, unknown
+from sekisho.gate.verdict import Finding, Verdict, holds, verdict
+from sekisho.probes.security.transport import Transport
+from sekisho.probes.wire.tls import TlsAnswer
 from sekisho.text import Text
+
+BOX: Final = "security/encryption"
+OLD: Final = frozenset({"TLS 1.0", "TLS 1.1"})
+DAYS_LEFT: Final = 30
+
+# The box
 
 
 @check(
@@ -21,21 +35,145 @@ from sekisho.text import Text
         ja="サービスの手前で TLS 1.2 以上を終端し、成果物・台帳・ログの保存時の暗号化方法を示してください",
     ),
 )
-def encryption(contract: Contract) -> Verdict:
-    """Say what is missing: this box is not measured yet."""
-    if contract.serving.url is None:
-        return unknown(
-            Text(
-                en="no public address is named (serving.url), so its protocol and certificate were not looked at; nor was encryption at rest",
-                ja="公開アドレス（serving.url）が指定されておらず、通信プロトコルと証明書を確認できません。保存時の暗号化も未確認です",
-            )
-        )
-    return unknown(
-        Text(
-            en="protocol and certificate of the public address, and encryption at rest, have not been looked at",
-            ja="公開アドレスの通信プロトコルと証明書、保存時の暗号化をまだ確認していません",
-        )
+def encryption(contract: Contract, transport: Transport, attestations: Attestations) -> Verdict:
+    """Ask that nothing is offered in the clear, that the address of callers speaks a sound TLS, and that somebody says how disks are encrypted."""
+    answer = transport.answer
+    return verdict(
+        *_in_the_clear(transport),
+        *_in_transit(transport, attestations),
+        _at_rest(contract),
+        tls=transport.tls,
+        address=transport.address,
+        versions=None if answer is None else ", ".join(answer.versions),
+        expires=None if answer is None else answer.expires,
+        days_left=None if answer is None else answer.days_left,
+        hsts=None if answer is None else answer.hsts,
+        open=len(transport.open),
     )
 
 
-encryption.is_unknown(example_contract())
+def _in_the_clear(transport: Transport) -> Iterator[Finding]:
+    if transport.open and transport.tls != "proxy":
+        places = ", ".join(transport.open)
+        yield holds(
+            False,  # noqa: FBT003
+            Text(
+                en=f"plain HTTP is offered to the network: {places}; no proxy is declared that ends TLS (security.tls)",
+                ja=f"ネットワークに平文の HTTP を公開しています: {places}。TLS を終端するプロキシ（security.tls）の宣言もありません",
+            ),
+        )
+
+
+def _in_transit(transport: Transport, attestations: Attestations) -> Iterator[Finding]:
+    answer = transport.answer
+    if answer is None:
+        if transport.tls == "proxy":
+            yield attestations.finding(BOX, Text(en="a proxy ends TLS", ja="プロキシが TLS を終端している"))
+            return
+        yield holds(
+            None,
+            Text(
+                en="nobody has stated how callers reach the service over TLS (security.tls, security.public_url)",
+                ja="呼び出し元が TLS でどう接続するかが示されていません（security.tls、security.public_url）",
+            ),
+        )
+        return
+    if not answer.reached:
+        yield holds(
+            None,
+            Text(
+                en=f"{transport.address} cannot be reached from here",
+                ja=f"{transport.address} にここから接続できません",
+            ),
+        )
+        return
+    yield _versions(answer)
+    yield _certificate(answer)
+
+
+def _versions(answer: TlsAnswer) -> Finding:
+    old = [version for version in answer.versions if version in OLD]
+    spoken = ", ".join(answer.versions) or "–"
+    if old:
+        return holds(
+            False,  # noqa: FBT003
+            Text(en=f"it still agrees to {', '.join(old)}", ja=f"{', '.join(old)} での接続をまだ受け付けます"),
+        )
+    if not answer.versions:
+        return holds(
+            False,  # noqa: FBT003
+            Text(en="it does not speak TLS", ja="TLS に応答しません"),
+        )
+    if OLD & set(answer.untried):
+        return holds(
+            None,
+            Text(
+                en=f"it speaks {spoken}; this machine cannot try older versions",
+                ja=f"{spoken} に対応。古いバージョンはこのマシンでは試せません",
+            ),
+        )
+    return holds(True, Text(en=f"it speaks {spoken} and nothing older", ja=f"{spoken} のみ対応"))  # noqa: FBT003
+
+
+def _certificate(answer: TlsAnswer) -> Finding:
+    if not answer.trusted or answer.days_left is None:
+        return holds(
+            False,  # noqa: FBT003
+            Text(en=f"its certificate is not trusted: {answer.fault}", ja=f"証明書を信頼できません: {answer.fault}"),
+        )
+    hsts = Text(en=" and browsers are told to stay with TLS", ja="。HSTS あり") if answer.hsts else Text(en="", ja="")
+    return holds(
+        answer.days_left > DAYS_LEFT,
+        Text(
+            en=f"its certificate is trusted until {answer.expires} ({answer.days_left} days){hsts.en}",
+            ja=f"証明書は {answer.expires} まで有効（残り {answer.days_left} 日）{hsts.ja}",
+        ),
+    )
+
+
+def _at_rest(contract: Contract) -> Finding:
+    stated = contract.security.at_rest
+    if stated is None:
+        return holds(
+            None,
+            Text(
+                en="nobody has stated how disks with predictions and artifacts are encrypted (security.at_rest)",
+                ja="予測と成果物を保存するディスクの暗号化（security.at_rest）が示されていません",
+            ),
+        )
+    return holds(True, Text(en=f"at rest: {stated}", ja=f"保存時: {stated}"))  # noqa: FBT003
+
+
+# How it looks when it passes, and when it fails
+
+_ANSWER: Final = TlsAnswer(
+    reached=True,
+    versions=("TLS 1.2", "TLS 1.3"),
+    untried=(),
+    trusted=True,
+    fault="",
+    expires="2027-05-01",
+    days_left=158,
+    hsts=True,
+)
+_SOUND: Final = Transport(
+    tls="proxy", open=("serving.host 0.0.0.0",), address="https://model.example.com", answer=_ANSWER
+)
+_STATED: Final = example_contract(security={"at_rest": "volumes encrypted with the platform's key service"})
+_NOBODY: Final = Attestations(contract=_STATED, artifact=None, today=dt.date(2026, 11, 1))
+
+encryption.passes(_STATED, _SOUND, _NOBODY)
+encryption.fails(_STATED, replace(_SOUND, tls=None, address=None, answer=None), _NOBODY)
+encryption.fails(_STATED, replace(_SOUND, answer=replace(_ANSWER, versions=("TLS 1.0", "TLS 1.2"))), _NOBODY)
+encryption.fails(
+    _STATED,
+    replace(
+        _SOUND, answer=replace(_ANSWER, trusted=False, fault="self-signed certificate", expires=None, days_left=None)
+    ),
+    _NOBODY,
+)
+encryption.fails(_STATED, replace(_SOUND, answer=replace(_ANSWER, days_left=12)), _NOBODY)
+encryption.is_unknown(_STATED, replace(_SOUND, open=(), tls=None, address=None, answer=None), _NOBODY)
+encryption.is_unknown(_STATED, replace(_SOUND, address=None, answer=None), _NOBODY)
+encryption.is_unknown(_STATED, replace(_SOUND, answer=replace(_ANSWER, reached=False, versions=())), _NOBODY)
+encryption.is_unknown(example_contract(), _SOUND, _NOBODY)
