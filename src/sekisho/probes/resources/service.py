@@ -236,13 +236,14 @@ def service(
     launcher, speech = _launcher(project, artifact), _speech(contract)
     names = asked.signature.names
     settle = speech.settle
+    adapter = speech.adapt(contract.serving, names)
     judged = Service(
         contract,
         asked,
-        adapter=speech.adapt(contract.serving, names),
+        adapter=adapter,
         settle=None
-        if settle is None or isinstance(launcher, OwnServer)
-        else lambda ask: settle(names, ask, asked.rows[0]),
+        if settle is None or (speech.id == "native" and isinstance(launcher, OwnServer))
+        else lambda ask: settle(adapter, ask, asked.rows[0]),
         launcher=launcher,
         root=project.root,
         state=project.state,
