@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import copy
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
+from sklearn.ensemble import RandomForestClassifier, RandomForestRegressor
 
+from sekisho.artifact import strict_json
+from sekisho.artifact.native import EstimatorRuntime
+from sekisho.artifact.outputs import output_of
 from sekisho.artifact.parity import TOLERANCE, Attempt, compare, find_equal
 from sekisho.artifact.runtime import Columns, Graph, Outputs
-from sekisho.artifact.signature import Feature, Output, Signature
+from sekisho.artifact.signature import Feature, Output, Signature, learn_signature
 from sekisho.artifact.table import Table
+from sekisho.artifact.thresholds import thresholds
 from sekisho.artifact.trials import Trial, trials
 from sekisho.errors import ArtifactError, ModelFailed
 from sekisho.text import verbatim
@@ -168,6 +174,17 @@ def test_answers_that_depend_on_the_batch(rows: int, reference: Table) -> None:
     assert "beside them" in str(found.reason)
 
 
+@pytest.mark.parametrize("rows", [1, 64])
+def test_probabilities_that_depend_on_the_batch(rows: int, reference: Table) -> None:
+    def change(columns: Columns, given: Outputs) -> Outputs:
+        assert given.probabilities is not None
+        return answer(given.probabilities[:, 1] + (0.01 if len(columns["x"]) == rows else 0.0))
+
+    found = attempt(Changed(change), reference)
+    assert not found.equal
+    assert "beside them" in str(found.reason)
+
+
 def test_answers_that_depend_on_the_order(reference: Table) -> None:
     def change(columns: Columns, given: Outputs) -> Outputs:
         first = columns["n"][0]
@@ -200,6 +217,101 @@ def test_a_tie_among_mixed_rows_keeps_its_label(reference: Table) -> None:
     assert ties
     assert not compare(other, ties, SIGNATURE, precision="single").equal
     assert not compare(other, prepared(tie, reference), SIGNATURE, precision="single").equal
+
+
+@pytest.mark.parametrize(("moved", "equal"), [(0.0, True), (1e-9, True), (0.05, False)])
+def test_a_threshold_that_is_not_one_half(moved: float, equal: bool, reference: Table) -> None:
+    """On the very threshold either label is right; a little further, only one."""
+
+    @dataclass(frozen=True)
+    class Cut:
+        at: float
+        fenced: bool = True
+
+        def run(self, columns: Columns) -> Outputs:
+            scores = np.nan_to_num(columns["x"].astype(float), nan=0.1) * 0.8
+            return replace(answer(scores), values=np.where(scores >= self.at, "yes", "no").astype(object))
+
+    assert attempt(Cut(0.3 + moved), reference, Cut(0.3)).equal is equal
+
+
+def test_an_infinite_difference_can_be_written_and_read(reference: Table) -> None:
+    endless = Changed(
+        lambda _, given: replace(given, values=given.values.astype(float) * np.inf), Stump(regression=True)
+    )
+    found = attempt(endless, reference, Stump(regression=True), REGRESSION)
+    assert not found.equal
+    again = strict_json.decode(strict_json.encode(found), Attempt, where="")
+    assert again.largest_difference == found.largest_difference > 1e300
+
+
+def test_several_nulls_at_once_and_known_words_written_otherwise() -> None:
+    features = (
+        *(Feature(name=name, kind="float", dtype="float64", nullable=True, minimum=0.0, maximum=1.0) for name in "xyz"),
+        Feature(name="c", kind="category", dtype="object", nullable=False, categories=("Köln", "b")),
+    )
+    signature = Signature(features=features, output=Output(task="regression"))
+    table = Table.of({**{name: np.linspace(0, 1, 40) for name in "xyz"}, "c": ["Köln", "b"] * 20})
+
+    @dataclass(frozen=True)
+    class Both:
+        """Knows what several nulls mean together, and trims what it is given."""
+
+        wrong: bool = False
+        fenced: bool = True
+
+        def run(self, columns: Columns) -> Outputs:
+            empty = np.isnan(columns["x"].astype(float)) & np.isnan(columns["y"].astype(float))
+            spaced = np.array([word.strip() == "Köln" for word in columns["c"].tolist()]) & (columns["c"] != "Köln")
+            return Outputs(values=np.where((empty | spaced) & self.wrong, 2.0, 1.0), probabilities=None)
+
+    made = tuple(trials(Both(), signature, table, table))
+    strangers = {word for trial in made if trial.kind == "unseen" for word in trial.rows.column("c").values.tolist()}
+    assert {"Köln ", " Köln", "kÖLN", "Ko\u0308ln", ""} <= strangers
+    found = compare(Both(wrong=True), made, signature, precision="single")
+    assert found.counter_example is not None
+    assert found.counter_example.row["x"] is None
+    assert found.counter_example.row["y"] is None
+
+
+def test_thresholds_of_every_tree_are_tried() -> None:
+    random = np.random.default_rng(0)
+    numbers = random.normal(size=(300, 3))
+    forest = RandomForestClassifier(12, random_state=0).fit(numbers, numbers[:, 0] + numbers[:, 1] ** 2 > 0.5)
+    names = ["a", "b", "c"]
+    table = Table.of(numbers, names)
+    signature = learn_signature(table, output_of(forest, None))
+    rows = thresholds(EstimatorRuntime(forest, signature), signature, table, random)
+    assert rows is not None
+    values = {name: set(rows.column(name).values.tolist()) for name in names}
+    for tree in forest.estimators_:
+        asked = [
+            (names[feature], at)
+            for feature, at in zip(tree.tree_.feature, tree.tree_.threshold, strict=True)
+            if feature >= 0
+        ]
+        tried = [at in values[name] and float(np.nextafter(at, np.inf)) in values[name] for name, at in asked]
+        assert np.mean(tried) > 0.9
+
+
+def test_a_deep_threshold_moved_by_a_little_is_found() -> None:
+    """A node at the bottom of one tree out of many, that only few rows come to."""
+    random = np.random.default_rng(1)
+    numbers = random.normal(size=(400, 2))
+    forest = RandomForestRegressor(30, random_state=0).fit(numbers, np.sin(numbers[:, 0] * 4) + numbers[:, 1])
+    table = Table.of(numbers, ["a", "b"])
+    signature = learn_signature(table, output_of(forest, None))
+    original = EstimatorRuntime(forest, signature)
+    made = [
+        trial for trial in trials(original, signature, table, table.take(slice(0, 8))) if trial.kind == "thresholds"
+    ]
+    other = copy.deepcopy(forest)
+    tree = other.estimators_[17].tree_
+    node = np.flatnonzero((tree.children_left != -1) & (tree.n_node_samples < 12))[0]
+    tree.threshold[node] = np.nextafter(np.float32(tree.threshold[node]), np.float32(np.inf)) + 1e-6
+    found = compare(EstimatorRuntime(other, signature), made, signature, precision="double")
+    assert found.counter_example is not None
+    assert found.counter_example.trial == "thresholds"
 
 
 def test_personal_features_are_not_shown() -> None:

@@ -26,6 +26,8 @@ NAME: Final = "parity.json"
 TOLERANCE: Final = 1e-6
 """How far a probability may be off; for a regressor, of its largest answer to the reference set, or of the answer itself if that is larger."""
 BATCHES: Final = (1, 3, 64)
+_LARGEST: Final = float(np.finfo(np.float64).max)
+"""Stands for an infinite difference, which JSON cannot carry."""
 _MOST_CHANGED: Final = 2_000
 """Of more rows with another label, the rest are taken for what they seem."""
 
@@ -174,11 +176,12 @@ def _differs(compiled: Runtime, trial: Trial, signature: Signature, scale: float
             example,
         )
     differences = _differences(expected, given, scale)
-    largest = float(np.nanmax(differences, initial=0.0))
+    largest = float(np.nanmax(np.minimum(differences, _LARGEST), initial=0.0))
     wrong = ~(differences <= TOLERANCE)
     if wrong.any():
         row = int(np.flatnonzero(wrong)[np.argmax(np.nan_to_num(differences[wrong], nan=np.inf))])
-        example = _example(trial, signature, row, expected, given, float(np.nan_to_num(differences[row], nan=np.inf)))
+        difference = float(np.nan_to_num(differences[row], nan=_LARGEST, posinf=_LARGEST))
+        example = _example(trial, signature, row, expected, given, difference)
         return largest, (
             Text(en="its scores differ by more than the tolerance", ja="スコアの差が許容値を超えています"),
             example,

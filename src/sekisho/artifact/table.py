@@ -191,8 +191,9 @@ def _read_parquet(path: Path) -> Table:
     parquet = _need("pyarrow.parquet", extra="check")
     try:
         table = parquet.read_table(path, memory_map=False)
-        # pandas' own notes in the file say which dtype each column had.
-        data = table.to_pandas() if b"pandas" in (table.schema.metadata or {}) else table
+        # pandas' own notes in the file say which dtype each column had. What was read is given away column by column.
+        told = b"pandas" in (table.schema.metadata or {})
+        data = table.to_pandas(split_blocks=True, self_destruct=True) if told else table
     except (pyarrow.ArrowException, OSError, ValueError) as error:
         raise _unreadable(path, "Parquet", error) from error
     return Table.of(data)

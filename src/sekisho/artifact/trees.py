@@ -26,7 +26,7 @@ def check_trees(model: object, *, where: str) -> None:
         IntegrityError: One has a node whose children come before it or do not exist, or a feature that the model does not have.
 
     """
-    for tree, features in _trees(model):
+    for tree, features in trees_of(model):
         sound = _sound(tree) if type(tree).__name__ == "Tree" else _sound_histogram(tree, features)
         if not sound:
             raise IntegrityError(
@@ -36,7 +36,7 @@ def check_trees(model: object, *, where: str) -> None:
             )
 
 
-def _trees(model: object) -> Iterator[tuple[Any, int]]:
+def trees_of(model: object) -> Iterator[tuple[Any, int]]:
     """Yield every tree below ``model``, with the number of features of the estimator around it."""
     seen: set[int] = set()
     waiting: list[tuple[Any, int]] = [(model, 0)]

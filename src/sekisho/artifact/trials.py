@@ -6,6 +6,7 @@ know), the compiled model must refuse as well.
 
 from __future__ import annotations
 
+import unicodedata
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import islice
@@ -16,6 +17,7 @@ import numpy as np
 from sekisho.artifact.boundaries import ask, boundaries, stacked
 from sekisho.artifact.column import Column
 from sekisho.artifact.table import Table
+from sekisho.artifact.thresholds import thresholds
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -32,6 +34,8 @@ CLOSEST_ROWS: Final = 512
 """Of as many rows that mix the values of real ones, those that the original can hardly choose between."""
 TOGETHER: Final = 64
 """How many tables of :data:`BASE_ROWS` rows are asked at once."""
+TOGETHER_EMPTY: Final = 4
+"""As many times several features are emptied at once."""
 MOST_ASKS: Final = 12
 """Where the original refuses some rows of many, as many questions are spent on finding out which."""
 _LARGEST_WHOLE: Final = 2**53
@@ -42,7 +46,7 @@ class Trial:
     """Rows of one kind.
 
     Attributes:
-        kind: ``golden``, ``reference``, ``nulls``, ``unseen``, ``extremes``, ``ties`` or ``boundaries``.
+        kind: ``golden``, ``reference``, ``nulls``, ``unseen``, ``extremes``, ``ties``, ``boundaries`` or ``thresholds``.
         rows: The rows.
         answers: What the original answers; ``None`` where it refuses the one row that there is.
         real: Whether the rows are real ones, for which no label may change at all.
@@ -80,6 +84,9 @@ def trials(original: Runtime, signature: Signature, reference: Table, golden: Ta
     pushed = boundaries(original, signature, reference, random)
     if pushed is not None:
         yield from _apart(original, "boundaries", pushed)
+    beside = thresholds(original, signature, sample, random)
+    if beside is not None:
+        yield from _apart(original, "thresholds", beside)
 
 
 def _together(original: Runtime, kind: str, tables: Iterator[Table]) -> Iterator[Trial]:
@@ -147,9 +154,16 @@ def _with(rows: Table, name: str, change: Callable[[Column], Column]) -> Table:
 
 
 def _nulls(features: Sequence[Feature], base: Table, reference: Table) -> Iterator[Table]:  # noqa: ARG001
-    for feature in features:
-        if feature.nullable:
-            yield _with(base, feature.name, _emptied)
+    """Yield rows with one feature empty, then with several at once: all that may be, and halves of them drawn at random."""
+    names = [feature.name for feature in features if feature.nullable]
+    for name in names:
+        yield _with(base, name, _emptied)
+    if len(names) < 2:
+        return
+    random = np.random.default_rng(0)
+    halves = [set(random.permutation(names)[: (len(names) + 1) // 2].tolist()) for _ in range(TOGETHER_EMPTY)]
+    for several in (set(names), *halves):
+        yield Table(columns=tuple(_emptied(column) if column.name in several else column for column in base.columns))
 
 
 def _emptied(column: Column) -> Column:
@@ -171,15 +185,23 @@ def _unseen(features: Sequence[Feature], base: Table, reference: Table) -> Itera
 def _stranger(feature: Feature) -> tuple[object, ...] | None:
     """Return values of a category that was never seen."""
     if feature.kind == "text":
-        return ("", "見知らぬ値")
+        return ("", " ", "見知らぬ値", "cafe\u0301 CAFÉ ｃａｆｅ\u3000\n\t-1e9 <b>&amp;</b> 👩\u200d🔬", "x" * 5_000)
     if feature.kind != "category" or not feature.categories:
         return None
     if any(isinstance(category, str) for category in feature.categories):
-        return ("見知らぬ値", "", f"{feature.categories[0]} ")
+        return _strange_words(feature)
     if any(isinstance(category, bool) for category in feature.categories):
         return None
     known = [int(category) for category in feature.categories if category is not None]
     return (max(known) + 1, min(known) - 1)
+
+
+def _strange_words(feature: Feature) -> tuple[object, ...]:
+    """Return strangers: nothing, something else, and a known category written a little otherwise."""
+    known = [category for category in feature.categories or () if isinstance(category, str)]
+    one = next((category for category in known if any(ord(character) > 127 for character in category)), known[0])
+    forms = [f"{one} ", f" {one}", one.swapcase(), *(unicodedata.normalize(form, one) for form in ("NFD", "NFKC"))]
+    return ("見知らぬ値", "", *dict.fromkeys(form for form in forms if form not in known))
 
 
 def _filled(column: Column, value: Any) -> Column:
@@ -199,7 +221,14 @@ def _extremes(features: Sequence[Feature], base: Table, reference: Table) -> Ite
         beyond = (
             []
             if feature.out_of_range == "reject"
-            else [low - span, high + span, low - 10 * span, high + 10 * span, 0.0]
+            else [low - span, high + span, low - 10 * span, high + 10 * span, 0.0, *_awkward(feature, span)]
         )
         for value in (low, high, *beyond):
             yield _with(base, feature.name, partial(_filled, value=value))
+
+
+def _awkward(feature: Feature, span: float) -> tuple[float, ...]:
+    """Return numbers that one precision or one library may take for another: far away, next to nothing, beyond float32's whole numbers."""
+    if feature.kind == "integer":
+        return (2.0**24 + 1, -(2.0**24) - 1)
+    return (-1e6 * span, 1e6 * span, -0.0, 1e-40, -1e-320)

@@ -154,6 +154,18 @@ def test_there_is_no_registry(tmp_path: Path) -> None:
     assert not (tmp_path / "nowhere").exists()
 
 
+def test_an_empty_place_in_the_history_is_no_model(registry: Registry, tmp_path: Path) -> None:
+    for name in ("early", "not a name", ".hidden"):
+        (tmp_path / "registry" / "history" / name).mkdir()
+    assert registry.names() == ("loan",)
+    assert len(registry.versions()) == 3
+    assert registry.verify().models == 1
+    assert registry.verify().findings == ()
+    registry.collect(grace_seconds=0.0)
+    with pytest.raises(NotFound):
+        registry.resolve("early@1.0.0")
+
+
 def test_a_name_that_was_mistyped(registry: Registry) -> None:
     with pytest.raises(NotFound, match="did you mean loan"):
         registry.resolve("laon@1.0.0")

@@ -122,6 +122,22 @@ def test_s09_an_edited_removed_or_repeated_event_breaks_the_chain(place: Place, 
     assert registry.verify().whole
 
 
+def test_s09_a_history_that_was_taken_away_is_missed(place: Place, made: Made) -> None:
+    registry = place.registry()
+    registry.push(made("1.0.0"))
+    registry.push(made("1.0.0", name="other"))
+    for key in history(place):
+        if key.startswith("history/loan/"):
+            place.spoil(key, None)
+    if place.is_folder:
+        Path(place.location, "history", "loan").rmdir()
+    assert not registry.verify().whole
+    for ask in (registry.versions, lambda: registry.resolve("loan@1.0.0"), lambda: registry.collect(grace_seconds=0.0)):
+        with pytest.raises(ArtifactError, match="missing"):
+            ask()
+    assert registry.resolve("other@1.0.0").version == "1.0.0"
+
+
 @pytest.mark.parametrize("garbage", GARBAGE)
 def test_s09_the_mark_of_the_registry(place: Place, made: Made, garbage: bytes | None) -> None:
     registry = place.registry()

@@ -210,6 +210,7 @@ def test_rules_that_hold_and_hard_rows_that_are_answered_pass(deployment: Deploy
     assert "row 4" in item.verdict.summary.en
 
 
+@pytest.mark.slow
 def test_rules_that_cannot_be_tested_are_unknown(deployment: Deployment) -> None:
     rules = [{"kind": "monotonic", "feature": "plan"}, {"kind": "monotonic", "feature": "wage"}]
     item = served(deployment, SOUND, rules=rules, hard_rows="hard.csv")

@@ -152,7 +152,7 @@ def test_the_protocol_is_fitted_to_what_a_foreign_service_offers(
             each,
             asked,
             adapter=Native(("age",)),
-            settle=lambda ask: settle(("age",), ask, asked.rows[0]),
+            settle=lambda ask: settle(Native(("age",)), ask, asked.rows[0]),
             launcher=launcher,
             root=tmp_path,
             state=tmp_path / ".sekisho",

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final, Literal
 import msgspec
 
 from sekisho.artifact.registry.content import CONTENT, content_key, files_of
-from sekisho.artifact.registry.history import HISTORY, INDEX, History
+from sekisho.artifact.registry.history import HISTORY, INDEX, History, model_names
 from sekisho.artifact.registry.layout import MARK
 from sekisho.artifact.registry.state import State, read_state
 from sekisho.errors import ArtifactError, SekishoError
@@ -64,7 +64,7 @@ def audit(store: Store, listener: Callable[[float], None]) -> Audit:
 
     """
     findings: list[Finding] = []
-    states = {name: _state(store, name, findings) for name in store.names(HISTORY)}
+    states = {name: _state(store, name, findings) for name in model_names(store)}
     entries = list(store.entries(""))
     content = [entry for entry in entries if entry.key.startswith(CONTENT)]
     total, done, good = sum(entry.size for entry in content), 0, set[str]()
@@ -84,7 +84,7 @@ def audit(store: Store, listener: Callable[[float], None]) -> Audit:
     doubtful = any(finding.kind in HARM for finding in findings)
     findings += _strays([entry.key for entry in entries], good, needed, doubtful=doubtful)
     return Audit(
-        models=len(states),
+        models=sum(state.sequence > 0 for state in states.values()),
         versions=sum(len(state.versions) for state in states.values()),
         events=sum(state.sequence for state in states.values()),
         files=len(content),

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from sekisho.artifact.registry.content import CONTENT, content_key, files_of
-from sekisho.artifact.registry.history import HISTORY, History
+from sekisho.artifact.registry.history import History, model_names
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -74,7 +74,7 @@ def _collected(store: Store, grace_seconds: float, *, dry_run: bool) -> tuple[Co
 
 
 def _needed(store: Store) -> Iterator[str]:
-    for name in store.names(HISTORY):
+    for name in model_names(store):
         history = History(store, name)
         # Signatures that later ones took the place of belong to the history too.
         yield from (content_key(event.envelope) for event in history.whole() if event.envelope is not None)

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final
 
 from sekisho.artifact.registry import events, state
 from sekisho.artifact.registry.events import Event, damaged, event_of, read_event
+from sekisho.artifact.registry.names import fits
 from sekisho.artifact.registry.state import State, read_state
 from sekisho.artifact.stores.interface import occupied
 from sekisho.errors import ArtifactError, RegistryError
@@ -29,6 +30,13 @@ HISTORY: Final = "history/"
 INDEX: Final = "index/"
 _RECORD: Final = re.compile(r".*/(\d{10})\.json")
 _ATTEMPTS: Final = 1_000
+
+
+def model_names(store: Store) -> tuple[str, ...]:
+    """Return the names of all models that anything has ever happened to; also of one whose history somebody has taken away."""
+    names = {name for name in store.names(HISTORY) if next(iter(store.entries(f"{HISTORY}{name}/")), None) is not None}
+    names |= {entry.key.removeprefix(INDEX).removesuffix(".json") for entry in store.entries(INDEX)}
+    return tuple(sorted(name for name in names if fits("name", name)))
 
 
 class History:

@@ -31,7 +31,7 @@ from sekisho.artifact.registry.deciding import (
     to_publish,
 )
 from sekisho.artifact.registry.events import Deeds, Event, checked_line, user
-from sekisho.artifact.registry.history import HISTORY, History
+from sekisho.artifact.registry.history import History, model_names
 from sekisho.artifact.registry.layout import check_place, prepare
 from sekisho.artifact.registry.names import check_name, reference_of
 from sekisho.artifact.registry.opening import local_folder, open_store
@@ -179,7 +179,7 @@ class Registry:
 
         """
         check_place(self._store)
-        return tuple(self._store.names(HISTORY))
+        return model_names(self._store)
 
     def versions(self, name: str | None = None) -> tuple[Version, ...]:
         """Return every version that is there whole, in the order of publication.

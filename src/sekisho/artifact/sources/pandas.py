@@ -55,8 +55,18 @@ def of_series(name: str, series: pd.Series) -> Column:
         nan = any(isinstance(value, float) for value in series[null].tolist())
         return objects(name, "object[nan]" if nan else "object", series.tolist(), null)
     if types.is_string_dtype(dtype):
-        return strings(name, str(dtype), series.to_numpy(dtype=object), null)
+        return strings(name, str(dtype), _shared(series), null)
     raise unsupported(name, str(dtype))
+
+
+def _shared(series: pd.Series) -> NDArray[np.generic]:
+    """Return strings with one object for each different one: a million cells of a few words need little memory."""
+    import pandas as pd
+
+    codes, different = pd.factorize(series)
+    labels = np.array([*different.tolist(), None], dtype=object)
+    shared: NDArray[np.generic] = labels[codes]
+    return shared
 
 
 def to_frame(columns: tuple[Column, ...]) -> pd.DataFrame:

@@ -125,15 +125,15 @@ class Speech:
         id: The name in ``serving.protocol``.
         title: What services speak it.
         adapt: Sets it up from the contract and the names of the features, in the order of the signature.
-        settle: Fits it to what a running service of somebody else offers, with a row that it must answer; ``None`` when there is
-            nothing to fit.
+        settle: Fits what ``adapt`` gave to what a running service of somebody else offers, with a row that it must answer; ``None``
+            when there is nothing to fit.
 
     """
 
     id: str
     title: Text
     adapt: Callable[[Serving, tuple[str, ...]], Adapter]
-    settle: Callable[[tuple[str, ...], Ask, Row], Adapter] | None = None
+    settle: Callable[[Adapter, Ask, Row], Adapter] | None = None
 
 
 def plain(value: object) -> Scalar:

@@ -8,7 +8,18 @@ from typing import Final
 
 import msgspec
 
-from sekisho.probes.adapters.interface import Answer, Ask, Routes, Row, Speech, Unreadable, fraction, plain, remarks
+from sekisho.probes.adapters.interface import (
+    Adapter,
+    Answer,
+    Ask,
+    Routes,
+    Row,
+    Speech,
+    Unreadable,
+    fraction,
+    plain,
+    remarks,
+)
 from sekisho.probes.wire.message import Reply, Request, post
 from sekisho.text import Text
 
@@ -98,10 +109,11 @@ def _answer(body: object) -> Answer:
     )
 
 
-def settle(names: tuple[str, ...], ask: Ask, row: Row) -> Native:
+def settle(adapter: Adapter, ask: Ask, row: Row) -> Native:
     """Return the adapter without the routes that a service does not offer, by position if names mean nothing to it."""
-    whole = Native(names)
-    listed = Native(names, listed=True)
+    assert isinstance(adapter, Native)
+    whole = adapter
+    listed = replace(adapter, listed=True)
     by_name, by_position = ask([whole.one(row), listed.one(row)])
     speaks = listed if by_name.refused and by_position.ok else whole
     optional = {

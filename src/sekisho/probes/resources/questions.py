@@ -36,14 +36,25 @@ class Questions:
     rows: tuple[dict[str, Scalar], ...]
 
 
-def questions(artifact: ModelArtifact | None, test: TestSet | None, training: TrainingSet | None) -> Questions:
+def questions(
+    artifact: ModelArtifact | None,
+    test: TestSet | None,
+    training: TrainingSet | None,
+    terms: Sequence[FeatureTerms] = (),
+) -> Questions:
     """Return what to ask the service.
+
+    Args:
+        artifact: What is served.
+        test: Where the rows come from.
+        training: Where they come from without a test set.
+        terms: What the contract says of single features: where it refuses nulls, no row with one is usual.
 
     Raises:
         NotMeasured: Neither artifact nor data say what the service takes, or no row fits the signature.
 
     """
-    signature = _signature(artifact, test, training)
+    signature = _by_terms(_signature(artifact, test, training), terms)
     data = test or training
     if data is not None:
         table = data.table.select(signature.names)
@@ -60,7 +71,7 @@ def questions(artifact: ModelArtifact | None, test: TestSet | None, training: Tr
     return Questions(signature=signature, table=table.take(usual), rows=tuple(rows[index] for index in usual))
 
 
-def by_terms(signature: Signature, terms: Sequence[FeatureTerms]) -> Signature:
+def _by_terms(signature: Signature, terms: Sequence[FeatureTerms]) -> Signature:
     """Return a signature in which a feature whose nulls the contract refuses takes none."""
     refused = {each.name for each in terms if each.null == "reject"}
     if not refused:

@@ -37,7 +37,7 @@ from sekisho.probes.resources.launch import (
     port_for_one,
     start,
 )
-from sekisho.probes.resources.questions import Questions, by_terms, questions
+from sekisho.probes.resources.questions import Questions, questions
 from sekisho.probes.resources.tables import TestSet, TrainingSet
 from sekisho.probes.wire.message import Reply
 from sekisho.text import Text
@@ -74,7 +74,6 @@ class Service:
         digest: str = "",
     ) -> None:
         self.asked = asked
-        self._signature = by_terms(asked.signature, contract.features)
         self.digest = digest
         self._contract = contract
         self._adapter = adapter
@@ -100,7 +99,7 @@ class Service:
     @property
     def signature(self) -> Signature:
         """What goes in and what comes out, by the artifact, else learned from the data; nulls as the contract has them."""
-        return self._signature
+        return self.asked.signature
 
     @property
     def rows(self) -> tuple[dict[str, Scalar], ...]:
@@ -233,17 +232,18 @@ def service(
 
     """
     contract = project.contract
-    asked = questions(artifact, test, training)
+    asked = questions(artifact, test, training, contract.features)
     launcher, speech = _launcher(project, artifact), _speech(contract)
     names = asked.signature.names
     settle = speech.settle
+    adapter = speech.adapt(contract.serving, names)
     judged = Service(
         contract,
         asked,
-        adapter=speech.adapt(contract.serving, names),
+        adapter=adapter,
         settle=None
-        if settle is None or isinstance(launcher, OwnServer)
-        else lambda ask: settle(names, ask, asked.rows[0]),
+        if settle is None or (speech.id == "native" and isinstance(launcher, OwnServer))
+        else lambda ask: settle(adapter, ask, asked.rows[0]),
         launcher=launcher,
         root=project.root,
         state=project.state,
@@ -292,7 +292,7 @@ def _digest(project: Project, artifact: ModelArtifact | None, asked: Questions) 
     if contract.serving.url is not None:
         return ""
     digest = hashlib.sha256(f"service 1 {__version__}".encode())
-    sections = [contract.serving, contract.security, contract.monitoring]
+    sections = [contract.serving, contract.security, contract.monitoring, contract.features]
     digest.update(msgspec.json.encode(sections, order="sorted"))
     digest.update((artifact.digest if artifact else "").encode())
     digest.update(asked.table.digest.encode())
