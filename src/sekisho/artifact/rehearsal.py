@@ -101,7 +101,11 @@ def _nothing(given: Any) -> Any:
     shape = [size if isinstance(size, int) else 1 for size in given.shape]
     if given.type == "tensor(string)":
         return np.full(shape, "", dtype=object)
-    kinds = {"tensor(float)": np.float32, "tensor(double)": np.float64, "tensor(int64)": np.int64}
+    kinds: dict[str, type[np.generic]] = {
+        "tensor(float)": np.float32,
+        "tensor(double)": np.float64,
+        "tensor(int64)": np.int64,
+    }
     kinds |= {"tensor(int32)": np.int32, "tensor(bool)": np.bool_}
     return np.zeros(shape, dtype=kinds.get(given.type, np.float32))
 

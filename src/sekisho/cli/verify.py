@@ -9,6 +9,7 @@ import click
 from sekisho.artifact.artifact import ModelArtifact
 from sekisho.artifact.keys import TrustedKeys
 from sekisho.cli.options import json_option, print_json, progress_bar
+from sekisho.cli.registries import keys_option, local_artifact, registry_options
 from sekisho.contract.loader import load_project
 from sekisho.gate.passes import Pass, read_pass
 from sekisho.predict.fence import Fence, FencedRuntime
@@ -16,8 +17,8 @@ from sekisho.serving.model import prove_fenced
 from sekisho.text import Text
 
 HELP = Text(
-    en="""Verify ARTIFACT: every file against the manifest, the manifest against its signatures, and the model against its golden rows, which it
-    answers in a child process with limits on memory and time.
+    en="""Verify SUBJECT, an artifact (a folder, or NAME@VERSION or NAME@ALIAS of the registry): every file against the manifest, the manifest
+    against its signatures, and the model against its golden rows, which it answers in a child process with limits on memory and time.
 
     With --key, or -C and a contract that asks for it, one of the trusted keys must have signed. SUBJECT may also be a signed pass (the file
     that `sekisho check --sign` writes): then its signature is verified, and what it says is shown.
@@ -29,8 +30,8 @@ HELP = Text(
       sekisho verify artifact
       sekisho verify artifact --key release.key.pub
       sekisho verify pass.dsse.json --key gate.key.pub --artifact artifact""",
-    ja="""ARTIFACT を検証します。全ファイルをマニフェストと、マニフェストを署名と、モデルをゴールデン行と照合します。
-    モデルは、メモリーと時間を制限した子プロセスで答えます。
+    ja="""成果物 SUBJECT (フォルダー、またはレジストリの NAME@VERSION や NAME@ALIAS) を検証します。全ファイルをマニフェストと、マニフェストを
+    署名と、モデルをゴールデン行と照合します。モデルは、メモリーと時間を制限した子プロセスで答えます。
 
     --key を付けるか、-C の契約が求める場合は、信頼する鍵の署名が必要です。SUBJECT には署名付きの通行証 (`sekisho check --sign` が書き出す
     ファイル) も指定できます。その場合は署名を検証し、内容を表示します。
@@ -43,10 +44,6 @@ HELP = Text(
       sekisho verify artifact --key release.key.pub
       sekisho verify pass.dsse.json --key gate.key.pub --artifact artifact""",
 )
-KEYS = Text(
-    en="A public key, or a list of them, that must have signed; may be given several times",
-    ja="署名しているはずの公開鍵、またはその一覧。複数指定可",
-)
 PROJECT = Text(
     en="The folder that holds sekisho.toml, for its trusted keys", ja="sekisho.toml のあるフォルダー。信頼する鍵に使う"
 )
@@ -55,14 +52,23 @@ SECONDS = Text(en="How long the model may take", ja="モデルに許す時間 (�
 
 
 @click.command("verify", help=str(HELP))
-@click.argument("subject", type=click.Path(path_type=Path))
-@click.option("--key", "keys", type=click.Path(path_type=Path), multiple=True, metavar="FILE", help=str(KEYS))
+@click.argument("subject")
+@keys_option
 @click.option("-C", "--project", type=click.Path(path_type=Path), metavar="DIR", help=str(PROJECT))
 @click.option("--artifact", type=click.Path(path_type=Path), metavar="DIR", help=str(OF))
 @click.option("--seconds", type=click.IntRange(1, 3_600), default=60, show_default=True, help=str(SECONDS))
+@registry_options
 @json_option
 def command(
-    subject: Path, keys: tuple[Path, ...], project: Path | None, artifact: Path | None, seconds: int, *, as_json: bool
+    subject: str,
+    keys: tuple[Path, ...],
+    project: Path | None,
+    artifact: Path | None,
+    seconds: int,
+    registry: str | None,
+    endpoint_url: str | None,
+    *,
+    as_json: bool,
 ) -> None:
     """Verify an artifact or a pass."""
     required = bool(keys)
@@ -72,11 +78,12 @@ def command(
         keys = (*keys, *(opened.path(name) for name in security.trusted_keys))
         required = required or security.require_signature
     trusted = TrustedKeys.read(keys)
-    if subject.is_file():
+    if Path(subject).is_file():
         of = None if artifact is None else ModelArtifact.load(artifact).digest
-        _tell(read_pass(subject, trusted, artifact=of), as_json=as_json)
+        _tell(read_pass(Path(subject), trusted, artifact=of), as_json=as_json)
     else:
-        verify(subject, trusted, required=required, seconds=seconds, as_json=as_json)
+        folder = local_artifact(subject, project or Path(), registry, endpoint_url)
+        verify(folder, trusted, required=required, seconds=seconds, as_json=as_json)
 
 
 def verify(folder: Path, keys: TrustedKeys, *, required: bool, seconds: int, as_json: bool) -> None:

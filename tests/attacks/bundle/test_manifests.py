@@ -223,7 +223,7 @@ def test_a20_whatever_is_changed_in_the_json_it_is_one_line(data: st.DataObject,
     shutil.rmtree(folder, ignore_errors=True)
     shutil.copytree(packed, folder)
     name = data.draw(st.sampled_from(["golden.json", "signature.json", "parity.json", "metadata.json", "bom.cdx.json"]))
-    strange = st.sampled_from(
+    strange: st.SearchStrategy[Any] = st.sampled_from(
         [None, True, -1, 0, 1e308, 10**40, "", "\x00", "x" * 300, [], {}, [[]], "nan", "../x", "<b>"]
     )
 

@@ -61,9 +61,8 @@ ALL = "".join(WORDS.values())
 def test_a24_a_name_or_version_that_is_code_is_not_packed(
     which: str, words: str, table: pd.DataFrame, model: Any, tmp_path: Path
 ) -> None:
-    named = {"name": "churn", "version": "1.0.0"} | {which: words}
+    named: dict[str, Any] = {"name": "churn", "version": "1.0.0"} | {which: words}
     with pytest.raises(WrongUse) as caught:
-        # Refused before the model is even asked: nothing of it costs time.
         pack(model, table, "churn", folder=tmp_path / "out", lock=False, **named)
     one_line(caught.value)
     assert not (tmp_path / "out").exists()

@@ -310,7 +310,7 @@ def test_a22_bytes_added_to_the_envelope(added: bytes, at: float, signed_once: P
 def test_the_envelope_is_read_by_others(signed: Path, key: Path) -> None:
     """An independent implementation of DSSE verifies it, and an in-toto reader finds every file."""
     from securesystemslib.dsse import Envelope
-    from securesystemslib.signer import SSlibKey
+    from securesystemslib.signer import SSlibKey  # type: ignore[attr-defined]
 
     public = read_private_key(key).public_key()
     envelope = Envelope.from_dict(parts(signed))
@@ -404,10 +404,11 @@ class TestKeys:
 
     @pytest.mark.parametrize("kind", ["rsa", "ec", "garbage", "empty", "public", "certificate", "huge", "two", "ssh"])
     def test_what_is_no_key(self, kind: str, tmp_path: Path) -> None:
-        made: Any = {
+        makers: dict[str, Callable[[], Any]] = {
             "rsa": lambda: rsa.generate_private_key(65537, 2048),
             "ec": lambda: ec.generate_private_key(ec.SECP256R1()),
-        }.get(kind, ed25519.Ed25519PrivateKey.generate)()
+        }
+        made = makers.get(kind, ed25519.Ed25519PrivateKey.generate)()
         private = made.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
         public = made.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
         private, public = {
