@@ -122,7 +122,7 @@ def _unknown(frame: pd.DataFrame, random: np.random.Generator, chance: float) ->
     """Return people of whom one in eight has not said their sex."""
     silent = random.random(len(frame)) < 0.125
     changed = approved(lambda rows: np.where(silent[: len(rows)], chance, 0.5))(frame, random)
-    return changed.assign(sex=np.where(silent, None, frame["sex"]))
+    return changed.assign(sex=frame["sex"].mask(silent))
 
 
 def judged(deployment: Deployment, test: pd.DataFrame, **fairness: Any) -> Item:

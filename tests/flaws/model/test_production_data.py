@@ -203,13 +203,14 @@ def test_a_clean_twin_passes(twin: str, project: Deployment) -> None:
 
 @pytest.mark.slow
 def test_what_cannot_be_known_is_unknown(project: Deployment) -> None:
-    for production, data, word in (
+    cases: tuple[tuple[pd.DataFrame, dict[str, Any], str], ...] = (
         (PRODUCTION.head(40), {}, "too few"),
         (PRODUCTION, {"production_window": None}, "production_window"),
         (PRODUCTION, {"time": None}, "signed"),
         (PRODUCTION.drop(columns="at"), {}, "no column"),
         (PRODUCTION.assign(at="some day"), {}, "cannot be read"),
-    ):
+    )
+    for production, data, word in cases:
         item = judged(project, production, **data)
         assert item.status is Status.UNKNOWN, item.verdict.summary.en
         assert word in item.verdict.summary.en

@@ -6,6 +6,7 @@ import datetime as dt
 from dataclasses import replace
 from typing import Final
 
+from sekisho.checks.quality.production_words import changed_column, moved_labels, one_form, origin, replayed, timed
 from sekisho.contract.sections import Contract
 from sekisho.gate.attestations import Attestations
 from sekisho.gate.check import check
@@ -23,16 +24,6 @@ TELLING: Final = 0.6
 """Tables that are told apart with a larger area under the curve are not of one kind."""
 FEWEST: Final = 100
 """Fewer rows than this cannot show that two tables are alike."""
-MOST_REFUSED: Final = 0.01
-"""The share of production rows that may be refused as the caller's fault."""
-MOST_SHIFT: Final = 0.1
-"""The largest population stability index of scores, and the largest shift of labels."""
-COPIED: Final = 0.2
-"""A sample of which so many rows stand in another table is that table."""
-UNTIMED: Final = 0.05
-"""The share of production rows that may lack a time."""
-BLOCKS: Final = 0.05
-"""The share of production rows that may stand in a block that is there twice."""
 SHOWN: Final = 4
 
 DRAWN: Final = Text(en="how the production sample was drawn", ja="本番データの標本の取り方")
@@ -69,18 +60,18 @@ def production_data(
     spoken_for = not logged and contract.data.time is None and attestations.finding(BOX, DRAWN).status == "pass"
     findings = [_window(contract, attestations, logged=logged)]
     findings += [] if spoken_for else [_later(gap), *_ages(gap, contract, attestations.today)]
-    findings += [*_origin(rows), *_times(rows, contract)]
+    findings += [*origin(rows), *timed(rows, contract)]
     findings.append(_alike("test", gap.test_told, gap))
     findings += [_alike("training", gap.training_told, gap)] if gap.training_told is not None else []
-    findings += [_changed(change) for change in columns.changes[:SHOWN]]
-    findings += _labels(rows)
-    findings += _replay(replay)
+    findings += [changed_column(change) for change in columns.changes[:SHOWN]]
+    findings += moved_labels(rows)
+    findings += replayed(replay)
     units = [
         change for change in columns.changes if change.kind in {"unit", "encoding", "spelling", "format", "null code"}
     ]
     return verdict(
         *findings,
-        remedy=_remedy(units),
+        remedy=one_form(units),
         age_days=gap.age_days,
         production_rows=gap.rows,
         test_told=gap.test_told.point,
@@ -183,59 +174,6 @@ def _ages(gap: ProductionGap, contract: Contract, today: dt.date) -> list[Findin
     return findings
 
 
-def _origin(rows: ProductionRows) -> list[Finding]:
-    """Judge whether the rows are rows of their own."""
-    findings = []
-    tables = (("test", "テスト", rows.from_test), ("training", "学習", rows.from_training))
-    for name, name_ja, share in tables:
-        if share is not None and share > max(COPIED, 3 * rows.usual):
-            words = Text(
-                en=f"{share:.0%} of the production rows are rows of the {name} set: it is no sample of production",
-                ja=f"本番データの {share:.0%} が{name_ja}データと同じ行で、本番の標本とは言えません",
-            )
-            findings.append(holds(share <= COPIED, words))
-    if rows.blocks > BLOCKS or rows.repeated - rows.usually_repeated > BLOCKS:
-        share = max(rows.blocks, rows.repeated)
-        words = Text(
-            en=f"{share:.0%} of the production rows are there more than once, of the test rows {rows.usually_repeated:.0%}",
-            ja=f"本番データの {share:.0%} が重複しています（テストデータでは {rows.usually_repeated:.0%}）",
-        )
-        findings.append(holds(share <= BLOCKS, words))
-    return findings
-
-
-def _times(rows: ProductionRows, contract: Contract) -> list[Finding]:
-    """Judge whether every production row says when it was, in one way of writing."""
-    findings = []
-    if contract.data.time is not None and rows.source == "file" and rows.timed is None:
-        words = Text(
-            en=f"the production sample has no column {contract.data.time!r} of times",
-            ja=f"本番データに時刻の列 {contract.data.time!r} がありません",
-        )
-        findings.append(holds(None, words))
-    elif rows.unreadable_times:
-        words = Text(
-            en="the times of the production sample cannot be read: write them as ISO 8601",
-            ja="本番データの時刻を読めません（ISO 8601 で書いてください）",
-        )
-        findings.append(holds(None, words))
-    elif rows.timed is not None and rows.timed < (1 - UNTIMED) * rows.rows:
-        missing = 1 - rows.timed / rows.rows
-        words = Text(
-            en=f"{missing:.0%} of the production rows have no time, at most {UNTIMED:.0%} may lack one",
-            ja=f"本番データの {missing:.0%} に時刻がありません（上限 {UNTIMED:.0%}）",
-        )
-        findings.append(holds(missing <= UNTIMED, words))
-    marks = [share for share in (rows.zones, rows.test_zones) if share is not None]
-    if marks and not all(share == marks[0] in {0.0, 1.0} for share in marks):
-        words = Text(
-            en="some times bear a time zone and some do not: they cannot be set side by side",
-            ja="タイムゾーン付きの時刻とそうでない時刻が混在し、比べられません",
-        )
-        findings.append(holds(len(set(marks)) == 1 and marks[0] in {0.0, 1.0}, words))
-    return findings
-
-
 def _alike(which: str, told: Interval, gap: ProductionGap) -> Finding:
     names = {"test": Text(en="test", ja="テスト"), "training": Text(en="training", ja="学習")}[which]
     if told.point <= TELLING and (told.high > TELLING or min(gap.rows, gap.test_rows) < FEWEST):
@@ -255,81 +193,6 @@ def _alike(which: str, told: Interval, gap: ProductionGap) -> Finding:
             en=f"the {names.en} set is told from production with an area of {told}, {TELLING:g} at most is alike{most}",
             ja=f"{names.ja}データと本番データの見分けやすさ（AUC）は {told}、上限 {TELLING:g}{most}",
         ),
-    )
-
-
-def _changed(change: ColumnChange) -> Finding:
-    return holds(
-        change.share == 0.0,
-        Text(en=f"{change.column}: {change.seen}", ja=f"{change.column}: {change.seen_ja}"),
-    )
-
-
-def _labels(rows: ProductionRows) -> list[Finding]:
-    """Judge whether labels have moved, where production has some: enough to count, and for certain."""
-    shift = rows.label_shift
-    if shift is None:
-        return []
-    moved = shift.point > MOST_SHIFT and shift.low > MOST_SHIFT / 2
-    return [
-        holds(
-            not moved,
-            Text(
-                en=f"the labels of {rows.labels:,} production rows are {shift} from those of the test set, {MOST_SHIFT:g} at most is alike",
-                ja=f"本番データ {rows.labels:,} 行の正解の分布はテストデータから {shift} ずれています（上限 {MOST_SHIFT:g}）",
-            ),
-        )
-    ]
-
-
-def _replay(replay: ProductionReplay | None) -> list[Finding]:
-    if replay is None:
-        return [
-            holds(
-                None,
-                Text(
-                    en="no production row was sent to the model: there is nobody to ask, or a feature is missing",
-                    ja="本番データの行をモデルに送れませんでした（問い合わせ先がないか、特徴量が足りません）",
-                ),
-            )
-        ]
-    rows = (
-        Text(en="logged requests", ja="記録済みのリクエスト")
-        if replay.source == "ledger"
-        else Text(en="production rows", ja="本番データの行")
-    )
-    came = f" ({replay.first})" if replay.first else ""
-    findings = [
-        holds(
-            replay.failed == 0 and replay.refused <= MOST_REFUSED * replay.replayed,
-            Text(
-                en=f"of {replay.replayed} {rows.en} {replay.failed} failed and {replay.refused} were refused{came}",
-                ja=f"{rows.ja} {replay.replayed} 件のうち、失敗 {replay.failed} 件、拒否 {replay.refused} 件{came}",
-            ),
-        )
-    ]
-    if replay.stability is not None:
-        index = replay.stability
-        findings.append(
-            holds(
-                True if index.high <= MOST_SHIFT else False if index.point > MOST_SHIFT else None,
-                Text(
-                    en=f"its scores are {index} from those logged for {replay.compared:,} requests (stability index), {MOST_SHIFT:g} at most",
-                    ja=f"{replay.compared:,} 件の記録済みスコアとのずれ（PSI）は {index}、上限 {MOST_SHIFT:g}",
-                ),
-            )
-        )
-    return findings
-
-
-def _remedy(changes: list[ColumnChange]) -> Text | None:
-    if not changes:
-        return None
-    names = ", ".join(dict.fromkeys(change.column for change in changes))
-    return Text(
-        en=f"bring {names} into one form at the place where production rows are made: the unit, the spelling and the mark for what is missing "
-        "that the model was trained on",
-        ja=f"{names} の単位・表記・欠損の表し方を、本番データを作る側で学習時と揃えてください",
     )
 
 

@@ -371,10 +371,12 @@ def _proxies(scored: Scored, groups: Mapping[str, Groups]) -> tuple[Proxy, ...]:
 def _score(answers: Answers) -> Floats:
     """Return what the model says of each row as one number: the value, or how probable the positive class is."""
     if not answers.classes:
-        return answers.given.astype(np.float64)
+        values: Floats = answers.given.astype(np.float64)
+        return values
     positive = answers.classes - 1 if answers.positive is None else answers.positive
     if answers.probabilities is None:
-        return (answers.given == positive).astype(np.float64)
+        given: Floats = (answers.given == positive).astype(np.float64)
+        return given
     return answers.probabilities[:, positive]
 
 

@@ -16,6 +16,7 @@ from sekisho.artifact.table import Column, Scalar
 from sekisho.contract.sections import Quality
 from sekisho.gate.probe import probe
 from sekisho.probes.resources.tables import ProductionSample, TestSet
+from sekisho.probes.statistics.answers import Floats
 from sekisho.probes.statistics.baselines import numbers
 from sekisho.probes.statistics.conversions import conversion, part_converted
 from sekisho.probes.statistics.intervals import Share, difference
@@ -194,7 +195,7 @@ def _numbers(known: Column, asked: Column, confidence: float) -> Iterator[Column
         yield _change(asked.name, "unit", words, part[1])
 
 
-def _code(value: float, old: np.ndarray, new: np.ndarray, rows: int, confidence: float) -> float | None:  # type: ignore[type-arg]
+def _code(value: float, old: Floats, new: Floats, rows: int, confidence: float) -> float | None:
     """Return the share of rows that hold a code for nothing; ``None`` when it is a usual value or rare."""
     count = int((new == value).sum())
     if count < 3 or not len(old):
@@ -235,12 +236,12 @@ def _words(known: Column, asked: Column, confidence: float) -> Iterator[ColumnCh
     if "text" in {known.kind, asked.kind} and len(old) > 100:
         return
     strangers = {word: count for word, count in new.items() if word not in old and word not in empty}
-    share = Share(count=sum(strangers.values()), trials=rows)
-    if _more(Share(count=0, trials=len(known)), share, confidence) <= 0.01:
+    strange = Share(count=sum(strangers.values()), trials=rows)
+    if _more(Share(count=0, trials=len(known)), strange, confidence) <= 0.01:
         return
     twins = [(word, twin) for word in strangers if (twin := _twin(word, list(old))) is not None]
     spelled = sum(strangers[word] for word, _ in twins)
-    if spelled > share.count / 2:
+    if spelled > strange.count / 2:
         listed = ", ".join(f"{word!r} for {twin!r}" for word, twin in twins[:3])
         listed_ja = "、".join(f"{twin!r} が {word!r}" for word, twin in twins[:3])
         yield _change(
@@ -249,16 +250,16 @@ def _words(known: Column, asked: Column, confidence: float) -> Iterator[ColumnCh
             Text(en=f"categories are spelled otherwise: {listed}", ja=f"カテゴリーの表記が変化: {listed_ja}"),
             spelled / rows,
         )
-    elif share.fraction > SURGE:
+    elif strange.fraction > SURGE:
         listed = ", ".join(repr(word) for word in sorted(strangers)[:3])
         yield _change(
             asked.name,
             "unseen",
             Text(
-                en=f"{share.fraction:.1%} of the rows hold categories that the test set has not: {listed}",
-                ja=f"{share.fraction:.1%} の行がテストデータにないカテゴリー: {listed}",
+                en=f"{strange.fraction:.1%} of the rows hold categories that the test set has not: {listed}",
+                ja=f"{strange.fraction:.1%} の行がテストデータにないカテゴリー: {listed}",
             ),
-            share.fraction,
+            strange.fraction,
         )
 
 
