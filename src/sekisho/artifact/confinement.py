@@ -7,7 +7,8 @@ holds, and runs the command. Every part is tried by itself, and what does not ho
   internet sockets (:manpage:`seccomp(2)`);
 - *files*: Landlock (https://docs.kernel.org/userspace-api/landlock.html): what is not given for reading cannot be opened, and what is not
   given for writing cannot be changed;
-- *place*: a mount namespace, in which one folder stands at the place of another, so that even absolute paths lead to the copy;
+- *place*: a mount namespace, in which one folder stands at the place of another, so that even absolute paths lead to the copy, and shared
+  memory and the sockets of other programs are out of sight;
 - *processes*: a namespace of process numbers, so that nothing that the command starts outlives it.
 
 Only the standard library is imported, because this runs before anything else does.
@@ -26,6 +27,7 @@ import socket
 import struct
 import sys
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -44,7 +46,10 @@ _RIGHTS: Final = (0, (1 << 13) - 1, (1 << 14) - 1, (1 << 15) - 1)
 
 _SOCKETS: Final = {"x86_64": (0xC000_003E, 41), "aarch64": (0xC000_00B7, 198)}
 """The audit number of each architecture, and its number of the call ``socket``."""
-_DEVICES: Final = ("/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom", "/dev/tty", "/dev/shm")  # noqa: S108
+_DEVICES: Final = ("/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom", "/dev/tty")
+_SHARED: Final = "/dev/shm"  # noqa: S108
+_SERVICES: Final = "/run"
+"""Where the sockets of other programs lie, such as Docker's."""
 SYSTEM: Final = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/etc", "/proc", "/sys", "/opt", "/nix")
 """What programs read everywhere; no data of people lies there."""
 
@@ -72,10 +77,12 @@ def confine(
     """
     held = dict.fromkeys(("network", "files", "place", "processes"), False)
     apart = _new_users()
+    own = [place for place in (_SHARED, _SERVICES) if apart and _tried(partial(_empty, place))]
     if copy is not None and place is not None:
         held["place"] = _tried(lambda: _put(copy, place, keep))
     held["network"] = _tried(_no_network) or _tried(_no_sockets)
-    held["files"] = _tried(lambda: _landlock([*SYSTEM, *read], write))
+    shared = [_SHARED] if _SHARED in own or copy is not None else []
+    held["files"] = _tried(lambda: _landlock([*SYSTEM, *read], [*write, *_DEVICES, *shared, *_accelerators()]))
     held["processes"] = apart and _tried(lambda: _unshare(_NEW_PROCESSES))
     return held
 
@@ -156,6 +163,16 @@ def _new_users() -> bool:
     return bool(_LIBC.mount(None, b"/", None, _PRIVATE | _RECURSIVE, None) == 0)
 
 
+def _empty(place: str) -> None:
+    """Let an empty folder in memory stand at ``place``."""
+    _checked(_LIBC.mount(b"none", os.fsencode(place), b"tmpfs", 0, None))
+
+
+def _accelerators() -> list[str]:
+    devices = Path("/dev")
+    return [str(path) for pattern in ("nvidia*", "dri", "kfd") for path in devices.glob(pattern)]
+
+
 def _put(copy: str, place: str, keep: Sequence[str]) -> None:
     """Let ``copy`` stand at ``place``, and in it what is kept from there."""
     kept = [(path, os.open(path, os.O_PATH | os.O_CLOEXEC)) for path in keep]
@@ -212,7 +229,7 @@ def _landlock(read: Sequence[str], write: Sequence[str]) -> None:
     _checked(ruleset)
     for path in read:
         _allow(ruleset, path, rights & _READ)
-    for path in (*write, *_DEVICES):
+    for path in write:
         _allow(ruleset, path, rights)
     _checked(_LIBC.prctl(_NO_NEW_PRIVILEGES, 1, 0, 0, 0))
     _checked(_LIBC.syscall(_LANDLOCK_ENFORCE, ruleset, 0))

@@ -65,6 +65,8 @@ def test_its_code_reaches_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
         "home": f"open({str(Path.home() / '.sekisho-was-here')!r}, 'w')",
         "network": "__import__('socket').create_connection(('192.0.2.1', 80), timeout=2)",
         "resolver": "__import__('socket').socket(2, 2).sendto(b'x', ('192.0.2.1', 53))",
+        "environment of others": f"open('/proc/{os.getpid()}/environ').read()",
+        "sockets of others": "__import__('os').listdir('/run')[0]",
         "secret": "__import__('os').environ['A_SECRET']",
         "kills": f"__import__('os').kill({os.getpid()}, 0)",
     }
