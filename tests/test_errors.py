@@ -38,6 +38,7 @@ def test_wrong_use_is_told_from_what_could_not_run() -> None:
         "WrongUse",
         "ContractError",
         "NotFound",
+        "Conflict",
         "InvalidInput",
     }
     assert {kind.exit_code for kind in kinds} == {2, 3}
