@@ -15,7 +15,7 @@ from sekisho.artifact import strict_json
 from sekisho.artifact.boosters.interface import HEAD, Booster, asked_through, cannot, damaged
 from sekisho.artifact.forest import Forest, Nodes
 from sekisho.artifact.runtime import NotConvertible
-from sekisho.errors import ArtifactError, MissingLibrary
+from sekisho.errors import ArtifactError, MissingLibrary, SekishoError
 from sekisho.text import Text
 
 if TYPE_CHECKING:
@@ -113,8 +113,11 @@ class CatBoost(Booster):
         try:
             bare = library.CatBoost().load_model(blob=data, format="cbm")
             head = self._noted(bare, where)
-            estimator = self.new(head.name).load_model(blob=data, format="cbm")
-        except library.CatBoostError as error:
+            estimator = _finished(self.new(head.name).load_model(blob=data, format="cbm"), head, self.names(bare))
+        except SekishoError:
+            raise
+        except Exception as error:
+            # Names and notes inside may be no text; CatBoost has an error of its own for the rest.
             raise ArtifactError(
                 Text(en="CatBoost cannot read this model", ja="CatBoost がこのモデルを読み込めません"),
                 Text(
@@ -123,11 +126,14 @@ class CatBoost(Booster):
                 ),
                 where=where,
             ) from error
-        return _finished(estimator, head, self.names(estimator))
+        return estimator
 
     def try_out(self, model: Any) -> None:
         """Follow every split once, and answer rows with and without nulls."""
-        _check_splits(json.loads(_saved(model, "json")))
+        try:
+            _check_splits(json.loads(_saved(model, "json")))
+        except (ValueError, KeyError, TypeError, IndexError):
+            raise damaged(_NAME, Text(en="it cannot be written as JSON", ja="JSON として書き出せません"), "") from None
         kinds = set(model.get_cat_feature_indices()) | set(model.get_text_feature_indices())
         for number in (0.0, np.nan, 1e30, -1e30):
             rows = np.full((2, int(model.n_features_in_)), number, dtype=object)

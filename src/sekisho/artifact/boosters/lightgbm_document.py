@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
@@ -20,6 +21,7 @@ from sekisho.text import Text
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+_NO_NUMBER: Final = Text(en="a number is none", ja="数値として読めない値があります")
 _MOST_FEATURES: Final = 10_000_000
 _MOST_SUMS: Final = 100_000
 _MOST_CODES: Final = 1_000
@@ -232,7 +234,8 @@ def _trees(data: bytes, start: int, sizes: NDArray[np.int64], features: int) -> 
 
 def _tree(text: str, features: int) -> Tree:
     pairs = _pairs(text, _TREE_KEYS)
-    leaves, sets = int(pairs["num_leaves"]), int(pairs["num_cat"])
+    leaves, sets, _ = (int(_integers(pairs[key])[0]) for key in ("num_leaves", "num_cat", "is_linear"))
+    _numbers(pairs["shrinkage"])
     value = _numbers(pairs["leaf_value"])
     inner = leaves - 1
     whole = {
@@ -245,7 +248,7 @@ def _tree(text: str, features: int) -> Tree:
         *(("leaf_weight", leaves), ("leaf_count", leaves), ("split_gain", inner)),
         *(("internal_value", inner), ("internal_weight", inner), ("internal_count", inner)),
     ):
-        if len(pairs.get(key, "").split()) not in {0, count}:
+        if len(_numbers(pairs.get(key, ""))) not in {0, count}:
             raise Unsound(Text(en="a tree has not as many nodes as it says", ja="ノードの数が記録と違います"))
     feature, decision = whole["split_feature"], whole["decision_type"]
     if np.any((feature < 0) | (feature >= features)) or np.any((decision < 0) | (decision > 15)):
@@ -293,15 +296,17 @@ def _sets(pairs: dict[str, str], count: int) -> tuple[NDArray[np.int64], ...]:
 
 def _is_linear(pairs: dict[str, str], leaves: int, features: int) -> bool:
     """Return whether the leaves are lines, whose features and factors are looked at as well."""
-    if int(pairs.get("is_linear", "0")) == 0:
+    if int(pairs["is_linear"]) == 0:
         return False
-    counts, asked = _integers(pairs["num_features"]), _integers(pairs.get("leaf_features", ""))
+    # Each leaf has a list of its own, with a space behind it.
+    words, factors = (" ".join(pairs.get(key, "").split()) for key in ("leaf_features", "leaf_coeff"))
+    counts, asked = _integers(pairs["num_features"]), _integers(words)
     if (
         len(_numbers(pairs["leaf_const"])) != leaves
         or len(counts) != leaves
         or np.any(counts < 0)
         or int(counts.sum()) != len(asked)
-        or len(_numbers(pairs.get("leaf_coeff", ""))) != len(asked)
+        or len(_numbers(factors)) != len(asked)
         or np.any((asked < 0) | (asked >= features))
     ):
         raise Unsound(Text(en="its linear leaves do not fit", ja="線形の葉の内容が一致しません"))
@@ -344,11 +349,21 @@ def _pairs(text: str, known: frozenset[str]) -> dict[str, str]:
     return found
 
 
+_INTEGERS: Final = re.compile(r"(-?[0-9]{1,10}( -?[0-9]{1,10})*)?")
+_NUMBER: Final = r"-?[0-9]{1,400}(\.[0-9]{1,400})?(e[+-]?[0-9]{1,3})?"
+_NUMBERS: Final = re.compile(f"({_NUMBER}( {_NUMBER})*)?")
+
+
 def _integers(text: str) -> NDArray[np.int64]:
+    # LightGBM's own parser ends the process where a word is no number.
+    if not _INTEGERS.fullmatch(text):
+        raise Unsound(_NO_NUMBER)
     return np.array([int(word) for word in text.split()], dtype=np.int64)
 
 
 def _numbers(text: str) -> NDArray[np.float64]:
+    if not _NUMBERS.fullmatch(text):
+        raise Unsound(_NO_NUMBER)
     return np.array([float(word) for word in text.split()], dtype=np.float64)
 
 

@@ -137,6 +137,8 @@ def _check_tree(tree: Any, features: int) -> tuple[Any, Any]:
     if any(len(values) != nodes for values in found.values()) or nodes < 1:
         raise Unsound(Text(en="a tree has not as many nodes as it says", ja="ノードの数が記録と違います"))
     left, right, inner = found["left_children"], found["right_children"], found["left_children"] != -1
+    if not _are_parents(left, right, found["parents"]):
+        raise Unsound(Text(en="a tree points outside itself", ja="木が自身の外を指しています"))
     asked = found["split_indices"][inner]
     if np.any((asked < 0) | (asked >= features)):
         raise Unsound(Text(en="a tree asks a feature that is not there", ja="存在しない特徴量を参照しています"))
@@ -154,6 +156,21 @@ def _check_tree(tree: Any, features: int) -> tuple[Any, Any]:
     ):
         raise Unsound(Text(en="its categories do not fit", ja="カテゴリが一致しません"))
     return left, right
+
+
+_NO_PARENT: Final = 2**31 - 1
+
+
+def _are_parents(left: Any, right: Any, parents: Any) -> bool:
+    """Return whether each child names the node above it: XGBoost walks upwards as well."""
+    nodes = np.arange(len(left))
+    for child in (left, right):
+        inner = child != -1
+        if np.any((child[inner] < 0) | (child[inner] >= len(left))) or np.any(parents[child[inner]] != nodes[inner]):
+            return False
+    known = np.zeros(len(left), dtype=np.bool_)
+    known[left[left != -1]] = known[right[right != -1]] = True
+    return bool(np.all(parents[~known] == _NO_PARENT))
 
 
 def _check_categories(categories: Any, features: int) -> None:
