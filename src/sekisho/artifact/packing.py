@@ -14,8 +14,8 @@ from sekisho.artifact import boosting
 from sekisho.artifact.artifact import ModelArtifact
 from sekisho.artifact.content import content_of
 from sekisho.artifact.formats import onnx, skops
-from sekisho.artifact.imports.unpickling import resave
 from sekisho.artifact.metadata import Dataset, Metadata, metadata_of
+from sekisho.artifact.unpickling import resave
 from sekisho.contract.nearest import nearest
 from sekisho.errors import NotFound, UntrustedFormat, WrongUse
 from sekisho.text import Text

@@ -16,8 +16,8 @@ from sekisho.artifact.runtime import Outputs
 from sekisho.artifact.table import Table
 from sekisho.contract.sections import Data, Quality
 from sekisho.errors import SekishoError
-from sekisho.probes.files.inert import difference
 from sekisho.probes.resources.artifacts import ModelFiles, file_digest
+from sekisho.probes.resources.inert import difference
 from sekisho.probes.resources.scored import Scored
 from sekisho.probes.resources.tables import TestSet
 from sekisho.probes.statistics.answers import Answers

@@ -13,7 +13,7 @@ import pytest
 from sklearn.linear_model import Ridge
 from sklearn.tree import DecisionTreeClassifier
 
-from sekisho.probes.files.inert import difference
+from sekisho.probes.resources.inert import difference
 
 X = np.random.default_rng(0).normal(size=(80, 3))
 
@@ -23,7 +23,7 @@ def by_joblib(model: Any, folder: Path) -> bytes:
     return (folder / "m").read_bytes()
 
 
-def by_pickle(model: Any, folder: Path) -> bytes:  # noqa: ARG001
+def by_pickle(model: Any, folder: Path) -> bytes:
     return pickle.dumps(model)
 
 

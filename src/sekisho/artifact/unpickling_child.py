@@ -1,4 +1,4 @@
-"""The process that reads a trusted pickle: ``python -P -m sekisho.artifact.imports.unpickling_child FILE FOLDER TYPE...``.
+"""The process that reads a trusted pickle: ``python -P -m sekisho.artifact.unpickling_child FILE FOLDER TYPE...``.
 
 It runs confined (:mod:`sekisho.artifact.confinement`). The model is written to ``FOLDER/model`` in a format that runs no code; what went wrong
 is the last line of standard error.

@@ -16,9 +16,9 @@ import pytest
 from sklearn.linear_model import LogisticRegression
 
 from sekisho.artifact import confinement
-from sekisho.artifact.imports.unpickling import resave
 from sekisho.artifact.interpreter import library_folders
 from sekisho.artifact.packing import model_in, read_model
+from sekisho.artifact.unpickling import resave
 from sekisho.errors import ArtifactError, UntrustedFormat
 
 X = np.random.default_rng(0).normal(size=(60, 2))

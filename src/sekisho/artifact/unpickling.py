@@ -27,7 +27,7 @@ from sekisho.text import Text, verbatim
 
 SECONDS: Final = 120.0
 MOST_BYTES: Final = 4 * 1024**3
-_CHILD: Final = "sekisho.artifact.imports.unpickling_child"
+_CHILD: Final = "sekisho.artifact.unpickling_child"
 
 _log = logging.getLogger("sekisho.artifact")
 
