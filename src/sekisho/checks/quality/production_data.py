@@ -227,7 +227,6 @@ def _rows(*, from_test: float = 0.0, timed: int | None = 2_000) -> ProductionRow
         timed=timed,
         unreadable_times=False,
         zones=None,
-        test_zones=None,
         labels=0,
         label_shift=None,
     )

@@ -66,13 +66,12 @@ def timed(rows: ProductionRows, contract: Contract) -> list[Finding]:
             ja=f"本番データの {missing:.0%} に時刻がありません（上限 {UNTIMED:.0%}）",
         )
         findings.append(holds(missing <= UNTIMED, words))
-    marks = [share for share in (rows.zones, rows.test_zones) if share is not None]
-    if marks and not all(share == marks[0] in {0.0, 1.0} for share in marks):
+    if rows.zones is not None and 0.0 < rows.zones < 1.0:
         words = Text(
-            en="some times bear a time zone and some do not: they cannot be set side by side",
-            ja="タイムゾーン付きの時刻とそうでない時刻が混在し、比べられません",
+            en=f"{rows.zones:.0%} of the production times bear a time zone and the others none: they cannot be set side by side",
+            ja=f"本番データの時刻の {rows.zones:.0%} だけにタイムゾーンがあり、互いに比べられません",
         )
-        findings.append(holds(len(set(marks)) == 1 and marks[0] in {0.0, 1.0}, words))
+        findings.append(holds(rows.zones in {0.0, 1.0}, words))
     return findings
 
 

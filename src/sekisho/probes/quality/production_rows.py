@@ -40,8 +40,7 @@ class ProductionRows:
         blocks: The share that stands in runs of rows that are there twice.
         timed: How many rows have a time that can be read; ``None`` when nobody names a column of times.
         unreadable_times: Whether the column of times holds something else.
-        zones: The share of written times that bear a time zone, in the production sample; ``None`` when they are no words.
-        test_zones: The same in the test set.
+        zones: The share of written times that bear a time zone; ``None`` when they are no words.
         labels: How many rows have a target.
         label_shift: How far the labels are from those of the test set: half the sum of the differences between shares, or the distance of
             Kolmogorov and Smirnov for values; with its interval. ``None`` with fewer than 30 labels.
@@ -59,7 +58,6 @@ class ProductionRows:
     timed: int | None
     unreadable_times: bool
     zones: float | None
-    test_zones: float | None
     labels: int
     label_shift: Interval | None
 
@@ -88,7 +86,6 @@ def production_rows(
         timed=None if times is None else 0 if read is None else int(np.isfinite(read).sum()),
         unreadable_times=times is not None and read is None and not bool(times.null.all()),
         zones=None if times is None else _zones(times),
-        test_zones=None if test.times is None else _zones(test.times),
         labels=0 if production.target is None else len(production.target.present()),
         label_shift=_label_shift(test, production, quality),
     )
