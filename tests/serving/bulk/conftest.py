@@ -9,10 +9,10 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 from pyarrow import feather, ipc, parquet
+from tests.serving.conftest import people
 
 from sekisho.artifact.artifact import ModelArtifact
 from sekisho.artifact.table import Table
-from tests.serving.conftest import people
 
 ROWS = 1_100
 ARROW = "application/vnd.apache.arrow.stream"

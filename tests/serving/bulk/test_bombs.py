@@ -13,7 +13,6 @@ from typing import Any
 import pandas as pd
 import pyarrow as pa
 import pytest
-
 from tests.serving.bulk.conftest import ARROW, ARROW_FILE, PARQUET, columns, file, stream
 from tests.serving.conftest import Running, people, serving
 

@@ -14,7 +14,6 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 from pyarrow import ipc, parquet
-
 from tests.serving.bulk.conftest import ARROW, ARROW_FILE, PARQUET, ROWS, columns, file, stream
 from tests.serving.conftest import Running
 
