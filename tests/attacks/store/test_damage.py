@@ -10,6 +10,7 @@ import pytest
 from tests.attacks.store.conftest import Made, Place, act_as
 from tests.attacks.store.seaweed import READ_KEY
 
+from sekisho import Registry
 from sekisho.cli.main import run
 from sekisho.errors import ArtifactError, Conflict, IntegrityError, NotFound, RegistryError, SekishoError
 
@@ -223,16 +224,13 @@ def test_s13_serving_goes_on_from_a_registry_that_cannot_be_written(
     assert Path(capsys.readouterr().out.strip(), "manifest.json").is_file()
 
 
-def test_a_place_that_holds_something_else_is_left_alone(tmp_path: Path, made: Made) -> None:
-    from sekisho import Registry
-
-    (tmp_path / "thesis").mkdir()
-    (tmp_path / "thesis" / "chapter.txt").write_text("mine")
-    (tmp_path / "thesis" / "figures").mkdir()
-    (tmp_path / "thesis" / "figures" / "one.txt").write_text("mine")
+@pytest.mark.parametrize("name", ["chapter.txt", "figures/one.txt"])
+def test_a_place_that_holds_something_else_is_left_alone(tmp_path: Path, made: Made, name: str) -> None:
+    (tmp_path / "thesis" / name).parent.mkdir(parents=True)
+    (tmp_path / "thesis" / name).write_text("mine")
     with pytest.raises(SekishoError, match="other than a registry"):
         Registry(tmp_path / "thesis").push(made())
-    assert sorted(path.name for path in (tmp_path / "thesis").iterdir()) == ["chapter.txt", "figures"]
+    assert [path.name for path in (tmp_path / "thesis").iterdir()] == [name.partition("/")[0]]
 
 
 def test_a_newer_registry_says_so(place: Place, made: Made) -> None:

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Final, Literal
 import msgspec
 
 from sekisho.artifact.registry.content import CONTENT, content_key, files_of
-from sekisho.artifact.registry.history import HISTORY, INDEX, History, model_names
-from sekisho.artifact.registry.layout import MARK
+from sekisho.artifact.registry.history import HISTORY, History, model_names
+from sekisho.artifact.registry.layout import ALONE, OURS, PASSING
 from sekisho.artifact.registry.state import State, read_state
 from sekisho.errors import ArtifactError, SekishoError
 from sekisho.text import Text, verbatim
@@ -21,8 +21,6 @@ if TYPE_CHECKING:
 Kind = Literal["damaged", "missing", "stale index", "orphan", "half upload", "stranger"]
 HARM: Final = {"damaged", "missing"}
 """Kinds of findings that mean that something is wrong; the others are only told."""
-_KNOWN: Final = (CONTENT, HISTORY, INDEX, "partial/", "under-way/")
-_ALONE: Final = {MARK, "lock", "lock.names", "collector"}
 
 
 class Finding(msgspec.Struct, frozen=True, kw_only=True):
@@ -146,13 +144,13 @@ def _strays(keys: list[str], good: set[str], needed: set[str], *, doubtful: bool
                 yield Finding(
                     kind="orphan", key=key, text=Text(en="no version needs it", ja="どのバージョンにも使われていません")
                 )
-        elif key.startswith(("partial/", "under-way/")):
+        elif key.startswith(PASSING):
             yield Finding(
                 kind="half upload",
                 key=key,
                 text=Text(en="is being written, or was broken off", ja="書き込み中か、中断された書き込みです"),
             )
-        elif not key.startswith(_KNOWN) and key not in _ALONE:
+        elif not key.startswith(OURS) and key not in ALONE:
             yield Finding(
                 kind="stranger",
                 key=key,

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 MARK: Final = "registry.json"
 FORMAT: Final = 1
 OURS: Final = (CONTENT, HISTORY, INDEX)
+PASSING: Final = ("partial/", "under-way/")
+"""Where stores keep what is being written."""
+ALONE: Final = frozenset({MARK, "lock", "lock.names", "collector"})
 _MOST_BYTES: Final = 4_096
 
 
@@ -77,7 +80,7 @@ def prepare(store: Store, name: str) -> None:
 
 
 def _is_ours(key: str) -> bool:
-    return "/" not in key or key.startswith((*OURS, "partial/", "under-way/"))
+    return key in ALONE or key.startswith((*OURS, *PASSING, "."))
 
 
 def _mark(store: Store) -> Mark | None:
