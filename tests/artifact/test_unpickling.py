@@ -16,6 +16,7 @@ import pytest
 from sklearn.linear_model import LogisticRegression
 
 from sekisho.artifact import confinement
+from sekisho.artifact.artifact import ModelArtifact
 from sekisho.artifact.interpreter import library_folders
 from sekisho.artifact.packing import model_in, read_model
 from sekisho.artifact.unpickling import resave
@@ -135,3 +136,27 @@ except PermissionError: print("refused")
         "processes": False,
     }
     assert rest == ["refused"] * 4
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("library", ["xgboost", "lightgbm", "catboost"])
+def test_models_of_boosting_libraries(library: str, tmp_path: Path) -> None:
+    model: Any
+    if library == "xgboost":
+        from xgboost import XGBClassifier
+
+        model = XGBClassifier(n_estimators=3, n_jobs=1)
+    elif library == "lightgbm":
+        from lightgbm import LGBMClassifier
+
+        model = LGBMClassifier(n_estimators=3, n_jobs=1, verbosity=-1)
+    else:
+        from catboost import CatBoostClassifier
+
+        model = CatBoostClassifier(iterations=3, verbose=False, allow_writing_files=False, thread_count=1)
+    right = (X[:, 0] > 0).astype(int)
+    model.fit(X, right)
+    joblib.dump(model, tmp_path / "model.joblib")
+    read = read_model(tmp_path / "model.joblib", trust=True)
+    artifact = ModelArtifact(read, {"feature_names": ["a", "b"]}, reference=X, target=right, lock=False)
+    assert np.array_equal(artifact.predict(X).values.astype(int), np.asarray(model.predict(X)).ravel().astype(int))

@@ -117,7 +117,7 @@ def _own_names(model: Any) -> tuple[str, ...] | None:
 def _chosen(table: Table, own: tuple[str, ...] | None, count: int | None) -> Table:
     """Return the features in the order of training."""
     if own is None:
-        if count is not None and count != len(table.columns):
+        if count and count != len(table.columns):  # CatBoost says 0 of a model that it has read
             raise CannotPack(
                 Text(
                     en=f"the model takes {count} features, the reference set has {len(table.columns)}",
