@@ -142,10 +142,11 @@ def _cuts(table: Table, features: Sequence[str], answers: Answers) -> list[Cut]:
         if made is None:
             continue
         if column.name not in features:
+            codes = made.codes.astype(np.int64)
             told = (
-                associated(made.codes, answers.truth)
+                associated(codes, answers.truth)
                 if answers.classes
-                else explained(answers.truth.astype(np.float64), made.codes)
+                else explained(answers.truth.astype(np.float64), codes)
             )
             if told > TELLS:
                 continue

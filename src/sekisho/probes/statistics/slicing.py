@@ -27,7 +27,7 @@ SURELY: Final = 3.0
 SAME_ROWS: Final = 0.7
 """Two parts that share so much of their rows are one finding."""
 
-Codes = NDArray[np.int64]
+Codes = NDArray[np.int16]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, slots=True)
@@ -95,7 +95,7 @@ def _bands(column: Column, values: Floats) -> Cut | None:
     words = tuple(
         f"{column.name} {_figure(column, low)}–{_figure(column, high)}" for low, high in pairwise(edges.tolist())
     )
-    return Cut(column=column.name, codes=codes.astype(np.int64), labels=(*words, f"{column.name} = —"), bands=True)
+    return Cut(column=column.name, codes=codes.astype(np.int16), labels=(*words, f"{column.name} = —"), bands=True)
 
 
 def _figure(column: Column, value: float) -> str:
@@ -122,7 +122,7 @@ def _words(column: Column) -> tuple[Codes, tuple[str, ...]]:
     places[-1] = len(words)
     if column.null.any():
         words.append(f"{column.name} = —")
-    return places[codes], tuple(words)
+    return places[codes].astype(np.int16), tuple(words)
 
 
 def worst_parts(cuts: Sequence[Cut], losses: Floats, *, smallest: int, most: int) -> tuple[tuple[Part, ...], int]:
