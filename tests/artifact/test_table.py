@@ -275,6 +275,13 @@ def test_cells_survive_the_way_through_pandas_and_back(cells: list[Any]) -> None
     assert again.digest == table.digest or not any(cell is not None for cell in cells)
 
 
+def test_csv_keeps_codes_that_look_like_numbers(tmp_path: Path) -> None:
+    (tmp_path / "codes.csv").write_text("code,count\n007,1\n12,2\n,3\n")
+    table = read_table(tmp_path / "codes.csv", texts=("code", "not there"))
+    assert table.column("code").scalars() == ["007", "12", None]
+    assert table.column("count").kind == "integer"
+
+
 def test_csv_reads_every_digit(tmp_path: Path) -> None:
     number = 0.1 + 0.2
     path = tmp_path / "日本.csv"

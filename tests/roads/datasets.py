@@ -30,7 +30,7 @@ class Road:
         model: Makes the model, unfitted.
         metric, threshold: What is asked of it.
         positive: The positive class of two, where it is not obvious.
-        bounded: Features that are refused outside their range: squares of huge values overflow in distances.
+        bounded: Whether values outside their range are refused: squares of huge ones overflow in distances.
 
     """
 
@@ -41,7 +41,7 @@ class Road:
     metric: str
     threshold: float
     positive: str | int | None = None
-    bounded: tuple[str, ...] = ()
+    bounded: bool = False
 
 
 @functools.cache
@@ -248,7 +248,7 @@ ROADS = (
         model=_neighbours,
         metric="balanced_accuracy",
         threshold=0.9,
-        bounded=("short-line-density-5", "short-line-density-2", "vedge-mean", "vegde-sd", "hedge-mean", "hedge-sd"),
+        bounded=True,
     ),
     Road(
         name="shuttle",

@@ -93,6 +93,16 @@ class Signature(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
         """The names of the features, in order."""
         return tuple(feature.name for feature in self.features)
 
+    @property
+    def texts(self) -> tuple[str, ...]:
+        """The features whose values are strings, whatever they look like in a file without types."""
+        return tuple(
+            feature.name
+            for feature in self.features
+            if feature.kind == "text"
+            or (feature.kind == "category" and any(isinstance(each, str) for each in feature.categories or ()))
+        )
+
     def feature(self, name: str) -> Feature:
         """Return the feature ``name``.
 

@@ -128,12 +128,14 @@ class Table:
         return pandas.to_frame(self.columns)
 
 
-def read_table(path: Path | str, *, datetimes: Sequence[str] = ()) -> Table:
+def read_table(path: Path | str, *, datetimes: Sequence[str] = (), texts: Sequence[str] = ()) -> Table:
     """Read a table from a file.
 
     Args:
         path: ``.csv`` or ``.csv.gz`` (UTF-8, with or without a byte order mark; types are told as pandas tells them), or ``.parquet``.
         datetimes: The columns of a CSV file that hold moments (ISO 8601), which are else read as strings.
+        texts: The columns of a CSV file that hold strings even where they look like numbers, such as codes with leading zeros; one that is
+            not there is no fault.
 
     Raises:
         NotFound: There is no such file.
@@ -150,7 +152,7 @@ def read_table(path: Path | str, *, datetimes: Sequence[str] = ()) -> Table:
         )
     name = path.name.lower()
     if name.endswith((".csv", ".csv.gz")):
-        return _read_csv(path, datetimes)
+        return _read_csv(path, datetimes, texts)
     if name.endswith((".parquet", ".pq")):
         return _read_parquet(path)
     raise WrongUse(
@@ -160,10 +162,11 @@ def read_table(path: Path | str, *, datetimes: Sequence[str] = ()) -> Table:
     )
 
 
-def _read_csv(path: Path, datetimes: Sequence[str]) -> Table:
+def _read_csv(path: Path, datetimes: Sequence[str], texts: Sequence[str]) -> Table:
     pd = _need("pandas")
+    strings = dict.fromkeys(texts, "string")
     try:
-        frame = pd.read_csv(path, encoding="utf-8-sig", low_memory=False, **_exact_floats(pd))
+        frame = pd.read_csv(path, encoding="utf-8-sig", low_memory=False, dtype=strings, **_exact_floats(pd))
         for name in datetimes:
             frame[name] = pd.to_datetime(frame[name], format="ISO8601")
     except (

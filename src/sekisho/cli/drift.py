@@ -102,10 +102,11 @@ def command(
 ) -> None:
     """Report the drift between two tables."""
     basis = ModelArtifact.load(reference) if reference.is_dir() else _table(reference, ignore)
+    texts = basis.signature.texts if isinstance(basis, ModelArtifact) else ()
     detector = DriftDetector(basis, smallest_effect=smallest_effect)
     judged = [name for name in detector.kinds if name not in ignore]
     alpha = alpha_per_look(alarms_per_30_days, windows_per_day)
-    report = detector.detect_drift(_table(current, ignore), alpha, columns=judged)
+    report = detector.detect_drift(_table(current, ignore, texts), alpha, columns=judged)
     if html is not None:
         write_html(report, html, reference=reference.name, current=current.name)
     if as_json:
@@ -115,8 +116,8 @@ def command(
     sys.exit(1 if report.detected else 0)
 
 
-def _table(path: Path, ignored: tuple[str, ...]) -> Table:
-    return read_table(path).without(ignored)
+def _table(path: Path, ignored: tuple[str, ...], texts: tuple[str, ...] = ()) -> Table:
+    return read_table(path, texts=texts).without(ignored)
 
 
 def _show(report: DriftReport, html: Path | None) -> None:

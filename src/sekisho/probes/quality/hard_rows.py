@@ -77,7 +77,7 @@ def hard_rows(project: Project, service: Service | None, artifact: ModelArtifact
         )
     path = project.path(file)
     try:
-        table = read_table(path)
+        table = read_table(path, texts=() if artifact is None else artifact.signature.texts)
     except SekishoError as error:
         return _unusable(file, "", error.what)
     digest = file_digest(path)

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import ClassVar, Literal, TypeVar
 
+from sekisho.artifact.artifact import ModelArtifact
 from sekisho.artifact.table import Column, Table, read_table
 from sekisho.contract.project import Project
 from sekisho.contract.sections import Data
@@ -66,22 +67,24 @@ DataSetT = TypeVar("DataSetT", bound=DataSet)
 
 
 @resource(title=Text(en="Read the training set", ja="学習データを読み込み"))
-def training_set(project: Project) -> Iterator[TrainingSet]:
+def training_set(project: Project, artifact: ModelArtifact | None) -> Iterator[TrainingSet]:
     """Yield ``data.training``."""
-    yield _read(project, "training", TrainingSet)
+    yield _read(project, "training", TrainingSet, artifact)
 
 
 @resource(title=Text(en="Read the test set", ja="テストデータを読み込み"))
-def test_set(project: Project) -> Iterator[TestSet]:
+def test_set(project: Project, artifact: ModelArtifact | None) -> Iterator[TestSet]:
     """Yield ``data.test``."""
-    yield _read(project, "test", TestSet)
+    yield _read(project, "test", TestSet, artifact)
 
 
 @resource(title=Text(en="Read the production sample", ja="本番サンプルを読み込み"))
-def production_sample(project: Project, logged: Logged | None) -> Iterator[ProductionSample]:
+def production_sample(
+    project: Project, logged: Logged | None, artifact: ModelArtifact | None
+) -> Iterator[ProductionSample]:
     """Yield ``data.production``; where none is named, what the service of the project has written down."""
     if project.contract.data.production is not None or logged is None:
-        yield _read(project, "production", ProductionSample)
+        yield _read(project, "production", ProductionSample, artifact)
         return
     table = logged.table()
     yield ProductionSample(
@@ -95,7 +98,7 @@ def production_sample(project: Project, logged: Logged | None) -> Iterator[Produ
     )
 
 
-def _read(project: Project, field: str, kind: type[DataSetT]) -> DataSetT:
+def _read(project: Project, field: str, kind: type[DataSetT], artifact: ModelArtifact | None) -> DataSetT:
     data = project.contract.data
     relative: str | None = getattr(data, field)
     if relative is None:
@@ -108,7 +111,8 @@ def _read(project: Project, field: str, kind: type[DataSetT]) -> DataSetT:
         )
     path = project.path(relative)
     try:
-        full = read_table(path)
+        # A CSV file does not tell codes from numbers; the model that was trained on them does.
+        full = read_table(path, texts=() if artifact is None else artifact.signature.texts)
     except SekishoError as error:
         raise NotMeasured(error.what, error.remedy, where=error.where or path) from error
     if not full.rows:
