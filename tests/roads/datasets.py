@@ -115,9 +115,10 @@ def _wage() -> pd.DataFrame:
 def _employment() -> pd.DataFrame:
     table = _of_wheel("nannyml", "nannyml/datasets/data/employment_MA_reference.pq")()
     table = table[table["year"] == 2015].sample(12_000, random_state=0)
-    return table.drop(columns=["id", "year", "prediction", "predicted_probability"]).astype(
-        dict.fromkeys(["SCHL", "RELP", "MAR", "CIT"], "string")
-    )
+    table = table.drop(columns=["id", "year", "prediction", "predicted_probability"])
+    codes = ["SCHL", "RELP", "MAR", "CIT"]
+    numbers = [name for name in table.columns if name not in codes]
+    return table.astype(dict.fromkeys(codes, "string") | dict.fromkeys(numbers, "int64"))
 
 
 def _forest() -> Any:
@@ -286,7 +287,7 @@ ROADS = (
         target="employed",
         model=_workers,
         metric="balanced_accuracy",
-        threshold=0.8,
+        threshold=0.75,
         positive=1,
     ),
     Road(
