@@ -19,6 +19,13 @@ stop() {
   exit 3
 }
 
+# PyTorch is too heavy for every environment; without it, its tests are skipped. UV_TORCH_BACKEND=cpu leaves out the CUDA libraries.
+if [ -x .venv/bin/uv ] && ! .venv/bin/python -c "import torch, onnxscript" 2>/dev/null; then
+  echo "test tools: installing torch / テスト用に torch をインストールします"
+  .venv/bin/uv pip install --quiet --python .venv/bin/python torch==2.13.0 onnxscript ||
+    echo "test tools: torch cannot be installed; its tests are skipped / torch をインストールできないため、そのテストは省略されます"
+fi
+
 command -v apt-get >/dev/null && command -v dpkg-query >/dev/null ||
   stop "make test-full needs apt-get (Debian or Ubuntu) to install: ${packages[*]}" \
     "make test-full には apt-get（Debian / Ubuntu）が必要です: ${packages[*]}"

@@ -49,6 +49,18 @@ def project(table: pd.DataFrame, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 BASE = ("pack", "model.skops", "--reference", "training.csv", "--target", "churn", "--no-lock")
 
 
+def test_the_contract_says_what_features_are(project: Path) -> None:
+    (project / "sekisho.toml").write_text(
+        '[model]\nname = "churn"\n[[features]]\nname = "age"\nunit = "years"\nsensitive = true\n'
+        'null = "flag"\nout_of_range = "reject"\n',
+        encoding="utf-8",
+    )
+    assert run([*BASE, "--project", ".", "--personal", "age"]) == 0
+    age = ModelArtifact.load(project / "artifact").signature.feature("age")
+    assert (age.unit, age.sensitive, age.personal) == ("years", True, True)
+    assert (age.null, age.nullable, age.out_of_range, age.unseen_category) == ("flag", True, "reject", "flag")
+
+
 def test_an_artifact_is_made(project: Path, table: pd.DataFrame, capsys: pytest.CaptureFixture[str]) -> None:
     options = ("--name", "churn", "--version", "1.1.0", "--owner", "数山", "--personal", "age", "--sensitive", "age")
     training = (

@@ -13,6 +13,8 @@ from sekisho.artifact import protobuf
 from sekisho.artifact.protobuf import NotProtobuf, fields
 
 _LOOPS: Final = frozenset({"Loop"})
+_BRANCHING: Final = frozenset({"If", "Loop", "Scan", "SequenceMap"})
+"""Operators that run graphs of their own. The attributes of others, which may hold millions of numbers, are passed over."""
 _SIZES: Final[dict[str, tuple[int, ...]]] = {
     "ConstantOfShape": (0,),
     "Expand": (1,),
@@ -97,7 +99,7 @@ def _follow(view: memoryview, first: int, last: int, outer: frozenset[str], foun
 
 
 def _node(view: memoryview, first: int, last: int) -> _Node:
-    node = _Node()
+    node, attributes = _Node(), []
     for number, wire, begin, end in fields(view, first, last):
         if wire != protobuf.BYTES:
             continue
@@ -108,11 +110,14 @@ def _node(view: memoryview, first: int, last: int) -> _Node:
         elif number == 4:
             node.kind = bytes(view[begin:end]).decode()
         elif number == 5:
-            node.graphs += [
-                (at, until)
-                for inner, kind, at, until in fields(view, begin, end)
-                if kind == protobuf.BYTES and inner in {6, 11}
-            ]
+            attributes.append((begin, end))
+    if node.kind in _BRANCHING:
+        node.graphs = [
+            (at, until)
+            for begin, end in attributes
+            for inner, kind, at, until in fields(view, begin, end)
+            if kind == protobuf.BYTES and inner in {6, 11}
+        ]
     return node
 
 

@@ -26,6 +26,8 @@ NAME: Final = "parity.json"
 TOLERANCE: Final = 1e-6
 """How far a probability may be off; for a regressor, of its largest answer to the reference set, or of the answer itself if that is larger."""
 BATCHES: Final = (1, 3, 64)
+_BATCH_CELLS: Final = 65_536
+"""Rows of about as many cells are asked in batches of every size."""
 _LARGEST: Final = float(np.finfo(np.float64).max)
 """Stands for an infinite difference, which JSON cannot carry."""
 _MOST_CHANGED: Final = 2_000
@@ -267,14 +269,16 @@ def _depends_on_batch(compiled: Runtime, prepared: Sequence[Trial], scale: float
     real = [trial.rows for trial in prepared if trial.real and trial.answers is not None]
     if not real:
         return None
-    rows = max(real, key=len).take(slice(0, 256))
-    at_once = compiled.run(rows.arrays())
-    orders = [np.arange(rows.rows)[start : start + size] for size in BATCHES for start in range(0, rows.rows, size)]
+    longest = max(real, key=len)
+    count = min(longest.rows, int(np.clip(_BATCH_CELLS // len(longest.columns), 16, 256)))
+    columns = longest.take(slice(0, count)).arrays()
+    at_once = compiled.run(columns)
+    orders = [np.arange(count)[start : start + size] for size in BATCHES for start in range(0, count, size)]
     random = np.random.default_rng(0)
     # Backwards, shuffled, and drawn with repetition.
-    orders += [np.arange(rows.rows)[::-1], random.permutation(rows.rows), random.integers(rows.rows, size=rows.rows)]
+    orders += [np.arange(count)[::-1], random.permutation(count), random.integers(count, size=count)]
     for order in orders:
-        apart = compiled.run(rows.take(order).arrays())
+        apart = compiled.run({name: values[order] for name, values in columns.items()})
         expected = _picked(at_once, order)
         labels = expected.probabilities is not None or expected.values.dtype.kind != "f"
         if (labels and (expected.values != apart.values).any()) or not bool(

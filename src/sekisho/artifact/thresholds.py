@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 MOST_THRESHOLDS: Final = 2_048
 """Of more, as many are tried: from each tree the same share."""
+MOST_CELLS: Final = 500_000
+"""Of a wide table, fewer: as many cells, on one side."""
 WALKED_ROWS: Final = 1_000
 
 
@@ -49,9 +51,10 @@ def thresholds(original: Runtime, signature: Signature, reference: Table, random
     ]
     if not found:
         return None
-    share = -(-MOST_THRESHOLDS // len(found))
+    most = min(MOST_THRESHOLDS, max(1, MOST_CELLS // len(kinds)))
+    share = -(-most // len(found))
     chosen = [tuple(part[_some(len(each[0]), share, random)] for part in each) for each in found]
-    owners, features, values = (np.concatenate(parts)[:MOST_THRESHOLDS] for parts in zip(*chosen, strict=True))
+    owners, features, values = (np.concatenate(parts)[:most] for parts in zip(*chosen, strict=True))
     return _pushed(rows, owners, features, values)
 
 

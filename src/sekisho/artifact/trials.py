@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 REFERENCE_ROWS: Final = 10_000
 BASE_ROWS: Final = 32
+MOST_CELLS: Final = 8_192
+"""The base rows have about as many cells."""
 MOST_FEATURES: Final = 256
 """Of a wider table, as many features are emptied, filled with strangers and pushed beyond their range."""
 MIXED_ROWS: Final = 4_096
@@ -71,7 +73,7 @@ def trials(original: Runtime, signature: Signature, reference: Table, golden: Ta
     """
     random = np.random.default_rng(0)
     sample = reference.take(np.sort(random.permutation(reference.rows)[:REFERENCE_ROWS]))
-    base = reference.take(np.sort(random.permutation(reference.rows)[:BASE_ROWS]))
+    base = reference.take(np.sort(random.permutation(reference.rows)[: _base_rows(len(reference.columns))]))
     for kind, rows in (("golden", golden), ("reference", sample)):
         yield from _apart(original, kind, rows, real=True)
     some = sorted(random.permutation(len(signature.features))[:MOST_FEATURES].tolist())
@@ -87,6 +89,11 @@ def trials(original: Runtime, signature: Signature, reference: Table, golden: Ta
     beside = thresholds(original, signature, sample, random)
     if beside is not None:
         yield from _apart(original, "thresholds", beside)
+
+
+def _base_rows(width: int) -> int:
+    """Return how many rows each change is tried on: fewer in a wide table, where there are many changes."""
+    return int(np.clip(MOST_CELLS // max(width, 1), 4, BASE_ROWS))
 
 
 def _together(original: Runtime, kind: str, tables: Iterator[Table]) -> Iterator[Trial]:

@@ -18,6 +18,7 @@ from sekisho.artifact.signature import Note
 from sekisho.artifact.table import read_table
 from sekisho.cli.options import json_option, print_json, progress_bar
 from sekisho.cli.registries import opened_project, opened_registry, registry_options
+from sekisho.contract.loader import load_project
 from sekisho.errors import WrongUse
 from sekisho.text import Text
 
@@ -129,6 +130,15 @@ def _help(en: str, ja: str) -> str:
     help=_help("A feature whose groups must be treated alike; may be repeated", "公平に扱うべき属性 (複数指定可)"),
 )
 @click.option(
+    "--project",
+    type=click.Path(path_type=Path, exists=True),
+    metavar="DIR",
+    help=_help(
+        "The project whose contract describes the features: units, meaning, what is done with values nobody has seen",
+        "契約の [[features]] から単位・意味・未知の値の扱いを読むプロジェクト",
+    ),
+)
+@click.option(
     "--trust", is_flag=True, help=_help("Read MODEL even if that runs its code", "コードが動く形式でも MODEL を読む")
 )
 @click.option(
@@ -155,6 +165,7 @@ def command(
     datetimes: tuple[str, ...],
     personal: tuple[str, ...],
     sensitive: tuple[str, ...],
+    project: Path | None,
     trust: bool,
     trusted_types: tuple[str, ...],
     no_lock: bool,
@@ -177,7 +188,7 @@ def command(
             version=version or found.version or "1.0.0",
             metadata=_stated(found.metadata, description=description, owner=owner),
             training={"date": None, **_stated(found.training, **_training(**training))},
-            notes=_notes(found, personal, sensitive),
+            notes=_notes(found, personal, sensitive, project),
             trusted_types=trusted_types,
             lock=not no_lock,
             overwrite=overwrite,
@@ -215,10 +226,21 @@ def _stated(found: Mapping[str, Any], **given: Any) -> dict[str, Any]:
     return {**found, **{key: value for key, value in given.items() if value not in (None, [], ())}}
 
 
-def _notes(found: Found, personal: tuple[str, ...], sensitive: tuple[str, ...]) -> dict[str, Note]:
+def _notes(
+    found: Found, personal: tuple[str, ...], sensitive: tuple[str, ...], project: Path | None
+) -> dict[str, Note]:
+    """Return what is known of features: by the model's source, over it by the contract, over that by the command."""
     notes = dict(found.notes)
+    for terms in load_project(project).contract.features if project is not None else ():
+        said = {key: value for key, value in msgspec.structs.asdict(terms).items() if key != "name"}
+        known = {key: value for key, value in said.items() if value is not None}
+        notes[terms.name] = msgspec.structs.replace(notes.get(terms.name, Note()), **known)
     for column in (*personal, *sensitive):
-        marks = {"personal": column in personal, "sensitive": column in sensitive}
+        marked = notes.get(column, Note())
+        marks = {
+            "personal": marked.personal or column in personal,
+            "sensitive": marked.sensitive or column in sensitive,
+        }
         notes[column] = msgspec.structs.replace(notes.get(column, Note()), **marks)
     return notes
 

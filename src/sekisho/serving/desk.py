@@ -137,14 +137,8 @@ class Desk:
             flags=flags,
         )
         written = job.route.write(reply, job.question)
-        form: Form = job.exchange.admission.form
-        if form.packed:
-            body = written if type(written) is bytes else written.body  # type: ignore[union-attr] # it is one of two
-            if len(body) >= SMALLEST_PACKED:
-                media_type, fields = (
-                    (JSON, ()) if type(written) is bytes else (written.media_type, written.fields)  # type: ignore[union-attr]
-                )
-                written = Written(body=pack(body), media_type=media_type, fields=(*fields, *_PACKED))
+        if job.exchange.admission.form.packed:
+            written = _packed(written)
         return reply, written
 
     def answered(self, job: Job, composed: Composed) -> None:
@@ -158,16 +152,11 @@ class Desk:
         if reply.flags:
             self._tally.flags(reply.flags)
         echoed = exchange.admission.form.echoed
-        if type(written) is bytes:
-            self._front.answer(exchange, 200, written, fields=echoed)
+        if isinstance(written, Written):
+            fields = (*written.fields, *echoed)
+            self._front.answer(exchange, 200, written.body, media_type=written.media_type, fields=fields)
         else:
-            self._front.answer(
-                exchange,
-                200,
-                written.body,
-                media_type=written.media_type,
-                fields=(*written.fields, *echoed),  # type: ignore[union-attr]
-            )
+            self._front.answer(exchange, 200, written, fields=echoed)
         if self.recorder is not None:
             self.recorder.keep(
                 exchange.request_id,
@@ -271,3 +260,11 @@ class Desk:
         if milliseconds != self._timestamp[1]:
             self._timestamp = (timestamp(milliseconds / 1e3), milliseconds)
         return self._timestamp[0]
+
+
+def _packed(written: bytes | Written) -> bytes | Written:
+    """Return an answer compressed with gzip, if it is large enough to be worth it."""
+    whole = written if isinstance(written, Written) else Written(body=written, media_type=JSON)
+    if len(whole.body) < SMALLEST_PACKED:
+        return written
+    return Written(body=pack(whole.body), media_type=whole.media_type, fields=(*whole.fields, *_PACKED))

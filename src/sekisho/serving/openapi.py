@@ -179,19 +179,20 @@ def _operation(
         "operationId": re.sub(r"[^A-Za-z0-9]+", "_", path.strip("/")),
         "responses": {**problems, **answers},
     }
-    # A 503 of a health route and one of an overloaded service look different, and both can come.
     if "503" in answers:
-        operation["responses"]["503"] = {
-            **answers["503"],
-            "content": {**_problem(503, path)["content"], **answers["503"]["content"]},
-        }
-        if "application/json" in _problem(503, path)["content"]:
-            both = [_problem(503, path)["content"]["application/json"], answers["503"]["content"]["application/json"]]
-            schema = {"anyOf": [one["schema"] for one in both]}
-            operation["responses"]["503"]["content"]["application/json"] = {"schema": schema}
+        operation["responses"]["503"] = _either(answers["503"], problems["503"])
     if needs_key:
         operation["security"] = [{"key": []}, {"bearer": []}]
     return operation
+
+
+def _either(answer: dict[str, Any], problem: dict[str, Any]) -> dict[str, Any]:
+    """Return both: a 503 of a health route and one of an overloaded service look different, and both can come."""
+    content = {**problem["content"], **answer["content"]}
+    for media_type in problem["content"].keys() & answer["content"].keys():
+        schemas = [one["content"][media_type]["schema"] for one in (answer, problem)]
+        content[media_type] = {"schema": {"anyOf": schemas}}
+    return {**answer, "content": content}
 
 
 def _problem(status: int, path: str) -> dict[str, Any]:

@@ -213,7 +213,7 @@ def test_a20_signatures_that_lie_in_their_types(name: str, artifact: Path) -> No
         assert "dtype" in name  # a word for people, which is never looked up
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=40, deadline=None)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=25, deadline=None)
 @given(data=st.data())
 def test_a20_whatever_is_changed_in_the_json_it_is_one_line(data: st.DataObject, packed: Path, tmp_path: Path) -> None:
     """Change one value somewhere: the artifact is as good as before, or refused as ours refuse."""

@@ -218,6 +218,7 @@ def test_a25_inspect_prints_one_line_a_fact(hostile: ModelArtifact, capsys: pyte
     assert json.loads(capsys.readouterr().out)["metadata"]["description"] == ALL
 
 
+@pytest.mark.slow
 def test_a24_a25_the_service_says_it_as_data(hostile: ModelArtifact) -> None:
     command = [sys.executable, "-m", "sekisho", "serve", str(hostile.folder), "--port", "0", "--no-watch"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as service:

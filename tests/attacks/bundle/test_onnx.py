@@ -350,7 +350,7 @@ BROKEN: dict[str, Callable[[], bytes]] = {
     "a length that runs out": lambda: graph()[:-20],
     "a length beyond all": lambda: b"\x3a\xff\xff\xff\xff\xff\xff\xff\xff\x7f" + graph(),
     "an endless number": lambda: b"\x08" + b"\xff" * 100 + graph(),
-    "a million empty nodes": lambda: graph() + b"\x3a\x80\x89\x7a" + b"\x0a\x00" * 1_000_000,
+    "many empty nodes": lambda: graph() + message(7, b"\x0a\x00" * 100_000),
 }
 
 
@@ -362,6 +362,7 @@ def test_a18_graphs_that_are_not_what_they_say(name: str, sums: Path) -> None:
     one_line(caught.value)
 
 
+@pytest.mark.slow
 def test_a18_many_nodes_are_bounded_in_time(sums: Path) -> None:
     forge(sums, model__onnx=chain(100_000))
     found = sekisho("verify", str(sums), "--seconds", "5")

@@ -264,7 +264,7 @@ def test_a22_another_point_of_the_curve(signed: Path, keys: TrustedKeys) -> None
     assert "not by the key" in refused_when_required(signed, keys)
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=150, deadline=None)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=80, deadline=None)
 @given(data=st.data())
 def test_a22_sign_change_one_byte_anywhere_must_not_verify(
     data: st.DataObject, signed_once: Path, keys: TrustedKeys, tmp_path: Path

@@ -105,7 +105,7 @@ def test_s07_an_alias_moved_under_readers(place: Place, made: Made) -> None:
     readers = [place.child() for _ in range(8)]
     for reader in readers:
         assert reader.do("read", reference="loan@champion") == "reading"
-    moves = 1_000 if place.is_folder else 200
+    moves = 1_000 if place.is_folder else 100
     for move in range(moves):
         registry.promote("loan@2.0.0" if move % 2 == 0 else "loan@1.0.0")
     for reader in readers:

@@ -11,7 +11,6 @@ import pickletools
 import subprocess
 import zipfile
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import joblib

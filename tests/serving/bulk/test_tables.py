@@ -68,7 +68,7 @@ def test_every_format_gives_the_answers_of_the_model(
     np.testing.assert_allclose(shown, offline.probabilities, atol=1e-9)
 
 
-def read(media_type: str, body: bytes) -> list[dict[str, Any]]:
+def read(media_type: str, body: bytes) -> Any:
     if media_type == PARQUET:
         return parquet.read_table(io.BytesIO(body)).to_pylist()
     if media_type == ARROW:

@@ -15,7 +15,8 @@ def settled(data: bytes) -> tuple[bytes, frozenset[str]]:
     """Return the model with outputs named ``label``, ``probabilities`` or ``values``, and which of these it has.
 
     One output of numbers alone is a regressor's when it has one column, else the probabilities of a classifier; of two outputs the first is
-    the label and the second the probabilities, taken out of the map for each row that skl2onnx wraps them in.
+    the label and the second the probabilities, taken out of the map for each row that skl2onnx wraps them in; of more the others are the
+    probability of one class each.
 
     Raises:
         CannotPack: Its outputs are none of these, or the onnx library finds fault with it.
@@ -37,7 +38,7 @@ def settled(data: bytes) -> tuple[bytes, frozenset[str]]:
             ),
             Text(en="export the model again", ja="モデルを書き出し直してください"),
         ) from error
-    outputs = [_without_map(model.graph, output) for output in model.graph.output]
+    outputs = _side_by_side(model.graph, [_without_map(model.graph, output) for output in model.graph.output])
     names = _names(outputs)
     for output, name in zip(outputs, names, strict=True):
         if output.name != name:
@@ -59,6 +60,22 @@ def _without_map(graph: Any, output: Any) -> Any:
             graph.node.remove(node)
             return onnx.helper.make_tensor_value_info(tensor, onnx.TensorProto.FLOAT, None)
     return output
+
+
+def _side_by_side(graph: Any, outputs: list[Any]) -> list[Any]:
+    """Return the outputs; one of numbers for each class beside a label, as skl2onnx can give them, become one matrix."""
+    import onnx
+
+    kinds = [output.type.tensor_type.elem_type for output in outputs]
+    numeric = {onnx.TensorProto.FLOAT, onnx.TensorProto.DOUBLE}
+    if len(kinds) < 3 or kinds[0] in numeric or len(set(kinds[1:])) > 1 or kinds[1] not in numeric:
+        return outputs
+    graph.initializer.append(onnx.helper.make_tensor("sekisho_column", onnx.TensorProto.INT64, [2], [-1, 1]))
+    columns = [f"sekisho_{index}" for index in range(1, len(outputs))]
+    for output, column in zip(outputs[1:], columns, strict=True):
+        graph.node.append(onnx.helper.make_node("Reshape", [output.name, "sekisho_column"], [column]))
+    graph.node.append(onnx.helper.make_node("Concat", columns, ["sekisho_scores"], axis=1))
+    return [outputs[0], onnx.helper.make_tensor_value_info("sekisho_scores", kinds[1], None)]
 
 
 def _make_free(graph: Any, outputs: Sequence[Any], name: str) -> None:

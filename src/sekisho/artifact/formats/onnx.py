@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from operator import itemgetter
@@ -132,7 +133,9 @@ def _groups(session: Any, signature: Signature) -> tuple[Group, ...]:
     elif len(inputs) == 1 and len(next(iter(inputs.values())).shape) == 2:
         members = {next(iter(inputs)): signature.names}
     else:
-        members = {name: (name,) for name in inputs}
+        # Exporters write what is no identifier, such as "age (years)", as "age__years_".
+        plain = {re.sub(r"\W", "_", name): name for name in signature.names} | {name: name for name in signature.names}
+        members = {name: (plain.get(name, name),) for name in inputs}
     fed = {name for names in members.values() for name in names}
     if set(members) != set(inputs) or not fed <= set(signature.names):
         raise _misfit(

@@ -170,7 +170,7 @@ def _batches(asker: Asker, usual: Sequence[Mapping[str, object]], serving: Servi
     for kind, rows in kinds:
         said = asker.ask_together([usual[place % len(usual)] for place in range(rows)])
         if said is not None:
-            yield OddRow(kind=kind, feature=None, row={}, must_answer=0 < rows <= LARGEST_BATCH), said
+            yield OddRow(kind=kind, feature=None, row={}, must_answer=0 < rows <= min(most, LARGEST_BATCH)), said
 
 
 def _names_twice(asker: Asker, usual: Sequence[Mapping[str, object]]) -> Iterator[Pair]:

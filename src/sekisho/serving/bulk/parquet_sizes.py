@@ -70,7 +70,7 @@ def measure(data: memoryview, *, most_rows: int, most_bytes: int) -> tuple[int, 
 
 
 def _footer(data: memoryview) -> dict[int, Any]:
-    if len(data) < 12 or data[:4] != _MARK or data[-4:] != _MARK:
+    if len(data) < 12 or bytes(data[:4]) != _MARK or bytes(data[-4:]) != _MARK:
         raise Unreadable
     start = len(data) - 8 - int.from_bytes(data[-8:-4], "little")
     if start < 4:

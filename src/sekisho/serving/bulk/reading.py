@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from importlib.util import find_spec
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sekisho.errors import InvalidInput
 from sekisho.predict import csv_text, json_text
@@ -30,7 +30,7 @@ def read_table(body: bytes, form: Form, model: Model) -> Sequence[Row]:
         return read_columns(body, form.media_type, model)
     if form.media_type == CSV:
         header = {"present": True, "absent": False}.get(form.parameters.get("header", ""))
-        values = csv_text.read_rows(body, model.signature, most_rows=model.most_rows, header=header)
+        values: list[Any] = csv_text.read_rows(body, model.signature, most_rows=model.most_rows, header=header)
     else:
         values = _lines(body, model)
     model.check_count(len(values))

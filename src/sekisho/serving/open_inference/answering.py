@@ -85,11 +85,12 @@ class Answerer:
         if not asked.outputs:
             names = self._usual
             return Wish(id=asked.id, outputs=names, binary=frozenset(self._known if all_binary else ()), whole=True)
-        names, binary = [], set()
+        listed: list[str] = []
+        binary: set[str] = set()
         for output in asked.outputs:
             parameters = output.parameters or {}
             refuse_regions(parameters, output.name)
-            if output.name not in self._known or output.name in names:
+            if output.name not in self._known or output.name in listed:
                 known = ", ".join(self._known)
                 raise InvalidInput(
                     "unknown_field",
@@ -97,10 +98,10 @@ class Answerer:
                     Text(en=f"ask for: {known}", ja=f"次の出力を指定してください: {known}"),
                     field="outputs",
                 )
-            names.append(output.name)
+            listed.append(output.name)
             if parameters.get("binary_data", all_binary) is True:
                 binary.add(output.name)
-        return Wish(id=asked.id, outputs=tuple(names), binary=frozenset(binary), whole=False)
+        return Wish(id=asked.id, outputs=tuple(listed), binary=frozenset(binary), whole=False)
 
     def outputs(self, reply: Reply, wish: Wish) -> list[Answered]:
         """Return what is answered."""

@@ -131,6 +131,7 @@ def _tensors(request: _Request, binary: memoryview) -> list[Tensor]:
         refuse_regions(parameters, one.name)
         size = parameters.get("binary_data_size")
         data = bytes(one.data)
+        values: Any
         if size is None:
             values = _data(one, data)
         else:

@@ -35,7 +35,9 @@ def server() -> dict[str, Any]:
 def model(described: Model) -> dict[str, Any]:
     """Return what is said of a model."""
     output = described.signature.output
-    outputs = [{"name": PREDICTION, "datatype": of_predictions(described.signature), "shape": [-1]}]
+    outputs: list[dict[str, Any]] = [
+        {"name": PREDICTION, "datatype": of_predictions(described.signature), "shape": [-1]}
+    ]
     if output.probabilities:
         classes = list(output.classes or ())
         outputs.append(
