@@ -9,7 +9,7 @@ from typing import Final
 from sekisho.contract.sections import Contract
 from sekisho.gate.check import check
 from sekisho.gate.testing import example_contract
-from sekisho.gate.verdict import Finding, Verdict, holds, unknown, verdict
+from sekisho.gate.verdict import Finding, Verdict, holds, verdict
 from sekisho.probes.infrastructure.capacity import Capacity, Soak, Step
 from sekisho.probes.statistics.intervals import Interval
 from sekisho.text import Text
@@ -40,15 +40,6 @@ SMALL_GROWTH: Final = 0.02
 def traffic(contract: Contract, capacity: Capacity) -> Verdict:
     """Ask that each replica holds its part of the peak and some more, and that memory and latency stay flat below that."""
     asked = contract.infrastructure
-    if asked.peak_per_second is None or capacity.needed is None or capacity.hold is None:
-        return unknown(
-            Text(
-                en=f"nobody has stated the expected peak (infrastructure.peak_per_second); one replica bears {capacity.sustained:g} requests/s",
-                ja=f"想定ピーク（infrastructure.peak_per_second）が示されていません。1台の実測は毎秒 {capacity.sustained:g} 件です",
-            ),
-            sustained=capacity.sustained,
-            bound=capacity.bound,
-        )
     return verdict(
         _held(capacity, capacity.hold, capacity.needed),
         *_soaked(capacity.soak),
@@ -235,7 +226,6 @@ traffic.fails(
     example_contract(infrastructure=_ASKED),
     replace(_HELD, soak=replace(_SOAK, after_ms={"p50": Interval(point=48.0, low=41.0, high=52.0)})),
 )
-traffic.is_unknown(example_contract(), replace(_HELD, needed=None, hold=None, hold_p99=None))
 traffic.is_unknown(example_contract(infrastructure={"peak_per_second": 200}), _HELD)
 traffic.is_unknown(  # the key's own rate limit was met
     example_contract(infrastructure=_ASKED),

@@ -109,7 +109,14 @@ def contract_values(language: Language) -> dict[str, Any]:
             "notions": ["true_positive_rate"],
             "reason": fair.of(language),
         },
-        "serving": {"latency_p99_ms": 100.0, "rate_per_second": 100.0, "load_seconds": 6.0, "workers": 2},
+        "serving": {
+            "latency_p99_ms": 100.0,
+            "rate_per_second": 100.0,
+            "load_seconds": 6.0,
+            "workers": 2,
+            "mode": "real-time",
+            "freshness_seconds": 1.0,
+        },
         "security": {"key_file": KEYS, "rate_limit": 500.0},
         "monitoring": {"window_rows": 1000},
     }

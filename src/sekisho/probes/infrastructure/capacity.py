@@ -28,11 +28,10 @@ from sekisho.text import Text
 
 CONFIDENCE: Final = 0.95
 LARGEST_ERROR_SHARE: Final = 0.001
-STEP_SECONDS: Final = 1.0
-HOLD_SECONDS: Final = 4.0
-SLOWEST: Final = 20.0
+STEP_SECONDS: Final = 0.8
+HOLD_SECONDS: Final = 3.0
 FASTEST: Final = 20_000.0
-"""Requests per second, the least and the most that are tried."""
+"""Requests per second, the most that are tried."""
 CUTS: Final = 2
 """Once a rate is found that is too high, the gap to the last that held is halved as often."""
 LATE: Final = 0.25
@@ -40,7 +39,7 @@ LATE: Final = 0.25
 SOAK_SHARE: Final = 0.7
 SOAK_FASTEST: Final = 2_000.0
 QUIET_SHARE: Final = 0.3
-QUIET_SECONDS: Final = 2.5
+QUIET_SECONDS: Final = 2.0
 SETTLING: Final = 1 / 3
 """The part of the soak in which caches fill and allocators settle; memory counts from then on."""
 FEWEST_SIZES: Final = 8
@@ -103,7 +102,7 @@ class Capacity:
     Attributes:
         limit_ms: The response time that the 99th percentile must keep.
         workers: Processes of the replica.
-        needed: Requests per second that one replica must bear; ``None`` when no peak is stated.
+        needed: Requests per second that one replica must bear.
         hold: The longer test at that rate.
         hold_p99: Its 99th percentile with the interval, in milliseconds; ``None`` when there were too few requests.
         steps: The rising load, by rate.
@@ -116,8 +115,8 @@ class Capacity:
 
     limit_ms: float
     workers: int
-    needed: float | None
-    hold: Step | None
+    needed: float
+    hold: Step
     hold_p99: Interval | None
     steps: tuple[Step, ...]
     sustained: float
@@ -136,26 +135,36 @@ def capacity(service: Service, serving: Serving, infrastructure: Infrastructure,
     """Hold the rate that the peak asks of one replica, raise the load until answers come late, then soak below.
 
     Raises:
-        NotMeasured: The contract states no response time, or somebody else's running service would be flooded.
+        NotMeasured: The contract states no peak, or no response time.
 
     """
+    if infrastructure.peak_per_second is None:
+        raise NotMeasured(
+            Text(
+                en="nobody has stated the expected peak (infrastructure.peak_per_second)",
+                ja="想定ピーク（infrastructure.peak_per_second）が示されていません",
+            ),
+            Text(
+                en="set infrastructure.peak_per_second and its source in sekisho.toml",
+                ja="infrastructure.peak_per_second とその根拠を sekisho.toml に書いてください",
+            ),
+        )
     if serving.latency_p99_ms is None:
         raise NotMeasured(
             Text(en="the contract states no response time", ja="応答時間の目標が契約に書かれていません"),
             Text(en="set serving.latency_p99_ms in sekisho.toml", ja="serving.latency_p99_ms を書いてください"),
         )
-    peak = infrastructure.peak_per_second
-    needed = None if peak is None else peak * infrastructure.headroom / infrastructure.replicas
+    needed = infrastructure.peak_per_second * infrastructure.headroom / infrastructure.replicas
     with service.another() as instance:
         random = np.random.default_rng(SEED)
         picked = random.permutation(len(service.rows))[:PAYLOADS]
         requests = [instance.signed(service.adapter.one(service.rows[index])) for index in picked]
         trial = _Trial(instance=instance, requests=requests, limit_ms=serving.latency_p99_ms, progress=progress)
-        trial.step(needed or SLOWEST)  # warms up; counts for nothing
+        trial.step(needed)  # warms up; counts for nothing
         trial.steps.clear()
-        hold, hold_p99 = (None, None) if needed is None else trial.hold(needed)
+        hold, hold_p99 = trial.hold(needed)
         progress.advance(0.2)
-        sustained, bound = trial.knee(needed or SLOWEST, hold)
+        sustained, bound = trial.knee(needed, hold)
         progress.advance(0.5)
         soak = trial.soak(sustained, infrastructure.soak_seconds) if sustained else None
     return Capacity(
@@ -195,25 +204,24 @@ class _Trial:
         interval = quantile_interval(np.sort(load.latency * 1e3), 0.99, CONFIDENCE)
         return self._judged(load, rate), interval
 
-    def knee(self, start: float, known: Step | None) -> tuple[float, str]:
-        """Return the highest rate that held, and what ended the rise."""
-        held, broken = (0.0, start) if known is not None and not known.held else (start if known else 0.0, None)
-        rate = start / 2 if broken else start * 2 if known else start
-        last = known
+    def knee(self, start: float, known: Step) -> tuple[float, str]:
+        """Return the highest rate that held, and what ended the rise; ``known`` is what became of ``start``."""
+        held, broken = (start, None) if known.held else (0.0, start)
+        rate = start * 2
         while broken is None and rate <= FASTEST:
-            last = self.step(rate)
-            held, broken = (rate, None) if last.held else (held, rate)
+            step = self.step(rate)
+            held, broken = (rate, None) if step.held else (held, rate)
             rate *= 2
         while not held and broken is not None and broken / 2 >= 1.0:
-            last = self.step(broken / 2)
-            held, broken = (broken / 2, broken) if last.held else (0.0, broken / 2)
+            step = self.step(broken / 2)
+            held, broken = (broken / 2, broken) if step.held else (0.0, broken / 2)
         if broken is None:
             return held, "generator"
         for _ in range(CUTS if held else 0):
-            last = self.step((held + broken) / 2)
-            held, broken = ((held + broken) / 2, broken) if last.held else (held, (held + broken) / 2)
+            step = self.step((held + broken) / 2)
+            held, broken = ((held + broken) / 2, broken) if step.held else (held, (held + broken) / 2)
         # Judged by the lowest rate that broke: beyond it everything is late.
-        worst = min((step for step in [*self.steps, known] if step and not step.held), key=lambda step: step.rate)
+        worst = min((step for step in [*self.steps, known] if not step.held), key=lambda step: step.rate)
         return held, self._culprit(worst)
 
     def soak(self, sustained: float, seconds: float) -> Soak:
