@@ -167,7 +167,8 @@ def _losses(metric: Metric, answers: Answers) -> Floats:
     would be weak for nothing but holding more of a hard class.
     """
     if not answers.classes or metric.losses is not None:
-        return (metric.losses or _squares)(answers)
+        rows_lose: Floats = (metric.losses or _squares)(answers)
+        return rows_lose
     losses = (answers.truth != answers.given).astype(np.float64)
     if metric.hides_small_classes:
         return losses
