@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from sekisho.serving.http.exchange import Admission
     from sekisho.serving.http.head import Field
     from sekisho.serving.http.responses import Responses
-    from sekisho.serving.protocols.interface import Model
+    from sekisho.serving.routing import Model
     from sekisho.serving.settings import ServingSettings
 
 _MESSAGE_HEAD: Final = 64 * 1024
