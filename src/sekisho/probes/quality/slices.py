@@ -171,7 +171,8 @@ def _losses(metric: Metric, answers: Answers) -> Floats:
         return rows_lose
     losses = (answers.truth != answers.given).astype(np.float64)
     if metric.hides_small_classes:
-        return losses
+        plain: Floats = losses
+        return plain
     rows = np.bincount(answers.truth, minlength=answers.classes)
     means = np.bincount(answers.truth, weights=losses, minlength=answers.classes) / np.maximum(rows, 1)
     centred: Floats = losses - means[answers.truth]
