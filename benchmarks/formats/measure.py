@@ -72,7 +72,7 @@ def measure(family: Family, example: Example, folder: Path) -> Row:
         )  # of training: a solver that stopped early trains a model as good for this as any
         model = example.fit(example.make(), data)
     shutil.rmtree(folder, ignore_errors=True)
-    about = {"family": family.id, "estimator": example.name, "data": data.name}
+    about: dict[str, Any] = {"family": family.id, "estimator": example.name, "data": data.name}
     start = time.perf_counter()
     try:
         pack(model, data.rows, data.answers, folder=folder, name="example", lock=False, **example.pack)
@@ -81,7 +81,10 @@ def measure(family: Family, example: Example, folder: Path) -> Row:
     pack_seconds = time.perf_counter() - start
     artifact = ModelArtifact.load(folder)
     outputs = artifact.predict(data.asked)
-    difference = _difference(example, model, data.asked, outputs)
+    output = artifact.signature.output
+    difference = _difference(
+        example, model, data.asked, outputs, max(abs(output.minimum or 0), abs(output.maximum or 0))
+    )
     parity = artifact.parity
     proof = sum(parity.attempts[-1].rows.values()) if parity.proven else 0
     proven = parity.attempts[-1].largest_difference if parity.proven else 0.0
@@ -102,14 +105,14 @@ def measure(family: Family, example: Example, folder: Path) -> Row:
     )
 
 
-def _difference(example: Example, model: Any, asked: Any, outputs: Any) -> float:
-    """Return how far the artifact's answers are from the model's own."""
+def _difference(example: Example, model: Any, asked: Any, outputs: Any, largest: float) -> float:
+    """Return how far the artifact's answers are from the model's own; numbers by the scale of the proof, the largest answer there is."""
     own = np.asarray(example.ask(model, asked))
     given = outputs.values if outputs.probabilities is None or own.ndim == 1 else outputs.probabilities
     given = np.asarray(given).reshape(own.shape)
     if own.dtype.kind != "f":
         return float(np.mean(own.astype(object) != given.astype(object)))
-    scale = 1.0 if outputs.probabilities is not None else max(float(np.abs(own).max()), 1e-300)
+    scale = 1.0 if outputs.probabilities is not None else max(float(np.abs(own).max()), largest, 1e-300)
     return float(np.abs(own.astype(np.float64) - given.astype(np.float64)).max() / scale)
 
 

@@ -178,3 +178,23 @@ def test_one_class_is_refused() -> None:
 
     with pytest.raises(CannotPack, match="one class only"):
         packed(DummyClassifier().fit(ROWS, np.full(120, "a")), ROWS)
+
+
+@pytest.mark.parametrize(
+    "model", [LogisticRegression(), make_pipeline(StandardScaler(), Ridge())], ids=["alone", "pipeline"]
+)
+def test_what_was_never_trained_is_refused(model: Any) -> None:
+    with pytest.raises(CannotPack, match="not fitted"):
+        packed(model, ROWS)
+
+
+def test_names_that_must_be_escaped_and_labels_of_every_kind() -> None:
+    rows = ROWS.set_axis(['a "b"', "c\\d", "年齢 (歳)"], axis="columns")
+    high = ANSWERS == "high"
+    for labels in ([-1, 1], [False, True], [0.0, 1.0], ["", "x"], [-7, 3]):
+        answers = np.array(labels)[high.astype(int)]
+        artifact = packed(DecisionTreeClassifier(random_state=0).fit(rows, answers), rows, answers)
+        assert artifact.signature.output.classes == tuple(labels)
+        given = artifact.predict(rows).values
+        assert given.tolist() == answers.tolist()
+        assert given.dtype.kind == (answers.dtype.kind if answers.dtype.kind != "U" else "O")

@@ -29,6 +29,15 @@ ROUTES: list[tuple[str, str, Any, str]] = [
 ]
 
 
+BELOW = ("", "/versions/1.2.3")
+OPEN_INFERENCE: list[tuple[str, str, Any, str]] = [
+    ("GET", "/v2", None, "any"),
+    *(("GET", f"/v2/models/churn{version}{last}", None, "any") for version in BELOW for last in ("", "/ready")),
+    *(("POST", f"/v2/models/churn{version}/infer", {"inputs": []}, "predict") for version in BELOW),
+]
+PUBLIC = ["/health", "/health/live", "/health/ready", "/ping", "/v2/health/live", "/v2/health/ready"]
+
+
 @pytest.mark.parametrize(("method", "path", "body", "scope"), ROUTES, ids=[route[1] for route in ROUTES])
 def test_every_route_asks_for_the_right_key(service: Running, method: str, path: str, body: Any, scope: str) -> None:
     no_key = service.ask(path, body, method=method, key="")
@@ -47,10 +56,24 @@ def test_every_route_asks_for_the_right_key(service: Running, method: str, path:
 
 def test_all_documented_routes_are_walked(service: Running) -> None:
     documented = set(service.ask("/openapi.json").json()["paths"])
-    assert documented == {route[1] for route in ROUTES} | {"/health", "/health/live", "/health/ready", "/ping"}
+    assert documented == {route[1] for route in (*ROUTES, *OPEN_INFERENCE)} | set(PUBLIC)
 
 
-@pytest.mark.parametrize("path", ["/health", "/health/live", "/health/ready", "/ping"])
+@pytest.mark.parametrize(
+    ("method", "path", "body", "scope"), OPEN_INFERENCE, ids=[route[1] for route in OPEN_INFERENCE]
+)
+def test_so_does_every_route_of_the_open_inference_protocol(
+    service: Running, method: str, path: str, body: Any, scope: str
+) -> None:
+    no_key = service.ask(path, body, method=method, key="")
+    assert (no_key.status, no_key.json()["code"]) == (401, "key_missing")
+    for holder, secret in service.keys.items():
+        answer = service.ask(path, body, method=method, key=secret)
+        assert (answer.status == 403) == (holder != "admin" and scope not in {"any", holder}), answer
+        assert answer.status != 401
+
+
+@pytest.mark.parametrize("path", PUBLIC)
 def test_health_needs_no_key(service: Running, path: str) -> None:
     assert service.ask(path, key="").status == 200
 

@@ -160,8 +160,8 @@ def _format_of(model: Any) -> Format:
             ja=f"{type(model).__module__}.{type(model).__name__} を保存できる形式がありません",
         ),
         Text(
-            en="give a fitted scikit-learn estimator or an ONNX model",
-            ja="学習済みの scikit-learn の推定器か ONNX モデルを渡してください",
+            en="give a fitted model of scikit-learn, XGBoost, LightGBM, CatBoost, PyTorch or statsmodels, or an ONNX model",
+            ja="学習済みの scikit-learn・XGBoost・LightGBM・CatBoost・PyTorch・statsmodels のモデルか ONNX を渡してください",
         ),
     )
 

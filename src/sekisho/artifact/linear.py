@@ -94,7 +94,8 @@ class BinaryModel(LinearModel):
 
     def predict(self, rows: Any) -> NDArray[np.generic]:
         """Return the likelier label of each row."""
-        return self.classes_[self.predict_proba(rows).argmax(axis=1)]
+        labels: NDArray[np.generic] = self.classes_[self.predict_proba(rows).argmax(axis=1)]
+        return labels
 
 
 def inverse(link: str, sums: NDArray[np.float64]) -> NDArray[np.float64]:

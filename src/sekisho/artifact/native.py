@@ -40,6 +40,7 @@ class EstimatorRuntime:
     def __init__(self, model: Any, signature: Signature) -> None:
         self.model = model
         self._signature = signature
+        self._before: Any
         self._before, self._last = _parted(model) if signature.output.probabilities else (None, model)
         self._bare = takes_bare_texts(model)
         self._pools = _pools()

@@ -62,6 +62,7 @@ def subject_of(
 
     """
     model = linear.settled(model) if linear.is_statsmodels(model) else boosting.settled(model)
+    _check_fitted(model)
     own = _own_names(model)
     table, answers = None, None
     if reference is not None:
@@ -75,6 +76,22 @@ def subject_of(
     if table is not None:
         return Subject(model=model, output=output, features=table, given=_as_given(reference, table))
     return Subject(model=model, output=output, signature=_bare(model, own or names, output))
+
+
+def _check_fitted(model: Any) -> None:
+    """Refuse one of scikit-learn's estimators that was never trained."""
+    if type(model).__module__.partition(".")[0] != "sklearn":
+        return
+    from sklearn.exceptions import NotFittedError
+    from sklearn.utils.validation import check_is_fitted
+
+    try:
+        check_is_fitted(model)
+    except NotFittedError:
+        raise CannotPack(
+            Text(en="the model is not fitted", ja="モデルが学習されていません"),
+            Text(en="call fit before packing it", ja="パックする前に fit を呼んでください"),
+        ) from None
 
 
 def _with_texts(table: Table, model: Any) -> Table:

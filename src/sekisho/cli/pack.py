@@ -23,8 +23,8 @@ from sekisho.errors import WrongUse
 from sekisho.text import Text
 
 HELP = Text(
-    en="""Make an artifact of MODEL: a .skops or .onnx file, told by its content; a folder with a model file and metadata.json; a folder that
-    MLflow wrote; mlflow:RUN_ID or mlflow:models:/NAME/VERSION. A pickle or joblib file runs code when it is read, so it is read only with
+    en="""Make an artifact of MODEL: a file of skops, ONNX, XGBoost (UBJ, JSON), LightGBM (text) or CatBoost (cbm), told by its content; a folder
+    with a model file and metadata.json; a folder that MLflow wrote; mlflow:RUN_ID or mlflow:models:/NAME/VERSION. A pickle or joblib file runs code when it is read, so it is read only with
     --trust, in a process without network or files of yours, and saved anew in a safe format.
 
     The reference set is the table that the model was trained on (.csv, .csv.gz, .parquet), all of it: the signature, the drift reference
@@ -36,7 +36,8 @@ HELP = Text(
     Example:
       sekisho pack model.skops --reference data/training.csv --target churn --out artifact --name churn
       sekisho pack mlflow:models:/churn/3 --reference data/training.csv --target churn""",
-    ja="""MODEL から成果物を作ります。MODEL は .skops または .onnx ファイル (名前ではなく中身で判別)、モデルと metadata.json のある
+    ja="""MODEL から成果物を作ります。MODEL は skops、ONNX、XGBoost (UBJ・JSON)、LightGBM (テキスト)、CatBoost (cbm) のファイル
+    (名前ではなく中身で判別)、モデルと metadata.json のある
     フォルダー、MLflow のモデルフォルダー、mlflow:RUN_ID、mlflow:models:/NAME/VERSION のいずれかです。pickle や joblib は読むだけで
     コードが動くため、--trust を付けたときだけ、ネットワークにも手元のファイルにも触れられないプロセスで読み、安全な形式に保存し直します。
 

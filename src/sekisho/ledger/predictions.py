@@ -123,6 +123,8 @@ class PredictionBook:
             self._connection = sqlite3.connect(
                 path, timeout=_SECONDS_FOR_LOCK, isolation_level=None, check_same_thread=False
             )
+            # Chunks are long: on large pages a thousand rows take 1.5 ms of a processor, on usual ones 2.5. For a new file only.
+            self._connection.execute("PRAGMA page_size = 16384")
             self._connection.execute("PRAGMA journal_mode = WAL")
             self._connection.execute("PRAGMA synchronous = NORMAL")
             self._connection.executescript(_SCHEMA)

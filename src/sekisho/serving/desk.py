@@ -15,7 +15,7 @@ from sekisho.serving.http.codings import SMALLEST_PACKED, pack, unpack
 from sekisho.serving.http.exchange import JSON
 from sekisho.serving.logs import timestamp
 from sekisho.serving.problems import Problem
-from sekisho.serving.protocols.interface import Reply, Written
+from sekisho.serving.routing import Reply, Written
 from sekisho.serving.running.jobs import Job
 
 if TYPE_CHECKING:
@@ -27,8 +27,8 @@ if TYPE_CHECKING:
     from sekisho.serving.guards.rate import RateLimit
     from sekisho.serving.http.exchange import Exchange
     from sekisho.serving.http.forms import Form
-    from sekisho.serving.protocols.interface import Question, Route
     from sekisho.serving.recorder import Recorder
+    from sekisho.serving.routing import Question, Route
     from sekisho.serving.running.jobs import Runner
     from sekisho.serving.settings import ServingSettings
     from sekisho.serving.tally import Tally

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from sekisho.serving.front import Front
     from sekisho.serving.http.exchange import Exchange
     from sekisho.serving.metrics.exposition import Exposition
-    from sekisho.serving.protocols.interface import Notice
+    from sekisho.serving.routing import Notice
 
 _ENCODER = msgspec.json.Encoder()
 

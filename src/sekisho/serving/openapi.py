@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from sekisho.artifact.signature import Signature
-    from sekisho.serving.protocols.interface import Notice, Route
+    from sekisho.serving.routing import Notice, Route
     from sekisho.serving.settings import ServingSettings
 
 ANY_ROUTE: Final = (400, 408, 414, 431, 500, 503)

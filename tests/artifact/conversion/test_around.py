@@ -73,7 +73,7 @@ def agree(model: Any, answers: Any, rows: Any = NUMBERS) -> None:
     signature = learn_signature(subject.features, subject.output)
     *_, graph = compile_sklearn(model, signature)
     compiled = FORMAT.read(graph.onnx, signature, trusted=frozenset(), where="")
-    asked = subject.features.arrays()
+    asked: dict[str, Any] = dict(subject.features.arrays())
     if rows is NUMBERS:
         asked = {name: np.concatenate([values * 0.93, values * 3, values]) for name, values in asked.items()}
     given, expected = compiled.run(asked), EstimatorRuntime(model, signature).run(asked)
@@ -85,6 +85,7 @@ def agree(model: Any, answers: Any, rows: Any = NUMBERS) -> None:
     assert given.values.tolist() == expected.values.tolist()
     assert len(set(given.values.tolist())) > 1 or isinstance(model, DummyClassifier)
     if expected.probabilities is not None:
+        assert given.probabilities is not None
         np.testing.assert_allclose(given.probabilities, expected.probabilities, atol=TOLERANCE)
 
 

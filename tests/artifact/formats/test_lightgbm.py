@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 OPTIONS: dict[str, Any] = {"n_estimators": 12, "verbose": -1, "n_jobs": 1}
-FOREST = {"boosting_type": "rf", "bagging_freq": 1, "bagging_fraction": 0.5}
+FOREST: dict[str, Any] = {"boosting_type": "rf", "bagging_freq": 1, "bagging_fraction": 0.5}
 MODELS: dict[str, tuple[Any, Any, str | None]] = {
     # The estimator, its data, and what computes the graph that serves: None if none does.
     "binary": (lightgbm.LGBMClassifier(**OPTIONS), cancer, "double"),
@@ -86,7 +86,7 @@ def test_a_bare_booster_becomes_what_its_objective_says(objective: str) -> None:
     data = cancer() if objective == "binary" else iris()
     options = {"objective": objective, "verbose": -1} | ({"num_class": 3} if objective == "multiclass" else {})
     booster = lightgbm.train(options, lightgbm.Dataset(data.rows, data.labels), 4)
-    given = booster.predict(data.rows)
+    given: Any = booster.predict(data.rows)
     estimator = boosting.settled(booster)
     if objective == "regression":
         assert np.array_equal(estimator.predict(data.rows), given)
@@ -99,7 +99,8 @@ def test_a_file_of_lightgbm_itself_is_told_by_its_content(tmp_path: Path) -> Non
     model = lightgbm.LGBMClassifier(**OPTIONS).fit(mixed().rows, mixed().labels)
     model.booster_.save_model(tmp_path / "model.json")
     read = read_model(tmp_path / "model.json")
-    assert np.array_equal(read.predict_proba(mixed().rows), model.predict_proba(mixed().rows))
+    given: Any = model.predict_proba(mixed().rows)
+    assert np.array_equal(read.predict_proba(mixed().rows), given)
 
 
 def test_scores_that_do_not_add_up_to_one() -> None:

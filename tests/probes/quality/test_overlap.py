@@ -230,7 +230,7 @@ def test_tables_of_a_few_coarse_columns_repeat_themselves(
     assert findings(test, training, asked, data_set) == []
     words = ["grade", "sex", "plan"]
     wide = [pd.get_dummies(frame, columns=words) for frame in (test, training)]
-    assert findings(*wide, asked, data_set) == []
+    assert findings(wide[0], wide[1], asked, data_set) == []
 
 
 CHANGES = {

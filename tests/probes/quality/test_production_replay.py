@@ -56,7 +56,7 @@ def write(project: Project, artifact: ModelArtifact, asked: pd.DataFrame, *, off
                     at=(began + dt.timedelta(minutes=place)).isoformat().replace("+00:00", "Z"),
                     model="c" * 64,
                     version="0.9.0",
-                    features=dict(row) | more,
+                    features={str(name): value for name, value in row.items()} | more,
                     prediction=label,
                     probability=float(max(stated)),
                     flags=(),
@@ -105,7 +105,7 @@ def test_few_logged_rows_say_nothing_of_scores(project: Project, artifact: Model
 
 def test_the_book_is_a_production_sample_where_none_is_named(project: Project, artifact: ModelArtifact) -> None:
     write(project, artifact, rows(50, 2))
-    (sample,) = production_sample.open(project, opened(project))
+    (sample,) = production_sample.open(project, opened(project), None)
     assert isinstance(sample, ProductionSample)
     assert (sample.source, sample.full.names, sample.full.rows) == ("ledger", ("x", "y"), 50)
     assert sample.times is not None

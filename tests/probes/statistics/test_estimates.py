@@ -112,3 +112,52 @@ def test_many_rows_scatter_as_little_as_they_should() -> None:
     assert part.interval.point == whole.interval.point
     assert part.replicates.mean() == pytest.approx(whole.interval.point, abs=2e-3)
     assert part.replicates.std() == pytest.approx(whole.replicates.std(), rel=0.1)
+
+
+def worlds(kind: str, random: np.random.Generator, rows: int) -> Answers:
+    """One sample of a world whose scores are known from a very large one."""
+    if kind == "values":
+        truth = random.normal(10, 3, rows)
+        given = truth + random.normal(0, 1, rows)
+        return Answers(task="regression", truth=truth, given=given, probabilities=None, classes=0, positive=None)
+    truth = (random.random(rows) < 0.3).astype(int)
+    truth[:4] = (0, 1, 0, 1)
+    logit = np.log(0.3 / 0.7) + 1.5 * random.normal(1.5 * truth, 1) - 1.125
+    stated = 1 / (1 + np.exp(-logit))
+    return binary(truth, (stated > 0.3).astype(int), np.stack([1 - stated, stated], axis=1))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("rows", [40, 150])
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [
+        *((name, "classes") for name in ("accuracy", "balanced_accuracy", "precision", "recall", "f1", "f1_macro")),
+        *((name, "classes") for name in ("matthews_corrcoef", "roc_auc", "average_precision", "log_loss", "brier")),
+        *((name, "classes") for name in ("calibration_error", "gini")),
+        *((name, "values") for name in ("mae", "rmse", "smape", "wape", "r2")),
+    ],
+)
+def test_coverage_is_nominal_or_nearly(name: str, kind: str, rows: int) -> None:
+    """At 95 %, intervals hold the truth in 93 of 100 worlds or more; three standard errors of 400 worlds are allowed for."""
+    metric, random, how = METRICS[name], np.random.default_rng(17), Resampling(confidence=0.95, resamples=600, seed=3)
+    right = metric.of(worlds(kind, random, 400_000)) if name != "calibration_error" else 0.0
+    held = sum(
+        interval.low <= right <= interval.high
+        for interval in (estimate(metric, worlds(kind, random, rows), (), how).interval for _ in range(400))
+    )
+    assert held / 400 >= 0.93 - 3 * np.sqrt(0.93 * 0.07 / 400)
+
+
+@pytest.mark.parametrize("share", [0.0, 1.0])
+def test_extremes_have_an_interval(share: float) -> None:
+    """All wrong, all right, constant answers and ties: finite bounds round the point, and no certainty on few rows."""
+    truth = np.arange(40) % 2
+    given = truth if share else 1 - truth
+    stated = np.stack([1 - given, given], axis=1).astype(float)
+    for name in ("accuracy", "balanced_accuracy", "f1_macro", "roc_auc", "brier", "calibration_error", "log_loss"):
+        interval = estimate(METRICS[name], binary(truth, given, stated), (), HOW).interval
+        assert interval.low <= interval.point <= interval.high, name
+        assert np.isfinite([interval.low, interval.high]).all(), name
+    constant = estimate(METRICS["roc_auc"], binary(truth, truth * 0, np.full((40, 2), 0.5)), (), HOW).interval
+    assert constant.point == 0.5

@@ -9,6 +9,7 @@ from typing import Any
 
 import grpc
 import pytest
+import trustme
 from tests.serving.conftest import serving, start
 
 from sekisho.errors import ServiceError
@@ -104,6 +105,25 @@ def test_deadlines_hold(troubled_artifact: Path) -> None:
         assert code_of(lambda: infer(hanging, timeout=0.1)) == grpc.StatusCode.DEADLINE_EXCEEDED
         raising = request("troubled", what=604.0, value=0.0)
         assert code_of(lambda: infer(raising)) == grpc.StatusCode.INTERNAL
+
+
+@pytest.mark.slow
+def test_a_service_with_a_certificate_speaks_tls_here_as_well(price_artifact: Path, tmp_path: Path) -> None:
+    authority = trustme.CA()
+    ours, theirs = authority.issue_cert("localhost"), authority.issue_cert("somebody@example.org")
+    authority.cert_pem.write_to_path(tmp_path / "authority.pem")
+    ours.private_key_and_cert_chain_pem.write_to_path(tmp_path / "service.pem")
+    port, asked = free_port(), request("price", size=100.0, rooms=3)
+    files = {"certificate": tmp_path / "service.pem", "client_authority": tmp_path / "authority.pem"}
+    with serving(price_artifact, grpc_port=port, **files):
+        root, key = authority.cert_pem.bytes(), theirs.private_key_pem.bytes()
+        known = grpc.ssl_channel_credentials(root, key, theirs.cert_chain_pems[0].bytes())
+        with grpc.secure_channel(f"localhost:{port}", known) as channel:
+            assert channel.unary_unary(INFER)(asked, timeout=10)
+        with grpc.secure_channel(f"localhost:{port}", grpc.ssl_channel_credentials(root)) as channel:
+            assert code_of(lambda: channel.unary_unary(INFER)(asked, timeout=3)) == grpc.StatusCode.UNAVAILABLE
+        with grpc.insecure_channel(f"localhost:{port}") as channel:
+            assert code_of(lambda: channel.unary_unary(INFER)(asked, timeout=3)) == grpc.StatusCode.UNAVAILABLE
 
 
 def test_a_port_that_somebody_has_is_refused() -> None:

@@ -41,9 +41,8 @@ def predict(graph: GraphBuilder, estimator: Any, block: Block, *, narrow: bool) 
     name = type(last).__name__
     if name in _AROUND:
         return _AROUND[name](graph, last, block, narrow)
-    for known in (kernels, outliers):
-        if name in known.ESTIMATORS:
-            return known.ESTIMATORS[name](graph, last, block)
+    if name in _ALONE:
+        return _ALONE[name](graph, last, block)
     return estimators.predict(graph, last, block, narrow=narrow)
 
 
@@ -278,6 +277,7 @@ def _repeated(graph: GraphBuilder, block: Block, row: NDArray[np.float64]) -> st
     return graph.node("Expand", graph.numbers(row), whole)
 
 
+_ALONE: Final[dict[str, Callable[[GraphBuilder, Any, Block], Answers]]] = {**kernels.ESTIMATORS, **outliers.ESTIMATORS}
 _AROUND: Final[dict[str, Callable[[GraphBuilder, Any, Block, bool], Answers]]] = {
     "VotingClassifier": _vote,
     "VotingRegressor": _vote_on_numbers,

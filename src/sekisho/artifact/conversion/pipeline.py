@@ -63,6 +63,8 @@ def transform(graph: GraphBuilder, step: Any, block: Block) -> Block:
     """
     if step is None or step == "passthrough":
         return block
+    if hasattr(step, "build_analyzer"):
+        raise NotConvertible(f"{type(step).__name__}: text is taken apart by scikit-learn alone")
     known = _STEPS.get(type(step).__name__)
     return known(graph, step, block) if known is not None else estimators.transform(graph, step, block)
 

@@ -23,6 +23,8 @@ from sekisho.text import Text
 
 SUSPECT: Final = 0.95
 """From this score on, what the other features can do is measured too."""
+SURE: Final = 0.995
+"""From this score on, a feature is measured without its equals: what honest features reach together may be as good."""
 PURE: Final = 0.25
 """So much of two classes answered by single values is suspect too."""
 MOST_SUSPECTS: Final = 5
@@ -40,7 +42,7 @@ class Solo:
     Attributes:
         feature: Its name.
         score: How well it answers the target alone, on the test set.
-        others: How well all other features do without it, or without all suspects if that is less; ``None`` where it was not suspect.
+        others: How well all other features do without it, or without all that are as good if that is less; ``None`` where it was not suspect.
         marker: The sign in it that gives a class away best; ``None`` without one.
         marked: The label of that class.
         pure: The share of their rows that two classes at least have at values of this feature where no other class occurs.
@@ -120,11 +122,13 @@ def leakage(
     order = sorted((name for name in scores if isfinite(scores[name])), key=lambda name: -scores[name])
     pure = {name: answered_by_values(asked.column(name), target) for name in order}
     suspects = [name for name in order if scores[name] >= SUSPECT or pure[name] >= PURE][:MOST_SUSPECTS]
-    # Two columns made from the label vouch for one another; so each is also measured against what is left without both.
-    rest = without(known.without(suspects), asked.without(suspects), target, quality.seed) if len(suspects) > 1 else 1.0
+    # Two columns made from the label vouch for one another; so what is all but certain is measured without all such columns too.
+    sure = [name for name in suspects if scores[name] >= SURE]
+    rest = without(known.without(sure), asked.without(sure), target, quality.seed) if len(sure) > 1 else 1.0
     others = {}
     for place, name in enumerate(suspects):
-        others[name] = min(rest, without(known.without([name]), asked.without([name]), target, quality.seed))
+        alone_without = without(known.without([name]), asked.without([name]), target, quality.seed)
+        others[name] = min(rest, alone_without) if name in sure else alone_without
         progress.advance(0.6 + 0.4 * place / len(suspects))
     return Leakage(
         metric="roc_auc" if labels.classes else "r2",

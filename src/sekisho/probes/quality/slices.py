@@ -167,10 +167,12 @@ def _losses(metric: Metric, answers: Answers) -> Floats:
     would be weak for nothing but holding more of a hard class.
     """
     if not answers.classes or metric.losses is not None:
-        return (metric.losses or _squares)(answers)
+        rows_lose: Floats = (metric.losses or _squares)(answers)
+        return rows_lose
     losses = (answers.truth != answers.given).astype(np.float64)
     if metric.hides_small_classes:
-        return losses
+        plain: Floats = losses
+        return plain
     rows = np.bincount(answers.truth, minlength=answers.classes)
     means = np.bincount(answers.truth, weights=losses, minlength=answers.classes) / np.maximum(rows, 1)
     centred: Floats = losses - means[answers.truth]

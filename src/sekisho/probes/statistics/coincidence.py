@@ -6,6 +6,7 @@ from itertools import combinations
 from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from sekisho.artifact.table import Table
 from sekisho.probes.statistics.baselines import sample
@@ -39,7 +40,9 @@ def repeats_by_chance(table: Table, seed: int) -> bool:
     if not repeated.any():
         return True
     one = [times_seen(whole ^ part) for part in parts]
-    met = {(place,): (found > same)[repeated] for place, found in enumerate(one)}
+    met: dict[tuple[int, ...], NDArray[np.bool_]] = {
+        (place,): (found > same)[repeated] for place, found in enumerate(one)
+    }
     for first, second in _pairs(width, seed):
         both = times_seen(whole ^ parts[first] ^ parts[second])
         met[first, second] = (both > one[first] + one[second] - same)[repeated]

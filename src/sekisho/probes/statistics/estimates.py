@@ -92,6 +92,7 @@ def estimate(metric: Metric, model: Answers, others: Sequence[Answers], how: Res
         shrink = np.sqrt(counts.sum() / len(model))
         replicates = points[:, None] + (replicates - centres[:, None]) * shrink
 
+    method: Method
     if len(errors):
         interval, method = _studentised(metric, model, several[0], scattered, errors[0], how), "studentised bootstrap"
     else:

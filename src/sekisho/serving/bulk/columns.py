@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from sekisho.artifact.signature import Feature
-    from sekisho.serving.protocols.interface import Model
+    from sekisho.serving.routing import Model
 
 _INDEX: Final = re.compile(r"__index_level_[0-9]+__")
 """The index of a data frame that pandas wrote."""

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from sekisho.artifact.column import Scalar
-    from sekisho.serving.protocols.interface import Model
+    from sekisho.serving.routing import Model
 
 _WORDS: Final = {
     CSV: "A row a line, with or without a line of names.",

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from sekisho.predict.rows import Row
     from sekisho.serving.http.forms import Form
-    from sekisho.serving.protocols.interface import Model
+    from sekisho.serving.routing import Model
 
 
 def read_table(body: bytes, form: Form, model: Model) -> Sequence[Row]:

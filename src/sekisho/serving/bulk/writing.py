@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 
 from sekisho.serving.bulk.media import ARROW, ARROW_FILE, CSV, LINES, LINES_TOO, PARQUET
-from sekisho.serving.protocols.interface import Written
+from sekisho.serving.routing import Written
 from sekisho.serving.schema import class_name
 
 if TYPE_CHECKING:
     from sekisho.artifact.signature import Signature
-    from sekisho.serving.protocols.interface import Reply
+    from sekisho.serving.routing import Reply
 
 CSV_HEADER: Final = b"text/csv; charset=utf-8; header=present"
 CSV_BARE: Final = b"text/csv; charset=utf-8; header=absent"

@@ -8,12 +8,13 @@ import numpy as np
 
 from sekisho.errors import InvalidInput
 from sekisho.serving.grpc.messages import CONTENTS, SERVICE, messages, parameters_of
+from sekisho.serving.http.forms import Form, Offer
 from sekisho.serving.open_inference import answering
 from sekisho.serving.open_inference.answering import Answerer
 from sekisho.serving.open_inference.asking import LONGEST_ID, MOST_TENSORS, Asked, Output, check_range, refuse_regions
 from sekisho.serving.open_inference.datatypes import BYTES, DTYPES, KNOWN
 from sekisho.serving.open_inference.tensors import Tensor, TensorReader, from_bytes, shown, strings, unsound
-from sekisho.serving.protocols.interface import Form, Model, Offer, Question, Reply, Route
+from sekisho.serving.routing import Model, Question, Reply, Route
 from sekisho.text import Text
 
 if TYPE_CHECKING:

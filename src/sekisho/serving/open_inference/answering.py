@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from sekisho.artifact.signature import Signature
     from sekisho.serving.open_inference.asking import Asked
-    from sekisho.serving.protocols.interface import Reply
+    from sekisho.serving.routing import Reply
 
 PREDICTION: Final = "prediction"
 PROBABILITIES: Final = "probabilities"

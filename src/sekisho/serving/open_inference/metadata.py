@@ -9,7 +9,7 @@ from sekisho.serving.open_inference.answering import FLAGS, PREDICTION, PROBABIL
 from sekisho.serving.open_inference.datatypes import BYTES, KNOWN, of_predictions, usual
 
 if TYPE_CHECKING:
-    from sekisho.serving.protocols.interface import Model
+    from sekisho.serving.routing import Model
 
 SERVER: Final = "sekisho"
 EXTENSIONS: Final = ("binary_tensor_data",)

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from sekisho.artifact.signature import Feature
     from sekisho.predict.rows import Row
-    from sekisho.serving.protocols.interface import Model
+    from sekisho.serving.routing import Model
 
 FEW: Final = 16
 """Rows; as many or more are read into arrays, fewer are cheaper as they are."""

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from sekisho.predict.rows import Row
     from sekisho.predict.scrutiny import Findings, Flag
     from sekisho.serving.http.exchange import Exchange
-    from sekisho.serving.protocols.interface import Question, Route
+    from sekisho.serving.routing import Question, Route
 
 
 class Job:
