@@ -159,11 +159,7 @@ class GrpcServer:
         where = f"{f'[{host}]' if ':' in host else host}:{self._settings.grpc_port}"
         try:
             if self._settings.certificate is None:
-                credentials = _credentials(self._settings)
-            if credentials is None:
                 self._server.add_insecure_port(where)
-            else:
-                self._server.add_secure_port(where, credentials)
             else:
                 self._server.add_secure_port(where, _credentials(self._settings))
         except RuntimeError:
@@ -231,18 +227,6 @@ class GrpcServer:
             return await done
         finally:
             call.gone = True  # whoever hung up is waited for by nobody
-
-
-def _credentials(settings: ServingSettings) -> Any:
-    """Return what the service shows of itself and wants to see of callers, as over HTTP; ``None`` if it speaks no TLS."""
-    if settings.certificate is None:
-        return None
-    import grpc
-
-    chain = settings.certificate.read_bytes()
-    key = chain if settings.private_key is None else settings.private_key.read_bytes()
-    authority = None if settings.client_authority is None else settings.client_authority.read_bytes()
-    return grpc.ssl_server_credentials([(key, chain)], authority, require_client_auth=authority is not None)
 
 
 def infer_route(model: Model) -> Infer:
