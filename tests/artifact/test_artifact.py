@@ -263,7 +263,7 @@ def test_types_of_ones_own_must_be_trusted_by_whoever_loads(churn: Churn, tmp_pa
 @pytest.mark.parametrize(
     ("made", "words"),
     [
-        (LogisticRegression, "nobody knows the features"),
+        (LogisticRegression, "not fitted"),
         (lambda: "a string", "no format"),
         (lambda: RandomForestRegressor(1).fit([[0.0]], [[0.0, 1.0]]), "several answers"),
     ],
