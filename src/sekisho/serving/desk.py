@@ -117,7 +117,7 @@ class Desk:
             self.runner.expire()
             return
         now = monotonic()
-        late = [job for job in self._early if job.ends < now]
+        late = [job for job in self._early if job.ends < now and not job.exchange.gone]
         self._early = [job for job in self._early if job.ends >= now]
         for job in late:
             self._reject(job.exchange, Problem(kind=problems.NOT_READY, fields=problems.retry_after(5)), 1)
@@ -143,6 +143,8 @@ class Desk:
 
     def answered(self, job: Job, composed: Composed) -> None:
         """Answer a job."""
+        if _is_told(job):
+            return
         exchange = job.exchange
         reply, written = composed
         seconds = monotonic() - exchange.started
@@ -171,10 +173,14 @@ class Desk:
 
     def refused(self, job: Job, error: InvalidInput) -> None:
         """Tell a caller that a row does not fit."""
+        if _is_told(job):
+            return
         self._reject(job.exchange, problems.of_input(error), len(job.question.rows))
 
     def failed(self, job: Job, error: ModelFailed) -> None:
         """Tell a caller that the model failed."""
+        if _is_told(job):
+            return
         self._tally.predictions("error", len(job.question.rows), monotonic() - job.exchange.started)
         self._front.refuse(job.exchange, problems.of_model(error))
 
@@ -206,7 +212,8 @@ class Desk:
 
     async def _read_later(self, exchange: Exchange, route: Route, form: Form) -> None:
         """Read a body that takes a while, while others are answered."""
-        ends = exchange.started + self._deadline
+        seconds = self._deadline if form.seconds is None else min(form.seconds, self._deadline)
+        ends = exchange.started + seconds
 
         def read() -> Question | None:
             if exchange.gone or monotonic() > ends:
@@ -226,19 +233,30 @@ class Desk:
         if question is not None:
             self._submit(exchange, route, question)
         elif not exchange.gone:
-            self._reject(exchange, problems.of_model(DeadlineExceeded(self._deadline)), 1)
+            self._reject(exchange, problems.of_model(DeadlineExceeded(seconds)), 1)
 
     def _submit(self, exchange: Exchange, route: Route, question: Question) -> None:
         exchange.body = b""
         rows = len(question.rows)
         if rows > 1 and self._rate is not None:
             self._rate.charge(exchange.admission.caller, rows, monotonic())
-        seconds = self._deadline if question.seconds is None else min(question.seconds, self._deadline)
+        wished = (question.seconds, exchange.admission.form.seconds)
+        seconds = min((self._deadline, *(each for each in wished if each is not None)))
         job = Job(exchange, route, question, exchange.started + seconds)
+        if seconds < self._deadline:
+            # Nobody looks after jobs as often as a caller may wish.
+            left = job.ends - monotonic()
+            job.timer = asyncio.get_running_loop().call_later(max(0.0, left), self._expire, job)
         if self.runner is None:
             self._early.append(job)
         else:
             self.runner.submit(job)
+
+    def _expire(self, job: Job) -> None:
+        """Tell a caller that their time is over; whoever comes to the job later finds that nobody waits for it."""
+        if not job.exchange.gone:
+            self.failed(job, DeadlineExceeded(job.ends - job.exchange.started))
+            job.told = True
 
     def _guard(self, exchange: Exchange) -> Problem | None:
         if self._rate is not None:
@@ -260,6 +278,14 @@ class Desk:
         if milliseconds != self._timestamp[1]:
             self._timestamp = (timestamp(milliseconds / 1e3), milliseconds)
         return self._timestamp[0]
+
+
+def _is_told(job: Job) -> bool:
+    """Whether the caller has been told that their time is over; whoever asks is about to tell them something else."""
+    if job.timer is not None:
+        job.timer.cancel()
+        job.timer = None
+    return job.told
 
 
 def _packed(written: bytes | Written) -> bytes | Written:

@@ -10,12 +10,11 @@ from time import monotonic
 from typing import TYPE_CHECKING, Any, Final
 
 from sekisho.serving import problems
-from sekisho.serving.guards.interface import SCOPES, Caller
-from sekisho.serving.guards.keys import KeyRing, read_secret
+from sekisho.serving.guards.interface import Caller
 from sekisho.serving.guards.tls import HSTS
 from sekisho.serving.http.exchange import JSON, Admission, Channel, Exchange
 from sekisho.serving.http.forms import NOTHING, Offer, read_form
-from sekisho.serving.http.head import ONCE, Refused
+from sekisho.serving.http.head import ONCE, Refused, no_doubles
 from sekisho.serving.http.responses import Responses
 from sekisho.serving.problems import Problem
 from sekisho.serving.tally import OTHER
@@ -24,7 +23,7 @@ from sekisho.text import Language, Text
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from sekisho.serving.guards.guesses import GuessLimit
+    from sekisho.serving.guards.callers import Callers, Identity
     from sekisho.serving.guards.interface import Scope
     from sekisho.serving.http.head import Head
     from sekisho.serving.logs import Log
@@ -33,7 +32,6 @@ if TYPE_CHECKING:
 
 _HARMLESS_ID: Final = re.compile(rb"[A-Za-z0-9._:-]{1,128}")
 _LOOPBACK_NAMES: Final = ("localhost", "127.0.0.1", "[::1]")
-_EVERYTHING: Final = frozenset(SCOPES)
 OPEN_INFERENCE: Final = b"/v2"
 """Below this path, errors are those of the Open Inference Protocol."""
 _BELOW_OPEN_INFERENCE: Final = (OPEN_INFERENCE + b"/", b"/inference.")
@@ -69,16 +67,13 @@ class Front:
 
     Args:
         settings: How the service runs.
-        keys: The API keys; ``None`` if everybody on this machine may ask.
-        guesses: Counts wrong keys.
+        callers: Tells callers apart.
         tally: Counts requests.
         log: Takes a line about each.
 
     """
 
-    def __init__(
-        self, settings: ServingSettings, *, keys: KeyRing | None, guesses: GuessLimit, tally: Tally, log: Log
-    ) -> None:
+    def __init__(self, settings: ServingSettings, *, callers: Callers, tally: Tally, log: Log) -> None:
         self.limits = settings.limits
         self.draining = False
         self.epoch = 0
@@ -88,13 +83,11 @@ class Front:
         self.once = ONCE | {settings.key_header.lower().encode()}
         self.responses = Responses(*(() if settings.certificate is None else (HSTS,)))
         self._settings = settings
-        self._keys = keys
-        self._guesses = guesses
+        self.by_address = callers.by_address
+        self._callers = callers
         self._tally = tally
         self._log = log
         self._places: dict[bytes, Place] = {}
-        self._key_header = settings.key_header.lower().encode()
-        self._public = frozenset(settings.public_routes)
         self._hosts = _hosts(settings)
         self._prefix = f"{secrets.token_hex(5)}-"
         self._numbers = iter(range(1, 2**63))
@@ -116,14 +109,16 @@ class Front:
 
         """
         is_known, place = place is not None, place or self._places.get(head.path)
-        caller: Caller | None = None
+        identity: Identity | None = None
         refusal: Problem | None
         form = NOTHING
         try:
-            if not is_known:
+            if is_known:
+                no_doubles(head.fields, self.once)
+            else:
                 self._check_host(head)
             place = self._find(place, head)
-            caller = self._identify_caller(place, head, peer)
+            identity = self._callers.identify(place.path, place.scope, head, peer)
             form = read_form(head, place.offer)
             refusal = None
         except Refused as error:
@@ -131,11 +126,12 @@ class Front:
         return Admission(
             head=head,
             route=place,
-            caller=caller or Caller(id=peer, scopes=frozenset()),
+            caller=identity.caller if identity else Caller(id=self._callers.address(head, peer), scopes=frozenset()),
             form=form,
             refusal=refusal,
             takes=self.limits.body_bytes,
             epoch=self.epoch,
+            until=identity.until if identity else 0.0,
         )
 
     def identify(self, head: Head) -> str:
@@ -228,16 +224,10 @@ class Front:
         task.add_done_callback(self._tasks.discard)
 
     def refresh_keys(self) -> None:
-        """Read the key file again if it has changed; one that has become useless leaves the keys as they were."""
-        if self._keys is None:
-            return
-        try:
-            if self._keys.refresh():
-                self.epoch = self._keys.epoch
-                self.known_heads.clear()
-                self._log.say("info", "keys read again", ids=list(self._keys.ids))
-        except Exception as error:  # whatever is wrong with the file, the service goes on with the keys it has
-            self._log.say("error", "the key file is of no use; the keys stay as they were", kind=type(error).__name__)
+        """Read keys again that have changed; what was found out about heads before is forgotten."""
+        if self._callers.refresh(self._log.say):
+            self.epoch = self._callers.epoch
+            self.known_heads.clear()
 
     def _check_host(self, head: Head) -> None:
         if self._hosts is None:
@@ -261,30 +251,11 @@ class Front:
             raise Refused(Problem(kind=problems.METHOD_NOT_ALLOWED, fields=((b"allow", place.allow),)))
         return place
 
-    def _identify_caller(self, place: Place, head: Head, peer: str) -> Caller:
-        if self._keys is None:
-            return Caller(id=peer, scopes=_EVERYTHING)
-        secret = read_secret(head.by_name, self._key_header)
-        caller = None if secret is None else self._keys.find(secret)
-        if caller is None and place.path in self._public:
-            return Caller(id=peer, scopes=frozenset())
-        challenge = ((b"www-authenticate", b'Bearer realm="sekisho"'),)
-        if secret is None:
-            raise Refused(Problem(kind=problems.KEY_MISSING, fields=challenge))
-        if caller is None:
-            now = monotonic()
-            exhausted = self._guesses.is_exhausted(peer, now)
-            self._guesses.wrong(peer, now)
-            raise Refused(exhausted or Problem(kind=problems.KEY_UNKNOWN, fields=challenge))
-        if place.path not in self._public and not caller.may(place.scope):
-            raise Refused(Problem(kind=problems.SCOPE_MISSING))
-        return caller
-
 
 def _hosts(settings: ServingSettings) -> frozenset[str] | None:
     """Return the names that are answered to; ``None`` for any."""
     if settings.allowed_hosts:
         return frozenset(name.lower() for name in settings.allowed_hosts)
-    if settings.key_file is not None or settings.open:
+    if settings.asks_who or settings.open:
         return None
     return frozenset((*_LOOPBACK_NAMES, settings.host.lower()))

@@ -171,7 +171,7 @@ def _operation(
     *,
     more: tuple[int, ...] = (),
 ) -> dict[str, Any]:
-    needs_key = settings.key_file is not None and path not in settings.public_routes
+    needs_key = settings.asks_who and path not in settings.public_routes
     codes = sorted({*ANY_ROUTE, *more, *(WITH_KEY if needs_key else ())})
     problems = {str(code): _problem(code, path) for code in codes}
     operation: dict[str, Any] = {

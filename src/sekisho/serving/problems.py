@@ -78,9 +78,18 @@ INVALID_HOST = _kind(
     "invalid_host", 400, "The Host header is missing or not accepted", "Host ヘッダーがないか、受け付けられません"
 )
 INCOMPLETE_BODY = _kind("incomplete_body", 400, "The body ended early", "本文が途中で終わりました")
-KEY_MISSING = _kind("key_missing", 401, "An API key is needed", "API キーが必要です")
+KEY_MISSING = _kind("key_missing", 401, "An API key or a token is needed", "API キーまたはトークンが必要です")
 KEY_UNKNOWN = _kind("key_unknown", 401, "The API key is not accepted", "API キーが認められません")
-SCOPE_MISSING = _kind("scope_missing", 403, "The API key may not do this", "この API キーにはその権限がありません")
+TOKEN_INVALID = _kind("token_invalid", 401, "The token is not accepted", "トークンが認められません")
+SCOPE_MISSING = _kind(
+    "scope_missing", 403, "The key or token may not do this", "このキーまたはトークンにはその権限がありません"
+)
+INVALID_DEADLINE = _kind(
+    "invalid_deadline",
+    400,
+    "The time that the caller waits is not a number of milliseconds",
+    "待ち時間の指定が正しくありません",
+)
 NOT_FOUND = _kind("not_found", 404, "There is no such route", "そのようなルートはありません")
 METHOD_NOT_ALLOWED = _kind(
     "method_not_allowed", 405, "The route does not take this method", "このルートでは使えないメソッドです"
@@ -112,6 +121,9 @@ HEAD_TOO_LARGE = _kind("head_too_large", 431, "The header fields are too large",
 INTERNAL = _kind("internal_error", 500, "The service failed", "サービス内部で問題が起きました")
 UNKNOWN_METHOD = _kind("unknown_method", 501, "The method is not known", "未知のメソッドです")
 NOT_READY = _kind("not_ready", 503, "The model is not ready", "モデルの準備ができていません")
+TOKENS_UNREADABLE = _kind(
+    "tokens_unreadable", 503, "Tokens cannot be checked at the moment", "今はトークンを検証できません"
+)
 OVERLOADED = _kind("overloaded", 503, "The service is overloaded", "サービスが混み合っています")
 DRAINING = _kind("draining", 503, "The service is shutting down", "サービスは終了処理中です")
 VERSION_NOT_SUPPORTED = _kind(

@@ -6,6 +6,7 @@ import difflib
 import ipaddress
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
+from urllib.parse import urlsplit
 
 import msgspec
 from msgspec import Meta
@@ -15,6 +16,8 @@ from sekisho.errors import WrongUse
 from sekisho.text import Text, verbatim
 
 Policy = Literal["reject", "flag", "accept"]
+TokenAlgorithm = Literal["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"]
+"""Signatures that are verified with a public key. There is no other way to sign a token."""
 Seconds = Annotated[float, Meta(gt=0.0, le=3_600.0)]
 Fraction = Annotated[float, Meta(ge=0.0, le=1.0)]
 
@@ -62,9 +65,16 @@ class ServingSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
         client_authority: Whose certificates callers must show; ``None``: they need none.
         workers: Processes that answer.
         key_file: The file of API keys; ``None`` lets everybody on this machine ask.
+        token_keys: The public keys (a JWK set) of whoever issues bearer tokens: a file, or an address that is asked now and then; ``None``
+            takes no tokens.
+        token_issuer, token_audience: Who must have issued a token, and for whom (``iss``, ``aud``).
+        token_algorithms: How it may be signed.
+        token_scope_prefix: What its scopes begin with, such as ``model:``; what follows is one of ours.
+        token_leeway_seconds: By how much the clocks of issuer and service may differ.
         open: Whether everybody who reaches the port may ask, because somebody else has seen who they are: a gateway, a platform.
         key_header: The header that carries a key; ``Authorization: Bearer`` works as well.
         public_routes: Paths that need no key.
+        trusted_proxies: Networks of the proxies before the service, which alone are believed when they say who their caller is.
         allowed_hosts: Values of the ``Host`` header that are answered, without port; empty: this machine's loopback names when there
             is no key file (so that no web page can reach the service by a name that it controls), any name otherwise.
         rate_limit: Requests per second and caller; ``None``: no limit. Holds over all workers together; every ten rows of a batch cost as
@@ -102,9 +112,16 @@ class ServingSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     client_authority: Path | None = None
     workers: Annotated[int, Meta(ge=1, le=256)] = 1
     key_file: Path | None = None
+    token_keys: Annotated[str, Meta(min_length=1, max_length=2_048)] | None = None
+    token_issuer: Annotated[str, Meta(min_length=1, max_length=2_048)] | None = None
+    token_audience: Annotated[str, Meta(min_length=1, max_length=2_048)] | None = None
+    token_algorithms: Annotated[tuple[TokenAlgorithm, ...], Meta(min_length=1)] = ("RS256", "ES256", "EdDSA")
+    token_scope_prefix: Annotated[str, Meta(pattern=r"^[!#-\[\]-~]{0,256}\Z")] = ""
+    token_leeway_seconds: Annotated[float, Meta(ge=0.0, le=300.0)] = 2.0
     open: bool = False
     key_header: Annotated[str, Meta(pattern=r"^[A-Za-z][A-Za-z0-9-]{0,63}$")] = "X-API-Key"
     public_routes: tuple[str, ...] = PUBLIC_ROUTES
+    trusted_proxies: tuple[str, ...] = ()
     allowed_hosts: tuple[str, ...] = ()
     rate_limit: Annotated[float, Meta(gt=0.0, le=1e9)] | None = None
     burst: Annotated[int, Meta(ge=1)] | None = None
@@ -133,12 +150,12 @@ class ServingSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     @property
     def is_loopback(self) -> bool:
         """Whether only this machine can reach the service."""
-        if self.host == "localhost":
-            return True
-        try:
-            return ipaddress.ip_address(self.host.strip("[]")).is_loopback
-        except ValueError:
-            return False
+        return _is_loopback(self.host)
+
+    @property
+    def asks_who(self) -> bool:
+        """Whether a caller must show a key or a token."""
+        return self.key_file is not None or self.token_keys is not None
 
     @property
     def deadline_seconds(self) -> float:
@@ -169,6 +186,8 @@ def settings_of(**given: Any) -> ServingSettings:
             ) from None
     settings = ServingSettings(**read)
     check_exposure(settings)
+    _check_tokens(settings)
+    _check_proxies(settings)
     if settings.certificate is None and (settings.private_key or settings.client_authority):
         raise _unfit(Text(en="TLS needs a certificate", ja="TLS には証明書が必要です"), "--certificate")
     return settings
@@ -178,10 +197,10 @@ def check_exposure(settings: ServingSettings) -> None:
     """Refuse a service that anybody on the network could use.
 
     Raises:
-        WrongUse: The host is not a loopback address and there is no key file.
+        WrongUse: The host is not a loopback address, and there are neither keys nor tokens.
 
     """
-    if settings.key_file is None and not settings.is_loopback and not settings.open:
+    if not settings.asks_who and not settings.is_loopback and not settings.open:
         raise WrongUse(
             Text(
                 en=f"without a key file the service listens on loopback only, not on {settings.host}",
@@ -192,6 +211,72 @@ def check_exposure(settings: ServingSettings) -> None:
                 ja="--key-file FILE を指定するか、手前で呼び出し元を認証している場合は --open を付けてください",
             ),
         )
+
+
+def _check_tokens(settings: ServingSettings) -> None:
+    """Refuse tokens that anybody could have issued, or for anybody, and keys that anybody on the way could replace."""
+    if (settings.token_keys is None) != (settings.token_issuer is None) or (settings.token_keys is None) != (
+        settings.token_audience is None
+    ):
+        raise WrongUse(
+            Text(
+                en="tokens need all three: token_keys, token_issuer and token_audience",
+                ja="トークンを使うには token_keys、token_issuer、token_audience の3つが必要です",
+            ),
+            Text(
+                en="give --token-keys, --token-issuer and --token-audience together",
+                ja="--token-keys、--token-issuer、--token-audience をまとめて指定してください",
+            ),
+        )
+    address = settings.token_keys or ""
+    if not address.lower().startswith(("http://", "https://")):
+        return
+    try:
+        parts = urlsplit(address)
+        secure = parts.scheme == "https" or _is_loopback(parts.hostname or "")
+        sound = bool(parts.hostname) and parts.username is None and (parts.port is None or parts.port > 0)
+    except ValueError:
+        secure = sound = False
+    if not secure or not sound or not address.isascii() or not address.isprintable() or " " in address:
+        raise _unfit(
+            Text(
+                en="the setting token_keys cannot be this: keys come over https, or http from this machine, without a password",
+                ja="設定 token_keys にこの値は使えません。https（このマシンなら http も可）で、パスワードを含まない URL にしてください",
+            ),
+            "",
+        )
+
+
+def _check_proxies(settings: ServingSettings) -> None:
+    """Refuse what is no network, or every network: then any caller could say where they come from."""
+    for word in settings.trusted_proxies:
+        try:
+            network = ipaddress.ip_network(word)
+        except ValueError as error:
+            raise _unfit(
+                Text(
+                    en="the setting trusted_proxies cannot be this: it holds no network",
+                    ja="設定 trusted_proxies にこの値は使えません。ネットワークではありません",
+                ),
+                str(error),
+            ) from None
+        if network.prefixlen == 0:
+            raise _unfit(
+                Text(
+                    en="the setting trusted_proxies cannot be this: everybody would be a proxy",
+                    ja="設定 trusted_proxies にこの値は使えません。全員がプロキシになってしまいます",
+                ),
+                "",
+            )
+
+
+def _is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return False
 
 
 def _unfit(what: Text, hint: str) -> WrongUse:

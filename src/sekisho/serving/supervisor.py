@@ -25,7 +25,8 @@ from sekisho.errors import SekishoError, ServiceError
 from sekisho.ledger.predictions import PredictionBook
 from sekisho.predict.fence import FencedRuntime
 from sekisho.serving import logs
-from sekisho.serving.guards.keys import KeyRing
+from sekisho.serving.guards.callers import Callers
+from sekisho.serving.guards.guesses import GuessLimit
 from sekisho.serving.guards.tls import context_of
 from sekisho.serving.layout import GO, RunFolder, Word, decode, make_run_folder
 from sekisho.serving.listener import check_free, listen, url_of
@@ -90,8 +91,7 @@ def serve(
         library_mismatch=settings.library_mismatch,
     )
     settings = msgspec.structs.replace(settings, digest=loaded.digest)  # workers take this artifact, and no other
-    if settings.key_file is not None:
-        KeyRing(settings.key_file)
+    Callers(settings, GuessLimit())  # keys that are of no use are found before anybody listens
     if settings.ledger is not None:
         PredictionBook(settings.ledger).close()
     context_of(settings)

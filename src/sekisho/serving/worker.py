@@ -30,8 +30,8 @@ from sekisho.serving import problems
 from sekisho.serving.acceptor import Acceptor
 from sekisho.serving.desk import Desk
 from sekisho.serving.front import Front, Place
+from sekisho.serving.guards.callers import Callers
 from sekisho.serving.guards.guesses import GuessLimit
-from sekisho.serving.guards.keys import KeyRing
 from sekisho.serving.guards.rate import RateLimit
 from sekisho.serving.guards.tls import context_of
 from sekisho.serving.health import Health
@@ -137,8 +137,7 @@ class Worker:
             dropped=lambda lines: self.tally.add("ml_log_lines_dropped", lines),
             always={"model": artifact.digest[:12], "worker": number},
         )
-        keys = None if settings.key_file is None else KeyRing(settings.key_file)
-        self._front = Front(settings, keys=keys, guesses=GuessLimit(), tally=self.tally, log=self.log)
+        self._front = Front(settings, callers=Callers(settings, GuessLimit()), tally=self.tally, log=self.log)
         rate = None
         if settings.rate_limit is not None:
             shared = settings.workers > 1

@@ -62,6 +62,8 @@ class Connection(asyncio.Protocol):
         self._parser: Any = httptools.HttpRequestParser(self)
         self._transport: asyncio.Transport = None  # type: ignore[assignment] # there from connection_made on
         self._peer = ""
+        self._mark = b""
+        """What tells this caller from others who send the same bytes, if nothing in the bytes does."""
         self._waiting: deque[Exchange] = deque()
         self._incoming: Incoming | None = None
         self._chunk: bytes | None = None
@@ -81,6 +83,8 @@ class Connection(asyncio.Protocol):
         self._transport = cast("asyncio.Transport", transport)  # uvloop's is one in all but name
         peer = transport.get_extra_info("peername")
         self._peer = str(peer[0]) if peer else ""
+        if self._site.by_address:
+            self._mark = self._peer.encode() + b" "
         self._site.connections.add(self)
         self.until = monotonic() + self._site.limits.head_seconds
         if len(self._site.connections) > self._site.limits.connections:
@@ -90,13 +94,15 @@ class Connection(asyncio.Protocol):
         """Take what came in."""
         if self._incoming is None and not self._last:
             end = data.find(b"\r\n\r\n") + 4
-            known = self._site.known_heads.get(data[:end])
+            known = self._site.known_heads.get(self._mark + data[:end])
             if known is not None and known.head.length == len(data) - end and known.epoch == self._site.epoch:
-                exchange = Exchange(self, known, self._site.identify(known.head), monotonic())
-                exchange.body = data[end:]
-                self._waiting.append(exchange)
-                self._site.begin(exchange)
-                return
+                now = monotonic()
+                if now < known.until:
+                    exchange = Exchange(self, known, self._site.identify(known.head), now)
+                    exchange.body = data[end:]
+                    self._waiting.append(exchange)
+                    self._site.begin(exchange)
+                    return
         self._read(data)
 
     def eof_received(self) -> bool:
@@ -368,14 +374,16 @@ class Connection(asyncio.Protocol):
         """Remember a head that came in one piece with its body: it may come again."""
         chunk, self._chunk = self._chunk, None
         admission = exchange.admission
-        if chunk is None or self._last or any(name in admission.head.by_name for name in _DIFFERS):
+        if chunk is None or self._last or admission.until <= monotonic():
+            return
+        if any(name in admission.head.by_name for name in _DIFFERS):
             return
         end = chunk.find(b"\r\n\r\n") + 4
         if admission.head.length == len(exchange.body) and end + len(exchange.body) == len(chunk):
             known = self._site.known_heads
             if len(known) >= MOST_KNOWN_HEADS:
                 known.clear()
-            known[chunk[:end]] = admission
+            known[self._mark + chunk[:end]] = admission
 
     def _rest(self) -> None:
         """Wait for the next request, or end, if no answer is due."""

@@ -27,6 +27,7 @@ class Admission:
         refusal: Why the request is not taken; ``None`` if it is.
         takes: Bytes of a body that the route takes.
         epoch: The state of the keys that the site looked at; another state makes the admission worthless.
+        until: Until when it holds for the same bytes as well, in seconds of the monotonic clock.
 
     """
 
@@ -37,6 +38,7 @@ class Admission:
     refusal: Problem | None
     takes: int
     epoch: int
+    until: float
 
 
 class Channel(Protocol):
@@ -133,6 +135,7 @@ class Site(Protocol):
         limits: What one connection may take.
         draining: Whether the service is about to end: no connection stays open after its answer.
         epoch: The state of the keys.
+        by_address: Whether the address of a peer is all that tells who asks.
         connections: All that are open.
         known_heads: Heads that were admitted before, by their very bytes: what comes again need not be read again.
         held: Bytes of bodies that are held by all connections together.
@@ -143,13 +146,14 @@ class Site(Protocol):
     limits: Limits
     draining: bool
     epoch: int
+    by_address: bool
     connections: set[Channel]
     known_heads: dict[bytes, Admission]
     held: int
     once: frozenset[bytes]
 
     def admit(self, head: Head, peer: str) -> Admission:
-        """Judge a head. What is admitted depends on nothing but the head and the state of the keys."""
+        """Judge a head. What is admitted depends on nothing but the head, the state of the keys and, if that is all, the address."""
         ...
 
     def identify(self, head: Head) -> str:

@@ -20,7 +20,10 @@ ECHOED: Final = b"x-amzn-sagemaker-custom-attributes"
 """What SageMaker's callers send along and want to see again."""
 PREFIX: Final = b"inference-header-content-length"
 """How much of a body of the Open Inference Protocol is JSON; the rest is tensors."""
+TIMEOUT: Final = b"x-request-timeout-ms"
+"""How long the caller waits for the answer, in milliseconds."""
 _LONGEST_ECHO: Final = 1_024
+_MILLISECONDS: Final = re.compile(rb"0{0,8}[1-9][0-9]{0,11}")
 _PARAMETER: Final = re.compile(r"\s*([a-z-]+)\s*=\s*\"?([a-z0-9_.:-]*)\"?\s*")
 _QUALITY: Final = re.compile(r"0(?:\.[0-9]{0,3})?|1(?:\.0{0,3})?")
 _SYNONYMS: Final = {"application/x-parquet": "application/vnd.apache.parquet"}
@@ -98,6 +101,7 @@ def read_form(head: Head, offer: Offer) -> Form:
         packed=offer.packs and _takes_gzip(fields.get(b"accept-encoding", b"")),
         prefix=_prefix(fields.get(PREFIX)),
         echoed=((ECHOED, echo),) if echo and len(echo) <= _LONGEST_ECHO and _is_printable(echo) else (),
+        seconds=_seconds(fields.get(TIMEOUT)),
     )
 
 
@@ -194,6 +198,22 @@ def _prefix(value: bytes | None) -> int | None:
             )
         )
     return int(value)
+
+
+def _seconds(value: bytes | None) -> float | None:
+    if value is None:
+        return None
+    if _MILLISECONDS.fullmatch(value) is None:
+        raise Refused(
+            Problem(
+                kind=problems.INVALID_DEADLINE,
+                expected=Text(
+                    en="send X-Request-Timeout-Ms as a whole number of milliseconds, at least 1",
+                    ja="X-Request-Timeout-Ms は1以上の整数（ミリ秒）で送ってください",
+                ),
+            )
+        )
+    return int(value) / 1_000.0
 
 
 def _is_printable(value: bytes) -> bool:

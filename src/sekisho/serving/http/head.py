@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from sekisho.serving import problems
 from sekisho.serving.problems import Problem
 from sekisho.text import Text
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 Field = tuple[bytes, bytes]
 """A header field: name in lower case, value."""
@@ -18,7 +21,7 @@ _PATH: Final = re.compile(rb"/[!-\"$-~]*")
 ONCE: Final = frozenset(
     (
         *(b"host", b"content-length", b"content-type", b"content-encoding", b"transfer-encoding"),
-        *(b"authorization", b"x-request-id", b"expect"),
+        *(b"authorization", b"x-request-id", b"expect", b"x-request-timeout-ms"),
     )
 )
 """Fields that may stand in a request once: two of them would let two readers see two requests."""
@@ -84,7 +87,7 @@ def read_head(
         raise Refused(Problem(kind=problems.VERSION_NOT_SUPPORTED))
     by_name = dict(fields)
     if len(by_name) != len(fields):
-        _no_doubles(fields, once)
+        no_doubles(fields, once)
     _check_host(by_name.get(b"host"), version)
     path, query = _read_target(target)
     length = _read_framing(by_name, version)
@@ -101,7 +104,13 @@ def read_head(
     )
 
 
-def _no_doubles(fields: list[Field], once: frozenset[bytes]) -> None:
+def no_doubles(fields: Iterable[Field], once: frozenset[bytes]) -> None:
+    """Refuse a head in which one of ``once`` stands twice.
+
+    Raises:
+        Refused: It does.
+
+    """
     seen: set[bytes] = set()
     for name, _ in fields:
         if name in seen and name in once:

@@ -9,6 +9,7 @@ from sekisho.predict.answers import invalid_output
 from sekisho.text import Text
 
 if TYPE_CHECKING:
+    import asyncio
     from collections.abc import Iterable, Sequence
 
     from sekisho.predict.answers import Answers
@@ -27,10 +28,12 @@ class Job:
         question: Its rows.
         ends: When its time is over, in seconds of the monotonic clock.
         alone: Whether it must not share a batch, because one it was in has failed.
+        timer: Tells the caller when their own time is over; ``None`` if they wait as long as the service does.
+        told: Whether it has done so.
 
     """
 
-    __slots__ = ("alone", "ends", "exchange", "question", "route")
+    __slots__ = ("alone", "ends", "exchange", "question", "route", "timer", "told")
 
     def __init__(self, exchange: Exchange, route: Route, question: Question, ends: float) -> None:
         self.exchange = exchange
@@ -38,6 +41,8 @@ class Job:
         self.question = question
         self.ends = ends
         self.alone = False
+        self.timer: asyncio.TimerHandle | None = None
+        self.told = False
 
 
 class Desk(Protocol):
