@@ -8,6 +8,7 @@ them. Whatever goes wrong, the last good keys stay.
 from __future__ import annotations
 
 import threading
+import urllib.error
 import urllib.request
 from http.client import HTTPException
 from pathlib import Path
@@ -59,7 +60,7 @@ class KeySource:
         self._path = None if is_address(location) else Path(location)
         self.keys: KeySet | None = None
         self.epoch = 0
-        self._data = b""
+        self._data: bytes | None = None
         self._state: tuple[int, int, int] | None = None
         self._due = clock()
         self._wanted = False
@@ -157,9 +158,12 @@ def fetch(address: str) -> bytes:
     asked = urllib.request.Request(address, headers={"Accept": "application/json", "User-Agent": "sekisho"})  # noqa: S310
     ends = monotonic() + WHOLE_SECONDS
     data = b""
-    with opener.open(asked, timeout=TIMEOUT_SECONDS) as answer:
-        if answer.status != 200:
-            raise OSError("not answered with success")
+    try:
+        answer = opener.open(asked, timeout=TIMEOUT_SECONDS)
+    except urllib.error.HTTPError as error:
+        error.close()
+        raise OSError("not answered with success") from None
+    with answer:
         while piece := answer.read1(_CHUNK):
             data += piece
             if len(data) > MOST_BYTES or monotonic() > ends:
