@@ -19,7 +19,7 @@ from sekisho.text import Text
 
 CERTAIN: Final = 0.995
 """A feature that alone scores this much leaves nothing for the others to say."""
-STRONG: Final = 0.95
+STRONG: Final = 0.96
 """A feature that alone scores this much is a leak when the others without it are far behind."""
 FAR_BEHIND: Final = 4.0
 """How many times more the others miss, for that."""

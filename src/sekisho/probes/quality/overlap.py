@@ -209,7 +209,7 @@ def _without_outcome(names: tuple[str, ...], test: TestSet) -> tuple[str, ...]:
 
 def _repeats_by_chance(table: Table, hashes: Hashes, quality: Quality) -> bool:
     """Return whether rows repeat by chance, where so many do that it matters."""
-    repeated = _repeats(hashes).fraction > quality.largest_duplication
+    repeated = _twins(hashes).fraction > quality.largest_duplication
     return repeated and repeats_by_chance(table, quality.seed)
 
 
