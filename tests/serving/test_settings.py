@@ -148,3 +148,70 @@ def test_policies_and_units_are_in_the_schema() -> None:
     assert schema["description"] == (
         "Unit: EUR. Seen in training: 0.0 to 1.0. Answered with a flag: values outside, null."
     )
+
+
+TOKENS = {"token_keys": "https://issuer.example/keys", "token_issuer": "https://issuer.example", "token_audience": "us"}
+
+
+def test_tokens_are_enough_for_the_network() -> None:
+    settings = settings_of(host="0.0.0.0", **TOKENS)
+    assert settings.asks_who
+    assert not settings_of().asks_who
+    assert module.decode(module.encode(settings)) == settings
+
+
+@pytest.mark.parametrize("missing", TOKENS)
+def test_tokens_of_anybody_or_for_anybody_are_refused(missing: str) -> None:
+    with pytest.raises(WrongUse):
+        settings_of(**{name: value for name, value in TOKENS.items() if name != missing})
+    with pytest.raises(WrongUse):
+        settings_of(**{**TOKENS, missing: ""})
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "http://issuer.example/keys",
+        "http://127.0.0.1.evil.example/keys",
+        "http://127.0.0.1@evil.example/keys",
+        "https://user:secret@issuer.example/keys",
+        "https://",
+        "https://issuer.example:99999/",
+        "https://[::1/keys",
+        "https://issuer.example/ keys",
+        "https://issuer.example/\nkeys",
+    ],
+)
+def test_keys_that_others_could_replace_on_the_way_are_refused(address: str) -> None:
+    with pytest.raises(WrongUse):
+        settings_of(**{**TOKENS, "token_keys": address})
+    assert settings_of(**{**TOKENS, "token_keys": "http://127.0.0.1:8080/keys"}).asks_who
+
+
+@pytest.mark.parametrize("algorithms", [["none"], ["HS256"], ["RS256", "HS512"], [], ["ES256K"], ["rs256"]])
+def test_tokens_that_everybody_can_sign_are_refused(algorithms: list[str]) -> None:
+    with pytest.raises(WrongUse):
+        settings_of(**TOKENS, token_algorithms=algorithms)
+
+
+@pytest.mark.parametrize("network", ["*", "0.0.0.0/0", "::/0", "10.0.0.1/8", "proxy.example", "", "10.0.0.0/33"])
+def test_proxies_are_networks_and_not_everybody(network: str) -> None:
+    with pytest.raises(WrongUse):
+        settings_of(trusted_proxies=["10.0.0.0/8", network])
+
+
+def test_a_contract_asks_for_tokens(tmp_path: Path) -> None:
+    path = tmp_path / "sekisho.toml"
+    words = 'format = 1\n[model]\nname = "m"\n[security]\nauthentication = "token"\ntrusted_proxies = ["10.0.0.0/8"]\n'
+    path.write_text(words)
+    with pytest.raises(WrongUse):
+        contracted(load_project(tmp_path))
+    words += 'key_file = "k"\ntoken_keys = "keys.json"\ntoken_issuer = "i"\ntoken_audience = "a"\ntoken_scope_prefix = "m:"\n'
+    path.write_text(words)
+    settings = settings_of(**contracted(load_project(tmp_path)))
+    assert settings.token_keys == str(tmp_path / "keys.json")
+    assert (settings.token_issuer, settings.token_audience, settings.token_scope_prefix) == ("i", "a", "m:")
+    assert settings.key_file == tmp_path / "k"
+    assert settings.trusted_proxies == ("10.0.0.0/8",)
+    path.write_text(words.replace('"token"', '"none"'))
+    assert not settings_of(**contracted(load_project(tmp_path))).asks_who

@@ -85,6 +85,16 @@ NO_TLS = Text(
 )
 WORKERS = Text(en="Processes that answer [default: 1]", ja="応答するプロセスの数 [既定値: 1]")
 KEY_FILE = Text(en="File of API keys, read again when it changes", ja="API キーのファイル。変更すると読み直す")
+TOKEN_KEYS = Text(
+    en="Take bearer tokens: the public keys of whoever issues them, a JWK set as a file or an https address",
+    ja="ベアラートークンも受け付ける。発行者の公開鍵 (JWK セット) のファイルまたは https の URL",
+)
+TOKEN_ISSUER = Text(en="Who must have issued a token (iss)", ja="トークンの発行者 (iss)")
+TOKEN_AUDIENCE = Text(en="Whom a token must be for (aud)", ja="トークンの宛先 (aud)")
+PROXY = Text(
+    en="Network of a proxy before the service, which is believed about its callers' addresses; may be given several times",
+    ja="サービスの手前にあるプロキシのネットワーク。呼び出し元アドレスの申告を信用する。複数指定可",
+)
 OPEN = Text(
     en="Let everybody who reaches the port ask: callers are authenticated before they get here",
     ja="ポートに届く全員に応答する。呼び出し元の認証を手前で済ませている場合に使う",
@@ -144,6 +154,10 @@ SERVING = Text(en="Serving at {}  (Ctrl-C ends)", ja="{} で提供中です (Ctr
 @click.option("--no-tls", is_flag=True, help=str(NO_TLS))
 @click.option("--workers", type=click.IntRange(1, 256), help=str(WORKERS))
 @click.option("--key-file", type=click.Path(path_type=Path), metavar="FILE", help=str(KEY_FILE))
+@click.option("--token-keys", metavar="FILE|URL", help=str(TOKEN_KEYS))
+@click.option("--token-issuer", metavar="NAME", help=str(TOKEN_ISSUER))
+@click.option("--token-audience", metavar="NAME", help=str(TOKEN_AUDIENCE))
+@click.option("--trusted-proxy", "trusted_proxies", metavar="NETWORK", multiple=True, help=str(PROXY))
 @click.option("--open", is_flag=True, default=None, help=str(OPEN))
 @click.option("--ledger", type=click.Path(path_type=Path), metavar="FILE", help=str(LEDGER))
 @click.option("--rate-limit", type=FiniteRange(min=0, min_open=True), metavar="N", help=str(RATE))

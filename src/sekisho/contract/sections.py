@@ -235,8 +235,12 @@ class Infrastructure(Section, frozen=True, kw_only=True, forbid_unknown_fields=T
 class Security(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Who may ask, how often, and what is done with values that the model has never seen."""
 
-    authentication: Literal["api-key", "none"] = "api-key"
+    authentication: Literal["api-key", "token", "none"] = "api-key"
     key_file: Line | None = None
+    token_keys: Line | None = None
+    token_issuer: Line | None = None
+    token_audience: Line | None = None
+    token_scope_prefix: Line | None = None
     key_header: Line = "X-API-Key"
     probe_key_variable: Line = "SEKISHO_PROBE_KEY"
     public_routes: tuple[str, ...] = (
@@ -247,6 +251,7 @@ class Security(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
         "/v2/health/live",
         "/v2/health/ready",
     )
+    trusted_proxies: tuple[Line, ...] = ()
     rate_limit: Positive | None = None
     burst: Count | None = None
     out_of_range: Policy = "flag"

@@ -380,12 +380,32 @@ KEY_WORDS: Final[Mapping[str, Text]] = {
     "infrastructure.monthly_budget": Text(en="What it may cost a month.", ja="1か月の予算。"),
     "infrastructure.currency": Text(en="The currency of the budget.", ja="予算の通貨。"),
     "security.authentication": Text(
-        en='How callers prove who they are; "none" only on loopback or behind a gateway.',
-        ja='呼び出し元の認証方法。"none" はループバックまたはゲートウェイの背後に限ります。',
+        en='How callers prove who they are: "token" takes keys as well; "none" only on loopback or behind a gateway.',
+        ja='呼び出し元の認証方法。"token" は API キーも受け付け、"none" はループバックかゲートウェイの背後に限ります。',
     ),
     "security.key_file": Text(
         en="The file of the API keys (hashes only); it may lie outside this folder.",
         ja="API キーのファイル (ハッシュのみ)。このフォルダーの外にも置けます。",
+    ),
+    "security.token_keys": Text(
+        en="Whose signatures of tokens count: a JWK set, as a file or the jwks_uri of the identity provider.",
+        ja="トークンの署名を検証する JWK セット。ファイル、または ID プロバイダーの jwks_uri。",
+    ),
+    "security.token_issuer": Text(
+        en="Who must have issued a token (iss), letter for letter.",
+        ja="トークンの発行者 (iss)。一字一句同じ値。",
+    ),
+    "security.token_audience": Text(
+        en="Whom a token must be for (aud): this service, as the identity provider calls it.",
+        ja="トークンの宛先 (aud)。ID プロバイダーでのこのサービスの名前。",
+    ),
+    "security.token_scope_prefix": Text(
+        en="What stands before predict, metrics or admin in a token's scopes.",
+        ja="トークンのスコープで predict・metrics・admin の前に付く文字列。",
+    ),
+    "security.trusted_proxies": Text(
+        en="Networks of the proxies before the service; only they are believed about a caller's address.",
+        ja="サービスの手前にあるプロキシのネットワーク。呼び出し元のアドレスは、ここからの申告だけを信用します。",
     ),
     "security.key_header": Text(en="The header that carries the key.", ja="キーを載せるヘッダー。"),
     "security.probe_key_variable": Text(
@@ -604,6 +624,11 @@ EXAMPLES: Final[Mapping[str, object]] = {
     ),
     "infrastructure.monthly_budget": 300.0,
     "security.key_file": "/run/secrets/sekisho-keys",
+    "security.token_keys": "https://login.example.com/.well-known/jwks.json",
+    "security.token_issuer": "https://login.example.com/",
+    "security.token_audience": "https://model.example.com",
+    "security.token_scope_prefix": "model:",
+    "security.trusted_proxies": ["10.0.0.0/8"],
     "security.advisories": "https://api.osv.dev",
     "security.tls": "proxy",
     "security.public_url": "https://model.example.com",

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
+from sekisho.errors import WrongUse
+from sekisho.serving.settings import is_address
+from sekisho.text import Text
+
 if TYPE_CHECKING:
     from sekisho.contract.project import Project
 
@@ -16,7 +20,7 @@ def contracted(project: Project) -> dict[str, Any]:
     contract = project.contract
     serving, security, monitoring = contract.serving, contract.security, contract.monitoring
     key_file = None
-    if security.authentication == "api-key" and security.key_file is not None:
+    if security.authentication != "none" and security.key_file is not None:
         key_file = project.path(security.key_file)
     return {
         "host": serving.host,
@@ -30,8 +34,10 @@ def contracted(project: Project) -> dict[str, Any]:
         "limits": {"body_bytes": serving.maximum_body_bytes, "rows": serving.maximum_rows},
         "start_seconds": serving.start_seconds,
         "key_file": key_file,
+        **(_tokens(project) if security.authentication == "token" else {}),
         "key_header": security.key_header,
         "public_routes": security.public_routes,
+        "trusted_proxies": security.trusted_proxies,
         "rate_limit": security.rate_limit,
         "burst": security.burst,
         "trusted_keys": tuple(project.path(name) for name in security.trusted_keys),
@@ -44,4 +50,33 @@ def contracted(project: Project) -> dict[str, Any]:
         "out_of_range": None if security.out_of_range == "flag" else security.out_of_range,
         "unseen_category": None if security.unseen_category == "flag" else security.unseen_category,
         "features": contract.features,
+    }
+
+
+def _tokens(project: Project) -> dict[str, Any]:
+    """Return what a contract says of tokens.
+
+    Raises:
+        WrongUse: It wants tokens, and does not say whose.
+
+    """
+    security = project.contract.security
+    keys = security.token_keys
+    if keys is None or security.token_issuer is None or security.token_audience is None:
+        raise WrongUse(
+            Text(
+                en='authentication = "token" needs token_keys, token_issuer and token_audience',
+                ja='authentication = "token" には token_keys、token_issuer、token_audience が必要です',
+            ),
+            Text(
+                en="say in [security] whose tokens count, and for whom they must be",
+                ja="どの発行者の、誰宛てのトークンを認めるかを [security] に書いてください",
+            ),
+            where=project.root,
+        )
+    return {
+        "token_keys": keys if is_address(keys) else str(project.path(keys)),
+        "token_issuer": security.token_issuer,
+        "token_audience": security.token_audience,
+        "token_scope_prefix": security.token_scope_prefix or "",
     }

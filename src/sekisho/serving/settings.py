@@ -213,6 +213,11 @@ def check_exposure(settings: ServingSettings) -> None:
         )
 
 
+def is_address(location: str) -> bool:
+    """Whether the keys of tokens are asked for over the network, and are no file."""
+    return location.lower().startswith(("https://", "http://"))
+
+
 def _check_tokens(settings: ServingSettings) -> None:
     """Refuse tokens that anybody could have issued, or for anybody, and keys that anybody on the way could replace."""
     if (settings.token_keys is None) != (settings.token_issuer is None) or (settings.token_keys is None) != (
@@ -229,7 +234,7 @@ def _check_tokens(settings: ServingSettings) -> None:
             ),
         )
     address = settings.token_keys or ""
-    if not address.lower().startswith(("http://", "https://")):
+    if not is_address(address):
         return
     try:
         parts = urlsplit(address)

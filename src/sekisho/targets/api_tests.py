@@ -46,7 +46,7 @@ def _render(plan: Plan) -> tuple[GeneratedFile, ...]:
         url=contract.serving.url or f"http://127.0.0.1:{contract.serving.port or 8000}",
         key_variable=variable,
         key_header=contract.security.key_header,
-        authenticated=contract.security.authentication == "api-key",
+        authenticated=contract.security.authentication != "none",
         model_version=artifact.version,
         artifact=artifact.digest,
         latency_seconds=(contract.serving.latency_p99_ms or contract.serving.deadline_ms) / 1_000,

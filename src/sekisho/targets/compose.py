@@ -31,7 +31,7 @@ def _render(plan: Plan) -> tuple[GeneratedFile, ...]:
 
 
 def _finish(plan: Plan, folder: Path) -> None:
-    make_secrets(folder, authentication=plan.project.contract.security.authentication == "api-key", dashboard=True)
+    make_secrets(folder, authentication=plan.project.contract.security.authentication != "none", dashboard=True)
 
 
 generator = Generator(

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def _finish(plan: Plan, folder: Path) -> None:
-    make_secrets(folder, authentication=plan.project.contract.security.authentication == "api-key", dashboard=False)
+    make_secrets(folder, authentication=plan.project.contract.security.authentication != "none", dashboard=False)
 
 
 generator = Generator(

@@ -27,7 +27,7 @@ Service = dict[str, Any]
 
 def composition(plan: Plan) -> Yaml:
     """Return the Compose file."""
-    keys = plan.project.contract.security.authentication == "api-key"
+    keys = plan.project.contract.security.authentication != "none"
     named = [*([secrets.KEYS, secrets.METRICS_KEY] if keys else []), secrets.PASSWORD]
     return {
         "name": project_name(plan),
@@ -44,7 +44,7 @@ def scraping(plan: Plan) -> Yaml:
         "metrics_path": "/metrics",
         "static_configs": [{"targets": [f"{SERVICE}:{image.PORT}"]}],
     }
-    if plan.project.contract.security.authentication == "api-key":
+    if plan.project.contract.security.authentication != "none":
         job["authorization"] = {"type": "Bearer", "credentials_file": f"/run/secrets/{secrets.METRICS_KEY}"}
     return {
         "global": {"scrape_interval": "15s", "scrape_timeout": "10s", "evaluation_interval": "15s"},

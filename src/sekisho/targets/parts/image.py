@@ -94,7 +94,7 @@ _SERVE: Final = ("sekisho", "serve", "-C", PROJECT_PATH, "--host", "0.0.0.0", "-
 
 def serve_command(plan: Plan) -> tuple[str, ...]:
     """Return what the container runs when it is told nothing else."""
-    keys = plan.project.contract.security.authentication == "api-key"
+    keys = plan.project.contract.security.authentication != "none"
     return (*_SERVE, "--port", str(PORT), *(("--key-file", KEYS_PATH) if keys else ("--open",)))
 
 

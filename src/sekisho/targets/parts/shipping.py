@@ -5,6 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from sekisho.contract.template import toml_value
+from sekisho.errors import TargetError
+from sekisho.serving.settings import is_address
+from sekisho.text import Text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -15,6 +18,11 @@ _SHIPPED: Final = {
     "serving": ("workers", "deadline_ms", "start_seconds", "maximum_body_bytes", "maximum_rows"),
     "security": (
         "authentication",
+        "token_keys",
+        "token_issuer",
+        "token_audience",
+        "token_scope_prefix",
+        "trusted_proxies",
         "key_header",
         "public_routes",
         "rate_limit",
@@ -36,7 +44,24 @@ _SHIPPED: Final = {
 
 
 def shipped_contract(plan: Plan) -> str:
-    """Return a ``sekisho.toml`` for the image, whose artifact lies beside it."""
+    """Return a ``sekisho.toml`` for the image, whose artifact lies beside it.
+
+    Raises:
+        TargetError: The keys that tokens are checked with are a file, which is not in the image.
+
+    """
+    keys = plan.project.contract.security.token_keys
+    if keys is not None and not is_address(keys):
+        raise TargetError(
+            Text(
+                en="the keys of tokens are a file, and a container would keep the old ones for ever",
+                ja="トークンの検証鍵がファイルです。コンテナーでは古い鍵を使い続けることになります",
+            ),
+            Text(
+                en="give the jwks_uri of the identity provider as security.token_keys",
+                ja="security.token_keys に ID プロバイダーの jwks_uri を指定してください",
+            ),
+        )
     return "\n".join(_lines(plan)) + "\n"
 
 

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from sekisho.errors import NotFound, SekishoError
 from sekisho.serving.guards.tokens.keys import MOST_BYTES, KeySet, read_key_set
+from sekisho.serving.settings import is_address
 from sekisho.text import Text
 
 if TYPE_CHECKING:
@@ -130,11 +131,6 @@ class KeySource:
         self._due = max(self._due, self._clock() + EVERY_SECONDS)
         self.epoch += 1
         return True
-
-
-def is_address(location: str) -> bool:
-    """Whether keys are asked for over the network."""
-    return location.lower().startswith(("https://", "http://"))
 
 
 class _NoDetours(urllib.request.HTTPRedirectHandler):
