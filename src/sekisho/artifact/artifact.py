@@ -46,7 +46,8 @@ class ModelArtifact:
         metadata: What is known of it: :class:`~sekisho.artifact.metadata.Metadata`, or a mapping of its fields.
         reference: The reference set, the rows that it was trained on. Without it there are no ranges, golden rows or drift reference, and
             nothing to prove a compiled model equal on.
-        target: The name of the answer's column in ``reference``, or the answers themselves.
+        target: The name of the answer's column in ``reference``, or the answers themselves; several as in
+            :func:`~sekisho.artifact.packing.pack`.
         name: Its name; else ``name`` or ``model_name`` of the metadata, else that of its class.
         version: Its version; else ``version`` or ``model_version`` of the metadata, else 1.0.0.
         notes: What people know of features, by name.

@@ -24,7 +24,8 @@ from sekisho.artifact.golden import Golden
 from sekisho.artifact.metadata import Dataset, Metadata, surroundings
 from sekisho.artifact.parity import Attempt, Parity
 from sekisho.artifact.reference import DriftReference
-from sekisho.artifact.signature import Note, Signature, learn_signature
+from sekisho.artifact.several import values_of
+from sekisho.artifact.signature import Note, Output, Signature, learn_signature
 from sekisho.artifact.table import Table
 from sekisho.artifact.trials import Trial, trials
 from sekisho.errors import CannotPack, MissingExtra, ModelFailed, SekishoError
@@ -206,7 +207,7 @@ def _check_restoring(subject: Subject, original: Runtime) -> None:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            direct = np.ravel(model.predict(given.iloc[rows] if hasattr(given, "iloc") else given[rows]))
+            direct = _direct(model, given.iloc[rows] if hasattr(given, "iloc") else given[rows], subject.output)
     except Exception:
         return
     try:
@@ -226,6 +227,11 @@ def _check_restoring(subject: Subject, original: Runtime) -> None:
         )
 
 
+def _direct(model: Any, given: Any, output: Output) -> NDArray[np.generic]:
+    answered = model.predict(given)
+    return values_of(answered, output) if output.outputs else np.ravel(answered)
+
+
 def _same(direct: NDArray[np.generic], restored: NDArray[np.generic]) -> bool:
     """Return whether answers are equal; numbers may differ by what another layout of the same rows in memory makes of their last digits."""
     if direct.dtype.kind == "f" and restored.dtype.kind == "f":
@@ -236,13 +242,17 @@ def _same(direct: NDArray[np.generic], restored: NDArray[np.generic]) -> bool:
 
 
 def _with_range(signature: Signature, prepared: tuple[Trial, ...]) -> Signature:
-    if signature.output.task != "regression":
+    output = signature.output
+    if not output.numeric:
         return signature
     answers = np.concatenate([trial.answers.values for trial in prepared if trial.real and trial.answers is not None])
-    low, high = float(answers.min()), float(answers.max())
-    return msgspec.structs.replace(
-        signature, output=msgspec.structs.replace(signature.output, minimum=low, maximum=high)
+    columns = answers.T if output.outputs else [answers]
+    ranged = tuple(
+        msgspec.structs.replace(one, minimum=float(column.min()), maximum=float(column.max()))
+        for one, column in zip(output.each, columns, strict=True)
     )
+    output = msgspec.structs.replace(output, outputs=ranged) if output.outputs else ranged[0]
+    return msgspec.structs.replace(signature, output=output)
 
 
 def _golden(prepared: tuple[Trial, ...]) -> Golden:
@@ -269,6 +279,12 @@ def _compiled(
                 ja="最初から ONNX のため、比較する元のモデルがありません",
             ),
         )
+    if signature.output.outputs:
+        reason = Text(
+            en="it gives several answers a row, and answers by its own library",
+            ja="1行に複数の答えを返すため、元のライブラリで推論します",
+        )
+        return None, Parity(runtime=unit.id, proven=False, reason=reason)
     attempts: tuple[Attempt, ...] = ()
     try:
         graph, attempts = parities.find_equal(

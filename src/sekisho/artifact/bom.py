@@ -131,10 +131,10 @@ def _model(manifest: Manifest, signature: Signature, metadata: Metadata, data: l
 def _card(manifest: Manifest, signature: Signature, metadata: Metadata, data: list[dict[str, Any]]) -> dict[str, Any]:
     output = signature.output
     parameters: dict[str, Any] = {
-        "task": _TASKS[output.task],
+        "task": _TASKS[output.each[0].task],
         "architectureFamily": metadata.model_type or manifest.runtime,
         "inputs": [{"format": _format(feature)} for feature in signature.features],
-        "outputs": [{"format": f"{output.name}: {output.task}, {output.dtype}"}],
+        "outputs": [{"format": f"{one.name}: {one.task}, {one.dtype}"} for one in output.each],
     }
     if data:
         parameters["datasets"] = [{"ref": each["bom-ref"]} for each in data]

@@ -29,14 +29,14 @@ class Golden(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
     Attributes:
         rows: Each a mapping from feature to JSON value. Features marked personal are shuffled among the rows, so that no row is a person.
-        values: The answer to each row: a label, or a number.
-        probabilities: The probabilities of each row in the order of the classes, or ``None``.
-        tolerance: How far a number may be off: absolute for probabilities, of the largest answer for a regressor.
+        values: The answer to each row: a label, or a number; of a model that gives several, all of them in the order of its outputs.
+        probabilities: The probabilities of each row in the order of the classes, those of several answers side by side, or ``None``.
+        tolerance: How far a number may be off: absolute for probabilities, of the largest of these answers for a regressor.
 
     """
 
     rows: tuple[dict[str, Scalar], ...] = ()
-    values: tuple[Scalar, ...] = ()
+    values: tuple[Scalar | tuple[Scalar, ...], ...] = ()
     probabilities: tuple[tuple[float, ...], ...] | None = None
     tolerance: Annotated[float, Meta(ge=0.0, le=1e-3)] = 1e-6
 
@@ -62,14 +62,16 @@ def choose(table: Table, labels: NDArray[np.generic] | None, signature: Signatur
 
     Args:
         table: The features.
-        labels: Shape ``(n,)``, what the model answers to them, where that is known.
+        labels: Shape ``(n,)``, or ``(n, outputs)``: what the model answers to them, where that is known.
         signature: Says which features are personal.
 
     """
     wanted: dict[int, None] = {}
-    if labels is not None and signature.output.task != "regression":
-        for label in signature.output.classes or ():
-            wanted.update(dict.fromkeys(np.flatnonzero(labels == label)[:4].tolist()))
+    if labels is not None and not signature.output.numeric:
+        for place, one in enumerate(signature.output.each):
+            mine = labels if labels.ndim == 1 else labels[:, place]
+            for label in one.classes or ():
+                wanted.update(dict.fromkeys(np.flatnonzero(mine == label)[:4].tolist()))
     for column in table.columns:
         wanted.update(dict.fromkeys(np.flatnonzero(column.null)[:1].tolist()))
         if column.kind in {"float", "integer", "datetime"} and not column.null.all():
@@ -92,7 +94,7 @@ def golden_of(rows: Table, answers: Outputs, *, tolerance: float) -> Golden:
     probabilities = answers.probabilities
     return Golden(
         rows=tuple(rows.records()),
-        values=tuple(answers.values.tolist()),
+        values=tuple(tuple(value) if isinstance(value, list) else value for value in answers.values.tolist()),
         probabilities=None if probabilities is None else tuple(map(tuple, probabilities.tolist())),
         tolerance=tolerance,
     )
@@ -105,20 +107,29 @@ def same_answers(golden: Golden, answers: Outputs) -> tuple[int, ...]:
     rows = len(golden.rows)
     if len(answers.values) != rows:
         return tuple(range(rows))
-    if golden.probabilities is None and isinstance(golden.values[0], float) and answers.values.dtype.kind == "f":
+    if golden.probabilities is None and _are_numbers(golden.values[0]) and answers.values.dtype.kind == "f":
         expected = np.array(golden.values, dtype=np.float64)
-        allowed = golden.tolerance * max(1e-300, float(np.abs(expected).max()))
+        if expected.shape != answers.values.shape:
+            return tuple(range(rows))
+        allowed = golden.tolerance * np.maximum(1e-300, np.abs(expected).max(axis=0))  # each answer by its own size
         wrong = ~(np.abs(answers.values.astype(np.float64) - expected) <= allowed)
-        return tuple(np.flatnonzero(wrong).tolist())
+        return tuple(np.flatnonzero(wrong if wrong.ndim == 1 else wrong.any(axis=1)).tolist())
     wrong = np.array(
-        [given != expected for given, expected in zip(answers.values.tolist(), golden.values, strict=True)]
+        [
+            (tuple(given) if isinstance(given, list) else given) != expected
+            for given, expected in zip(answers.values.tolist(), golden.values, strict=True)
+        ]
     )
     if golden.probabilities is not None:
-        if answers.probabilities is None:
+        if answers.probabilities is None or answers.probabilities.shape != np.shape(golden.probabilities):
             return tuple(range(rows))
         differences = np.abs(answers.probabilities - np.array(golden.probabilities))
         wrong |= ~(differences <= golden.tolerance).all(axis=1)
     return tuple(np.flatnonzero(wrong).tolist())
+
+
+def _are_numbers(answer: Scalar | tuple[Scalar, ...]) -> bool:
+    return all(isinstance(each, float) for each in answer) if isinstance(answer, tuple) else isinstance(answer, float)
 
 
 def table_of_records(records: list[dict[str, Scalar]], signature: Signature) -> Table:

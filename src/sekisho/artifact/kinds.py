@@ -9,6 +9,8 @@ import numpy as np
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from numpy.typing import NDArray
+
 
 def kind_of(model: Any) -> str:
     """Return what scikit-learn says that an estimator is: ``classifier``, ``regressor``, ``outlier_detector``, ``clusterer``, or nothing."""
@@ -40,19 +42,46 @@ def own_labels(model: Any) -> tuple[int, ...] | None:
     return None
 
 
+def labels_of_each(model: Any) -> list[NDArray[np.generic]] | None:
+    """Return the labels of each answer of a classifier that gives several answers a row; ``None`` for any other model."""
+    classes = getattr(model, "classes_", None)
+    if isinstance(classes, list):
+        return [np.asarray(labels) for labels in classes] if len(classes) > 1 else None
+    last = last_step(model)
+    many = getattr(last, "multilabel_", False) is True  # one-vs-rest tells so; the others keep a binarizer that does
+    many = many or getattr(getattr(last, "_label_binarizer", None), "y_type_", "") == "multilabel-indicator"
+    if isinstance(classes, np.ndarray) and classes.ndim == 1 and len(classes) > 1 and many:
+        return [np.array([0, 1])] * len(classes)  # its classes are the numbers of the labels
+    return None
+
+
+def tells_second_only(model: Any) -> bool:
+    """Return whether a classifier of several answers tells of each the probability of its second class alone, as chains do."""
+    return type(last_step(model)).__name__ == "ClassifierChain"
+
+
 def count_of_answers(model: Any) -> int:
     """Return how many numbers a regressor answers to a row, as far as it tells; 1 where it does not."""
     last = last_step(model)
-    if type(last).__name__ == "TransformedTargetRegressor":
-        return 1 if getattr(last, "_training_dim", 1) == 1 else 2
-    if type(last).__name__ in {"MultiOutputRegressor", "RegressorChain"}:
-        return max(2, len(getattr(last, "estimators_", ())))
+    kind = type(last).__name__
+    if kind == "TransformedTargetRegressor":
+        return 1 if getattr(last, "_training_dim", 1) == 1 else max(2, count_of_answers(last.regressor_))
+    if kind in {"MultiOutputRegressor", "RegressorChain"}:
+        return max(1, len(getattr(last, "estimators_", ())))
+    inner = {"BaggingRegressor": "estimators_", "RANSACRegressor": "estimator_"}.get(kind)
+    if inner is not None:
+        found = getattr(last, inner, None)
+        found = found[0] if isinstance(found, list) and found else found
+        return 1 if found is None else count_of_answers(found)
     count = getattr(last, "n_outputs_", None)
     if isinstance(count, int | np.integer):
         return int(count)
     coefficients = getattr(last, "coef_", None)
     if isinstance(coefficients, np.ndarray) and coefficients.ndim == 2 and not hasattr(last, "support_vectors_"):
         return len(coefficients)
+    if kind == "KernelRidge":
+        coefficients = last.dual_coef_
+        return int(coefficients.shape[1]) if coefficients.ndim == 2 else 1
     targets = getattr(last, "_y", getattr(last, "y_train_", None))
     return targets.shape[1] if isinstance(targets, np.ndarray) and targets.ndim == 2 else 1
 

@@ -12,6 +12,7 @@ import numpy as np
 from sekisho.artifact.column import Column, Scalar
 from sekisho.artifact.kinds import takes_bare_texts
 from sekisho.artifact.runtime import Columns, Outputs
+from sekisho.artifact.several import probabilities_of, values_of
 from sekisho.artifact.table import Table
 from sekisho.errors import ModelFailed
 from sekisho.text import Text
@@ -19,7 +20,7 @@ from sekisho.text import Text
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from sekisho.artifact.signature import Feature, Signature
+    from sekisho.artifact.signature import Feature, Output, Signature
 
 
 SMALL: Final = 4_096
@@ -54,8 +55,7 @@ class EstimatorRuntime:
                 given = self.given(columns)
                 if self._before is not None:
                     given = self._before.transform(given)  # once, for both questions
-                values = np.asarray(self._last.predict(given))
-                probabilities = np.asarray(self._last.predict_proba(given)) if output.probabilities else None
+                values, probabilities = self._asked(given)
         except Exception as error:
             raise ModelFailed(
                 "model_error",
@@ -63,13 +63,23 @@ class EstimatorRuntime:
                 Text(en="check the rows against the signature", ja="行を入力仕様と照らし合わせてください"),
             ) from error
         rows = len(next(iter(columns.values())))
+        return _checked(values, probabilities, rows, output)
+
+    def _asked(self, given: Any) -> tuple[NDArray[np.generic], NDArray[np.float64] | None]:
+        """Return the answers of the last step, and its probabilities where there are any."""
+        output = self._signature.output
+        answered = self._last.predict(given)
+        stated = self._last.predict_proba(given) if output.probabilities else None
+        if output.outputs:
+            return values_of(answered, output), None if stated is None else probabilities_of(stated)
+        values = np.asarray(answered)
         if values.ndim == 2 and values.shape[1] == 1:
             values = values[:, 0]
         if output.task == "regression":
             values = values.astype(np.float64)
         elif values.dtype.kind == "U":
             values = values.astype(object)
-        return _checked(values, probabilities, rows, len(output.classes or ()))
+        return values, None if stated is None else np.asarray(stated)
 
     def _threads(self, rows: int) -> AbstractContextManager[object]:
         if self._pools is None or rows > SMALL:
@@ -168,9 +178,10 @@ def _number(column: Column) -> NDArray[np.generic]:
 
 
 def _checked(
-    values: NDArray[np.generic], probabilities: NDArray[np.float64] | None, rows: int, classes: int
+    values: NDArray[np.generic], probabilities: NDArray[np.float64] | None, rows: int, output: Output
 ) -> Outputs:
-    if values.shape != (rows,) or (probabilities is not None and probabilities.shape != (rows, classes)):
+    shape = (rows, len(output.outputs)) if output.outputs else (rows,)
+    if values.shape != shape or (probabilities is not None and probabilities.shape != (rows, output.width)):
         raise ModelFailed(
             "invalid_output",
             Text(en="the model gave an answer of another shape than its rows", ja="モデルの答えの形が行数と合いません"),

@@ -49,7 +49,8 @@ def pack(
         model: A fitted estimator, or an ONNX model.
         reference: The rows that it was trained on, every one of them: the signature, the drift reference and the proof of parity come
             from here. Anything that :meth:`Table.of <sekisho.artifact.table.Table.of>` takes.
-        target: The name of the answer's column in ``reference``, or the answers themselves.
+        target: The name of the answer's column in ``reference``, or the answers themselves; where the model gives several answers a row,
+            a list of names, a data frame, or an array of shape ``(n, outputs)``.
         folder: Where the artifact is written.
         name: The model's name.
         version: Its version.

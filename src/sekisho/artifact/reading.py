@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 from typing import TYPE_CHECKING, Any, Final
 
+import msgspec
+
 from sekisho import __version__
 from sekisho.artifact import bom as boms
 from sekisho.artifact import envelope as envelopes
@@ -17,12 +19,13 @@ from sekisho.artifact import reference as references
 from sekisho.artifact import strict_json
 from sekisho.artifact.assembly import METADATA, SIGNATURE, Parts, formats
 from sekisho.artifact.content import content_of, refuse_code
-from sekisho.artifact.formats import pickle
+from sekisho.artifact.formats import onnx, pickle
 from sekisho.artifact.golden import Golden
 from sekisho.artifact.metadata import Metadata, metadata_of
 from sekisho.artifact.native import EstimatorRuntime
 from sekisho.artifact.parity import Parity
 from sekisho.artifact.reference import DriftReference
+from sekisho.artifact.several import slices_of
 from sekisho.artifact.signature import Output, Signature
 from sekisho.artifact.signing import check_envelope
 from sekisho.artifact.subject import subject_of
@@ -215,7 +218,7 @@ def _check_agreement(parts: Parts, folder: Path) -> None:
     golden = parts.golden
     if len(names) < len(parts.signature.features):
         raise _refused(folder / SIGNATURE, Text(en="two features share a name", ja="特徴量名が重複しています"))
-    if (output.classes is None) != (output.task == "regression"):
+    if not _is_output(output) or (output.outputs and parts.manifest.runtime == onnx.FORMAT.id):
         raise _refused(folder / SIGNATURE, Text(en="task and classes disagree", ja="タスクとクラスが矛盾しています"))
     if any(set(row) != names for row in golden.rows) or not _are_answers(golden, output):
         raise _refused(folder / goldens.NAME, Text(en="does not fit the signature", ja="入力仕様と一致しません"))
@@ -231,7 +234,45 @@ def _check_agreement(parts: Parts, folder: Path) -> None:
         raise _refused(folder / parities.NAME, Text(en="does not fit the manifest", ja="マニフェストと一致しません"))
 
 
+def _is_output(output: Output) -> bool:
+    """Return whether task, classes and outputs agree: several answers have names of their own, and are all numbers or all labels."""
+    if output.task != "multi-output":
+        return not output.outputs and (output.classes is None) == (output.task == "regression")
+    names = [one.name for one in output.outputs]
+    return (
+        output.classes is None
+        and len(names) > 1
+        and len(set(names)) == len(names)
+        and all(names)
+        and all(one.task != "multi-output" and _is_output(one) for one in output.outputs)
+        and len({one.task == "regression" for one in output.outputs}) == 1
+        and all(one.probabilities == output.probabilities for one in output.outputs)
+    )
+
+
 def _are_answers(golden: Golden, output: Output) -> bool:
+    """Return whether the golden answers are such as the output says, each of several by itself."""
+    if not output.outputs:
+        return _are_single_answers(golden, output)
+    width, stated = len(output.outputs), golden.probabilities
+    if any(not isinstance(value, tuple) or len(value) != width for value in golden.values):
+        return False
+    if stated is not None and any(len(row) != output.width for row in stated):
+        return False
+    return all(
+        _are_single_answers(
+            msgspec.structs.replace(
+                golden,
+                values=tuple(value[place] for value in golden.values if isinstance(value, tuple)),
+                probabilities=None if stated is None else tuple(row[part] for row in stated),
+            ),
+            one,
+        )
+        for place, (one, part) in enumerate(zip(output.outputs, slices_of(output), strict=True))
+    )
+
+
+def _are_single_answers(golden: Golden, output: Output) -> bool:
     """Return whether the golden answers are such as the output says: one a row, of its classes, with a probability for each class."""
     rows, classes = len(golden.rows), output.classes or ()
     if len(golden.values) != rows:

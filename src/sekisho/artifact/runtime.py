@@ -19,9 +19,10 @@ class Outputs:
     """What a model answered to ``n`` rows.
 
     Attributes:
-        values: Shape ``(n,)``. Classifier: the class labels, in the dtype of the training labels. Regressor: float64.
-        probabilities: Shape ``(n, k)``, float64, in the order of the signature's classes; ``None`` for a regressor or a classifier
-            without probabilities.
+        values: Shape ``(n,)``. Classifier: the class labels, in the dtype of the training labels. Regressor: float64. Of a model that gives
+            several answers a row: shape ``(n, outputs)``, labels as objects.
+        probabilities: Shape ``(n, k)``, float64, in the order of the signature's classes, those of several answers side by side; ``None``
+            for a regressor or a classifier without probabilities.
 
     """
 

@@ -15,7 +15,7 @@ from sekisho.text import Text
 if TYPE_CHECKING:
     from sekisho.artifact.table import Table
 
-Task = Literal["binary", "multiclass", "regression"]
+Task = Literal["binary", "multiclass", "regression", "multi-output"]
 Policy = Literal["reject", "flag", "accept"]
 
 
@@ -64,12 +64,13 @@ class Output(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """The answer.
 
     Attributes:
-        task: What kind of answer.
+        task: What kind of answer; ``multi-output`` for several answers a row, each told in ``outputs``.
         name: The name of the target column.
         classes: Every class label, in the order of the probabilities; ``None`` for a regressor.
         dtype: The dtype of the labels or values.
         probabilities: Whether the model gives them.
         minimum, maximum: The range of a regressor's answers on the reference set.
+        outputs: Where the model gives several answers a row: what each of them is, in order; none of them is several in turn.
 
     """
 
@@ -80,6 +81,22 @@ class Output(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     probabilities: bool = False
     minimum: float | None = None
     maximum: float | None = None
+    outputs: tuple[Output, ...] = ()
+
+    @property
+    def each(self) -> tuple[Output, ...]:
+        """The answers apart: those of :attr:`outputs`, else this one."""
+        return self.outputs or (self,)
+
+    @property
+    def width(self) -> int:
+        """How many probabilities there are to a row: those of several answers stand side by side."""
+        return sum(len(one.classes or ()) for one in self.each)
+
+    @property
+    def numeric(self) -> bool:
+        """Whether every answer is a number rather than a label."""
+        return all(one.task == "regression" for one in self.each)
 
 
 class Signature(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from sekisho.artifact import boosting, linear, neural
-from sekisho.artifact.column import Column, is_null, listed, plain
+from sekisho.artifact.column import Column, is_null, listed
 from sekisho.artifact.conversion.foreign import settled
 from sekisho.artifact.conversion.pipeline import known_categories
 from sekisho.artifact.kinds import takes_bare_texts, text_columns
-from sekisho.artifact.outputs import output_of, output_of_graph
+from sekisho.artifact.outputs import output_of, output_of_graph, several
 from sekisho.artifact.signature import Feature, Output, Signature, learn_signature
 from sekisho.artifact.table import Table
+from sekisho.artifact.target import targets_of
 from sekisho.errors import CannotPack
 from sekisho.text import Text
 
@@ -54,11 +55,13 @@ def subject_of(
         model: A fitted estimator, or an ONNX model. Where it knows the names of its features, they are picked by name from the reference set,
             and other columns are left out.
         reference: Anything that :meth:`Table.of <sekisho.artifact.table.Table.of>` takes, or ``None``.
-        target: The name of a column of ``reference``, or the answers themselves: a series, an array of shape ``(n,)``, a list.
+        target: The name of a column of ``reference``, or several; or the answers themselves, as
+            :func:`~sekisho.artifact.target.targets_of` takes them.
         names: The names of the features, in order, where neither model nor reference set knows them.
 
     Raises:
         CannotPack: A feature is missing, the counts differ, or the model's answers are of no kind that is known here.
+        NotFound: There is no column of that name.
 
     """
     model = linear.settled(model) if linear.is_statsmodels(model) else boosting.settled(model)
@@ -67,11 +70,11 @@ def subject_of(
     table, answers = None, None
     if reference is not None:
         table = Table.of(reference, own or names if isinstance(reference, np.ndarray) else None)
-        answers = _answers(table, target)
-        table = table.without([target]) if isinstance(target, str) else table
+        answers, taken = targets_of(table, target)
+        table = table.without(taken)
         table = _with_texts(_chosen(table, own, getattr(model, "n_features_in_", None)), model)
     if neural.is_module(model):
-        model = neural.settled(model, table, answers)
+        model = neural.settled(model, table, _only(answers))
     model, output = _with_output(model, answers)
     if table is not None:
         return Subject(model=model, output=output, features=table, given=_as_given(reference, table))
@@ -115,11 +118,18 @@ def _as_given(reference: Any, features: Table) -> Any:
     return None
 
 
-def _with_output(model: Any, answers: Column | None) -> tuple[Any, Output]:
+def _only(answers: tuple[Column, ...] | None) -> Column | None:
+    """Return the true answers where there is one a row."""
+    if answers is None or len(answers) == 1:
+        return None if answers is None else answers[0]
+    raise several()
+
+
+def _with_output(model: Any, answers: tuple[Column, ...] | None) -> tuple[Any, Output]:
     if isinstance(model, bytes) or type(model).__name__ == "ModelProto":
         data = model if isinstance(model, bytes) else bytes(model.SerializeToString(deterministic=True))
         graph, given = settled(data)
-        return graph, output_of_graph(answers, probabilities="probabilities" in given, label="label" in given)
+        return graph, output_of_graph(_only(answers), probabilities="probabilities" in given, label="label" in given)
     return model, output_of(model, answers)
 
 
@@ -189,30 +199,3 @@ def _feature_of_categories(name: str, categories: Sequence[Any]) -> Feature:
     )
     (feature,) = learn_signature(Table(columns=(column,)), Output(task="regression")).features
     return feature
-
-
-def _answers(table: Table, target: object) -> Column | None:
-    if target is None:
-        return None
-    column = table.column(target) if isinstance(target, str) else _column(target)
-    if len(column) != table.rows:
-        raise CannotPack(
-            Text(
-                en=f"{len(column)} answers for {table.rows} rows of the reference set",
-                ja=f"参照データは {table.rows} 行ですが、目的変数は {len(column)} 行です",
-            ),
-            Text(en="give one answer a row", ja="行ごとに1つの答えを渡してください"),
-        )
-    return column
-
-
-def _column(target: Any) -> Column:
-    name = getattr(target, "name", None)
-    name = name if isinstance(name, str) and name else "prediction"
-    if isinstance(target, Column):
-        return target
-    if isinstance(target, np.ndarray):
-        return plain(name, np.ravel(target))
-    if hasattr(target, "to_frame"):
-        return Table.of(target.to_frame(name)).columns[0]
-    return listed(name, target)

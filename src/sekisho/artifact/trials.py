@@ -131,7 +131,7 @@ def _apart(original: Runtime, kind: str, rows: Table, *, real: bool = False) -> 
 
 def _ties(original: Runtime, signature: Signature, reference: Table, random: np.random.Generator) -> Trial | None:
     """Return the rows between which the original could hardly choose, out of many that mix the values of real ones."""
-    if signature.output.task == "regression" or not signature.output.probabilities:
+    if signature.output.outputs or signature.output.task == "regression" or not signature.output.probabilities:
         return None
     mixed = reference.take(random.integers(reference.rows, size=MIXED_ROWS))
     others = reference.take(random.integers(reference.rows, size=MIXED_ROWS))

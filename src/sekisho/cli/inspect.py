@@ -94,10 +94,9 @@ def _facts(found: Inspection) -> Iterator[tuple[Text, object]]:
         yield Text(en="Proven equal on", ja="一致を確認した行"), _rows(proof.rows)
         yield Text(en="Largest difference", ja="最大の差"), f"{proof.largest_difference:.2g} (≤ {parity.tolerance:g})"
     yield Text(en="Task", ja="タスク"), output.task
-    yield (
-        Text(en="Answer", ja="答え"),
-        output.name if output.classes is None else f"{output.name}: {_list(output.classes)}",
-    )
+    for one in output.each:
+        words = one.name if one.classes is None else f"{one.name}: {_list(one.classes)}"
+        yield Text(en="Answer", ja="答え"), words
     yield Text(en="Golden rows", ja="ゴールデン行"), found.golden_rows
     yield (
         Text(en="Reference rows", ja="参照データの行数"),

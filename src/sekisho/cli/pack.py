@@ -74,7 +74,14 @@ def _help(en: str, ja: str) -> str:
         "学習に使った表 (モデルと一緒に入力例が記録されていなければ必須)",
     ),
 )
-@click.option("--target", metavar="COLUMN", help=_help("The column of true answers in it", "正解の列"))
+@click.option(
+    "--target",
+    metavar="COLUMN",
+    multiple=True,
+    help=_help(
+        "The column of true answers in it; once for each where there are several", "正解の列（複数あれば列ごとに指定）"
+    ),
+)
 @click.option(
     "--out",
     type=click.Path(path_type=Path),
@@ -157,7 +164,7 @@ def _help(en: str, ja: str) -> str:
 def command(
     model: str,
     reference: Path | None,
-    target: str | None,
+    target: tuple[str, ...],
     out: Path,
     name: str | None,
     version: str | None,
@@ -183,7 +190,7 @@ def command(
         artifact = pack(
             found.model,
             _reference(reference, found, datetimes),
-            target,
+            target[0] if len(target) == 1 else list(target) or None,
             folder=out,
             name=name or found.name or Path(model).stem,
             version=version or found.version or "1.0.0",

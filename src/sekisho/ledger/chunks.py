@@ -9,6 +9,8 @@ import msgspec
 
 Scalar = float | int | bool | str | None
 """A JSON value of one cell; a datetime is RFC 3339 in UTC, a null is ``None``."""
+Prediction = Scalar | dict[str, Scalar]
+"""What was answered to one row: a label or a number; of a model that gives several, all of them by name."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -22,8 +24,8 @@ class PredictionRecord:
         model: The digest of the artifact that answered.
         version: The version of that artifact.
         features: The values by name, redacted where the service was told to.
-        prediction: The class label or the number.
-        probability: The probability of that class, if the model gives one.
+        prediction: The class label or the number; of a model that gives several answers, a mapping from their names.
+        probability: The probability of that class, if the model gives one; ``None`` where there are several answers.
         flags: What was unusual about the row, such as ``out_of_range:age``.
         latency_ms: How long the request took, in milliseconds.
 
@@ -35,7 +37,7 @@ class PredictionRecord:
     model: str
     version: str
     features: Mapping[str, Scalar]
-    prediction: Scalar
+    prediction: Prediction
     probability: float | None
     flags: tuple[str, ...]
     latency_ms: float
@@ -77,7 +79,7 @@ class Entry(msgspec.Struct, frozen=True, array_like=True, gc=False):
     latency_ms: float
     wrapped: bool
     rows: Sequence[msgspec.Raw] | Sequence[object] | msgspec.Raw
-    predictions: Sequence[Scalar]
+    predictions: Sequence[Prediction]
     probabilities: Sequence[float] | None
     flags: Mapping[int, Sequence[str]]
 
@@ -90,7 +92,7 @@ class ReadEntry(msgspec.Struct, frozen=True, array_like=True):
     latency_ms: float
     wrapped: bool
     rows: list[dict[str, object] | list[Scalar]]
-    predictions: list[Scalar]
+    predictions: list[Prediction]
     probabilities: list[float] | None
     flags: dict[int, tuple[str, ...]]
 

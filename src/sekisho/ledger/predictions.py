@@ -25,7 +25,16 @@ from typing import TYPE_CHECKING, Final, Self
 import msgspec
 
 from sekisho.errors import LedgerError
-from sekisho.ledger.chunks import BookModel, Entry, PredictionRecord, Scalar, entry_of, read_entries, records_of
+from sekisho.ledger.chunks import (
+    BookModel,
+    Entry,
+    Prediction,
+    PredictionRecord,
+    Scalar,
+    entry_of,
+    read_entries,
+    records_of,
+)
 from sekisho.text import Text
 
 if TYPE_CHECKING:
@@ -92,14 +101,14 @@ class Outcome:
     Attributes:
         request_id: The request that the row came in.
         row: Its index in that request.
-        value: The class label or the number that it should have been.
+        value: The class label or the number that it should have been; several by name.
         at: When the book was told: RFC 3339, UTC.
 
     """
 
     request_id: str
     row: int
-    value: Scalar
+    value: Prediction
     at: str
 
 
@@ -226,7 +235,7 @@ class PredictionBook:
                 (total,) = self._connection.execute(f"{query} WHERE m.digest = ?", (model,)).fetchone()
         return int(total)
 
-    def add_outcome(self, request_id: str, row: int, value: Scalar, *, at: str) -> None:
+    def add_outcome(self, request_id: str, row: int, value: Prediction, *, at: str) -> None:
         """Write down what came true of one row; a later word on the same row replaces an earlier one.
 
         Args:

@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 import msgspec
 
+from sekisho.artifact.column import Scalar
+from sekisho.artifact.runtime import Outputs
+from sekisho.artifact.several import slices_of
 from sekisho.errors import ModelFailed
 from sekisho.text import Text
 
 if TYPE_CHECKING:
-    from sekisho.artifact.column import Scalar
-    from sekisho.artifact.formats.interface import Outputs
     from sekisho.artifact.signature import Output
+
+Prediction = Scalar | dict[str, Scalar]
+"""What is answered to one row: a label or a number; of a model that gives several, all of them by name."""
+Confidence = float | dict[str, float]
+"""The probability of the class that is predicted; of several answers, by name."""
 
 LARGEST_SUM_ERROR: Final = 1e-3
 """How far the probabilities of one row may be from a sum of 1: 32-bit ensembles reach 1e-5."""
@@ -23,25 +29,22 @@ class Answers(msgspec.Struct, frozen=True, kw_only=True, eq=False, gc=False):
     """The answers to ``n`` rows as JSON values.
 
     Attributes:
-        predictions: ``n`` class labels or numbers.
-        probabilities: ``n`` lists, in the order of the signature's classes; ``None`` if the model gives none.
+        predictions: ``n`` class labels or numbers; of a model that gives several answers a row, mappings from their names.
+        probabilities: ``n`` lists, in the order of the signature's classes, those of several answers one after the other; ``None`` if
+            the model gives none.
         confidence: The probability of the class that is predicted, a row; ``None`` if the model gives none.
         unsound: The rows whose answer cannot be: not a number, not a class, probabilities that are none.
 
     """
 
-    predictions: list[Scalar]
+    predictions: list[Prediction]
     probabilities: list[list[float]] | None
-    confidence: list[float] | None
+    confidence: list[Confidence] | None
     unsound: frozenset[int]
 
 
-class AnswerReader:
+class AnswerReader(Protocol):
     """Turns a runtime's outputs into answers by the rules of a signature's output."""
-
-    def __init__(self, output: Output) -> None:
-        self._classes = None if output.classes is None else {label: place for place, label in enumerate(output.classes)}
-        self._width = len(output.classes or ())
 
     def read(self, outputs: Outputs, rows: int) -> Answers:
         """Return the answers to ``rows`` rows.
@@ -50,6 +53,23 @@ class AnswerReader:
             ModelFailed: There are fewer or more answers than rows, so that nobody can say whose they are (``invalid_output``).
 
         """
+        ...
+
+
+def answer_reader(output: Output) -> AnswerReader:
+    """Return what reads the answers of a model."""
+    return _Several(output) if output.outputs else _Single(output)
+
+
+class _Single:
+    """Reads one answer a row."""
+
+    def __init__(self, output: Output) -> None:
+        self._classes = None if output.classes is None else {label: place for place, label in enumerate(output.classes)}
+        self._width = len(output.classes or ())
+
+    def read(self, outputs: Outputs, rows: int) -> Answers:
+        """Return the answers to ``rows`` rows."""
         predictions: list[Scalar] = outputs.values.tolist()
         table = outputs.probabilities
         if (
@@ -60,11 +80,11 @@ class AnswerReader:
             raise invalid_output()
         if self._classes is None:
             unsound = [row for row, value in enumerate(predictions) if not _is_number(value)]
-            return Answers(predictions=predictions, probabilities=None, confidence=None, unsound=frozenset(unsound))
+            return _without_probabilities(predictions, unsound)
         places = list(map(self._classes.get, predictions))
         unsound = [row for row, place in enumerate(places) if place is None]
         if table is None:
-            return Answers(predictions=predictions, probabilities=None, confidence=None, unsound=frozenset(unsound))
+            return _without_probabilities(predictions, unsound)
         probabilities: list[list[float]] = table.tolist()
         for row, values in enumerate(probabilities):
             lowest, highest = min(values), max(values)
@@ -73,10 +93,52 @@ class AnswerReader:
                 unsound.append(row)
             elif lowest < 0.0 or highest > 1.0:
                 probabilities[row] = [min(max(value, 0.0), 1.0) for value in values]
-        confidence = [row[place or 0] for row, place in zip(probabilities, places, strict=True)]
+        confidence: list[Confidence] = [row[place or 0] for row, place in zip(probabilities, places, strict=True)]
         return Answers(
-            predictions=predictions, probabilities=probabilities, confidence=confidence, unsound=frozenset(unsound)
+            predictions=list(predictions),
+            probabilities=probabilities,
+            confidence=confidence,
+            unsound=frozenset(unsound),
         )
+
+
+class _Several:
+    """Reads several answers a row, each as if it were the only one."""
+
+    def __init__(self, output: Output) -> None:
+        self._names = [one.name for one in output.outputs]
+        self._readers = [_Single(one) for one in output.outputs]
+        self._parts = slices_of(output)
+        self._width = output.width
+
+    def read(self, outputs: Outputs, rows: int) -> Answers:
+        """Return the answers to ``rows`` rows."""
+        values, table = outputs.values, outputs.probabilities
+        if values.shape != (rows, len(self._names)) or (table is not None and table.shape != (rows, self._width)):
+            raise invalid_output()
+        apart = [
+            reader.read(Outputs(values=values[:, place], probabilities=None if table is None else table[:, part]), rows)
+            for place, (reader, part) in enumerate(zip(self._readers, self._parts, strict=True))
+        ]
+        confidence: list[Confidence] | None = None
+        probabilities: list[list[float]] | None = None
+        if table is not None:
+            confidence = self._by_name([one.confidence or [] for one in apart])
+            pieces = zip(*(one.probabilities or [] for one in apart), strict=True)
+            probabilities = [[value for piece in row for value in piece] for row in pieces]
+        return Answers(
+            predictions=self._by_name([one.predictions for one in apart]),
+            probabilities=probabilities,
+            confidence=confidence,
+            unsound=frozenset().union(*(one.unsound for one in apart)),
+        )
+
+    def _by_name(self, columns: list[Any]) -> list[Any]:
+        return [dict(zip(self._names, row, strict=True)) for row in zip(*columns, strict=True)]
+
+
+def _without_probabilities(predictions: list[Scalar], unsound: list[int]) -> Answers:
+    return Answers(predictions=list(predictions), probabilities=None, confidence=None, unsound=frozenset(unsound))
 
 
 def _is_number(value: object) -> bool:

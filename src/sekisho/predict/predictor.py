@@ -18,7 +18,7 @@ import msgspec
 
 from sekisho.artifact.formats.onnx import OnnxRuntime
 from sekisho.errors import ModelFailed
-from sekisho.predict.answers import AnswerReader, Answers, invalid_output, model_failed
+from sekisho.predict.answers import Answers, answer_reader, invalid_output, model_failed
 from sekisho.predict.lanes import Lane, lanes_of_columns, lanes_of_graph
 from sekisho.predict.rows import RowReader
 from sekisho.predict.scrutiny import Findings, Scrutiny
@@ -60,7 +60,7 @@ class Predictor:
     def __init__(self, signature: Signature, runtime: Runtime | None) -> None:
         self.signature = signature
         self.reader = RowReader(signature)
-        self._answers = AnswerReader(signature.output)
+        self._answers = answer_reader(signature.output)
         lanes = lanes_of_graph(signature, runtime.groups) if isinstance(runtime, OnnxRuntime) else None
         self._lanes = lanes_of_columns(signature) if lanes is None else lanes
         self._run: Callable[[Prepared], Outputs] = self._run_elsewhere

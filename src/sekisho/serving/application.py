@@ -24,15 +24,16 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from sekisho.artifact.column import Scalar
-    from sekisho.artifact.signature import Feature
+    from sekisho.artifact.signature import Feature, Output
     from sekisho.ledger.predictions import PredictionBook
+    from sekisho.predict.answers import Prediction
     from sekisho.serving.openapi import Facts
     from sekisho.serving.settings import ServingSettings
 
 
 class _Feedback(msgspec.Struct, forbid_unknown_fields=True):
     request_id: Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9._:-]{1,128}$")]
-    outcome: float | int | str | bool
+    outcome: float | int | str | bool | dict[str, float | int | str | bool | None]
     row: Annotated[int, msgspec.Meta(ge=0, le=2**31 - 1)] = 0
 
 
@@ -86,8 +87,8 @@ def _read_feedback(body: bytes, facts: Facts) -> _Feedback:
     value = json_text.parse(body)
     if isinstance(value, dict):
         # A number with an integral value is a whole number, as in JSON Schema.
-        whole = {name: int(one) for name, one in value.items() if isinstance(one, float) and one.is_integer()}
-        value |= whole if facts.signature.output.classes is not None else {n: v for n, v in whole.items() if n == "row"}
+        labels = not facts.signature.output.numeric
+        value = {name: _whole(one) if labels or name == "row" else one for name, one in value.items()}
     try:
         told = msgspec.convert(value, _Feedback)
     except msgspec.ValidationError:
@@ -99,17 +100,33 @@ def _read_feedback(body: bytes, facts: Facts) -> _Feedback:
                 ja='{"request_id": "...", "row": 0, "outcome": ...} を送ってください',
             ),
         ) from None
-    if not _is_possible(told.outcome, facts.signature.output.classes):
+    if not _is_outcome(told.outcome, facts.signature.output):
         raise InvalidInput(
             "unknown_class",
             Text(en="the outcome is not one that the model could predict", ja="モデルが予測し得る値ではありません"),
             Text(
-                en="send a class of the model, or a number for a regressor",
-                ja="モデルのクラス、回帰なら数値を送ってください",
+                en="send a class of the model, or a number for a regressor; several answers by name",
+                ja="モデルのクラス、回帰なら数値を送ってください。答えが複数なら名前ごとに送ってください",
             ),
             field="outcome",
         )
     return told
+
+
+def _whole(value: object) -> object:
+    if isinstance(value, dict):
+        return {name: one if isinstance(one, dict) else _whole(one) for name, one in value.items()}
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+def _is_outcome(outcome: Prediction, output: Output) -> bool:
+    if not output.outputs:
+        return not isinstance(outcome, dict) and _is_possible(outcome, output.classes)
+    return (
+        isinstance(outcome, dict)
+        and outcome.keys() == {one.name for one in output.outputs}
+        and all(_is_possible(outcome[one.name], one.classes) for one in output.outputs)
+    )
 
 
 def _is_possible(outcome: Scalar, classes: tuple[Scalar, ...] | None) -> bool:

@@ -104,7 +104,7 @@ def info_schema() -> dict[str, Any]:
         "type": "object",
         "properties": {
             **{word: {"type": "string"} for word in words},
-            "task": {"enum": ["binary", "multiclass", "regression"]},
+            "task": {"enum": ["binary", "multiclass", "regression", "multi-output"]},
             "features": {"type": "array", "items": {"type": "object"}},
             "output": {"type": "object"},
             "metadata": {"type": "object"},
@@ -150,8 +150,10 @@ def _prediction(route: Route, settings: ServingSettings) -> dict[str, Any]:
 
 
 def _feedback(signature: Signature, settings: ServingSettings) -> dict[str, Any]:
-    classes = signature.output.classes
-    example = {"request_id": "0123456789-1", "row": 0, "outcome": classes[0] if classes else 1.0}
+    output = signature.output
+    some = {one.name: one.classes[0] if one.classes else 1.0 for one in output.each}
+    outcome = some if output.outputs else some[output.name]
+    example = {"request_id": "0123456789-1", "row": 0, "outcome": outcome}
     body = {"schema": feedback_schema(signature), "example": example}
     answer = {"type": "object", "properties": {"status": {"const": "recorded"}}, "required": ["status"]}
     answers = {"200": _json("It is in the book.", answer)}

@@ -23,8 +23,8 @@ from sekisho.predict.columnar import ColumnarRows
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from sekisho.artifact.column import Scalar
     from sekisho.artifact.signature import Signature
+    from sekisho.predict.answers import Confidence, Prediction
     from sekisho.predict.rows import Row
     from sekisho.predict.scrutiny import Flag
 
@@ -76,6 +76,7 @@ class Recorder:
         # JSON is taken over as it came, unless something in it must be left out or put into UTC.
         self._takes_verbatim = not self._has_moments and len(self._shown) == len(signature.features)
         self._longest_row = sum(len(feature.name) + 48 for feature in signature.features) + 64
+        self._several = bool(signature.output.outputs)
         self._entries: deque[Entry] = deque()
         self._sizes: deque[int] = deque()
         # Bytes that came and bytes that went: each is written by one thread, so neither needs a lock.
@@ -94,8 +95,8 @@ class Recorder:
         seconds: float,
         rows: Sequence[Row],
         verbatim: bytes | None,
-        predictions: Sequence[Scalar],
-        confidence: Sequence[float] | None,
+        predictions: Sequence[Prediction],
+        confidence: Sequence[Confidence] | None,
         flags: Mapping[int, Sequence[Flag]],
     ) -> None:
         """Take an answer; it will be in the book within :data:`FLUSH_SECONDS`."""
@@ -118,7 +119,7 @@ class Recorder:
                 wrapped,
                 msgspec.Raw(verbatim) if wrapped else rows,  # type: ignore[arg-type] # told apart by the flag
                 predictions,
-                confidence,
+                None if self._several else confidence,  # type: ignore[arg-type] # one number a row
                 {row: list(map(str, found)) for row, found in flags.items()} if flags else _NO_FLAGS,
             )
         )

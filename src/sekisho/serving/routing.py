@@ -14,8 +14,8 @@ from sekisho.serving.http.forms import JSON, Form, Offer
 from sekisho.text import Text
 
 if TYPE_CHECKING:
-    from sekisho.artifact.column import Scalar
     from sekisho.artifact.signature import Signature
+    from sekisho.predict.answers import Confidence, Prediction
     from sekisho.predict.rows import Row, RowReader
     from sekisho.predict.scrutiny import Flag
 
@@ -44,7 +44,7 @@ class Reply(msgspec.Struct, frozen=True, kw_only=True, eq=False, gc=False):
         request_id: The id of the request.
         timestamp: When the model answered: RFC 3339, UTC.
         model_version: The version of the model.
-        predictions: The class labels or numbers.
+        predictions: The class labels or numbers; of a model that gives several answers a row, mappings from their names.
         confidence: The probability of the class that is predicted; ``None`` if the model gives none.
         probabilities: Those of all classes, in the order of the signature; ``None`` if the model gives none.
         flags: What is unusual about a row, by its index.
@@ -54,8 +54,8 @@ class Reply(msgspec.Struct, frozen=True, kw_only=True, eq=False, gc=False):
     request_id: str
     timestamp: str
     model_version: str
-    predictions: Sequence[Scalar]
-    confidence: Sequence[float] | None
+    predictions: Sequence[Prediction]
+    confidence: Sequence[Confidence] | None
     probabilities: Sequence[Sequence[float]] | None
     flags: Mapping[int, Sequence[Flag]]
 

@@ -10,9 +10,11 @@ from sekisho.predict.cells import LARGEST_INTEGER, LONGEST_STRING, SMALLEST_INTE
 
 if TYPE_CHECKING:
     from sekisho.artifact.column import Scalar
-    from sekisho.artifact.signature import Feature, Signature
+    from sekisho.artifact.signature import Feature, Output, Signature
 
 LARGEST_NUMBER: Final = 3.4028234663852886e38
+_PROBABILITY: Final = {"type": "number", "minimum": 0, "maximum": 1}
+_PREDICTED: Final = {**_PROBABILITY, "description": "Probability of the class that is predicted."}
 _TYPES: Final = {str: "string", int: "integer", bool: "boolean", float: "number"}
 
 
@@ -99,30 +101,50 @@ def example_cell(feature: Feature) -> Scalar:
 def label_schema(signature: Signature) -> dict[str, Any]:
     """Return what a prediction is."""
     output = signature.output
-    if output.classes is None:
-        return {"type": "number", "description": f"Predicted {output.name}."}
-    return {"enum": list(output.classes), "description": f"Predicted {output.name}."}
+    if not output.outputs:
+        return _label(output)
+    return _object({one.name: _label(one) for one in output.outputs}, "Every answer by its name.")
+
+
+def _label(output: Output) -> dict[str, Any]:
+    known = {"type": "number"} if output.classes is None else {"enum": list(output.classes)}
+    return {**known, "description": f"Predicted {output.name}."}
+
+
+def _object(properties: dict[str, Any], words: str) -> dict[str, Any]:
+    return {
+        "type": "object",
+        "properties": properties,
+        "required": list(properties),
+        "additionalProperties": False,
+        "description": words,
+    }
 
 
 def answer_schema(signature: Signature) -> dict[str, Any]:
     """Return what is told of one row."""
-    probability = {"type": "number", "minimum": 0, "maximum": 1}
+    output = signature.output
     properties: dict[str, Any] = {"prediction": label_schema(signature)}
-    if signature.output.probabilities:
-        properties["probability"] = {**probability, "description": "Probability of the class that is predicted."}
-        properties["probabilities"] = {
-            "type": "object",
-            "properties": {class_name(label): probability for label in signature.output.classes or ()},
-            "required": [class_name(label) for label in signature.output.classes or ()],
-            "additionalProperties": False,
-            "description": "Probability of every class.",
-        }
+    if output.probabilities:
+        stated = [(_PREDICTED, _of_classes(one)) for one in output.each]
+        properties["probability"], properties["probabilities"] = stated[0]
+        if output.outputs:
+            names = [one.name for one in output.outputs]
+            properties["probability"] = _object(dict.fromkeys(names, _PREDICTED), "By the name of the answer.")
+            properties["probabilities"] = _object(
+                dict(zip(names, (classes for _, classes in stated), strict=True)), "By the name of the answer."
+            )
     properties["flags"] = {
         "type": "array",
         "items": {"type": "string", "pattern": "^(out_of_range|unseen_category|null):"},
         "description": "Values that the model does not know, as code and feature.",
     }
     return {"type": "object", "properties": properties, "required": list(properties), "additionalProperties": False}
+
+
+def _of_classes(output: Output) -> dict[str, Any]:
+    classes = map(class_name, output.classes or ())
+    return _object(dict.fromkeys(classes, _PROBABILITY), "Probability of every class.")
 
 
 def class_name(label: Scalar) -> str:

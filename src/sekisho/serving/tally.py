@@ -5,15 +5,15 @@ from __future__ import annotations
 import os
 import resource
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 from sekisho.serving.metrics.catalogue import GAUGES, class_labels
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from sekisho.artifact.column import Scalar
     from sekisho.artifact.signature import Signature
+    from sekisho.predict.answers import Confidence, Prediction
     from sekisho.predict.scrutiny import Flag
     from sekisho.serving.metrics.cells import Cells
 
@@ -44,6 +44,7 @@ class Tally:
             label: by_class[(name,)] for name, label in zip(labels, signature.output.classes or (), strict=False)
         }
         self._is_binary = signature.output.task == "binary"
+        self._is_several = bool(signature.output.outputs)
         self._is_regression = signature.output.task == "regression"
         self._flags = cells.counter("ml_prediction_flags")
         self._requests = {
@@ -80,11 +81,13 @@ class Tally:
 
     def answers(
         self,
-        predictions: Sequence[Scalar],
-        confidence: Sequence[float] | None,
+        predictions: Sequence[Prediction],
+        confidence: Sequence[Confidence] | None,
         probabilities: Sequence[Sequence[float]] | None,
     ) -> None:
-        """Count what was answered."""
+        """Count what was answered; of several answers a row, which no one histogram could hold, only the rows are counted."""
+        if self._is_several:
+            return
         if self._is_regression:
             for value in predictions:
                 self._value.observe(value)  # type: ignore[arg-type] # a regressor's answers are numbers
@@ -92,9 +95,10 @@ class Tally:
         if self._classes:
             cells, classes = self._cells, self._classes
             for label in predictions:
-                cells[classes[label]] += 1.0
+                cells[classes[label]] += 1.0  # type: ignore[index] # one label a row
         if probabilities is not None and confidence is not None:
-            for value in [row[1] for row in probabilities] if self._is_binary else confidence:
+            stated: Sequence[Any] = [row[1] for row in probabilities] if self._is_binary else confidence
+            for value in stated:
                 self._value.observe(value)
 
     def flags(self, found: Mapping[int, Sequence[Flag]]) -> None:

@@ -8,11 +8,14 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
+from sekisho.artifact.several import slices_of
 from sekisho.serving.bulk.media import ARROW, ARROW_FILE, CSV, LINES, LINES_TOO, PARQUET
 from sekisho.serving.routing import Written
 from sekisho.serving.schema import class_name
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from sekisho.artifact.signature import Signature
     from sekisho.serving.routing import Reply
 
@@ -22,14 +25,48 @@ CSV_BARE: Final = b"text/csv; charset=utf-8; header=absent"
 
 def columns_of(reply: Reply, signature: Signature) -> dict[str, list[Any]]:
     """Return an answer by columns: the prediction, the probabilities, the flags joined with commas."""
+    if signature.output.outputs:
+        return _columns_of_each(reply, signature)
     columns: dict[str, list[Any]] = {"prediction": list(reply.predictions)}
     if reply.confidence is not None and reply.probabilities is not None:
         columns["probability"] = list(reply.confidence)
         by_class = zip(*reply.probabilities, strict=True)
         for label, values in zip(signature.output.classes or (), by_class, strict=True):
             columns[f"probability_{class_name(label)}"] = list(values)
-    columns["flags"] = [",".join(map(str, reply.flags.get(row, ()))) for row in range(len(reply.predictions))]
+    columns["flags"] = _flags(reply)
     return columns
+
+
+def predictions_of(reply: Reply, signature: Signature) -> dict[str, list[Any]]:
+    """Return the predictions alone by columns: ``prediction``, or for each of several answers ``prediction_`` and its name."""
+    if not signature.output.outputs:
+        return {"prediction": list(reply.predictions)}
+    rows: list[Any] = list(reply.predictions)
+    return {f"prediction_{one.name}": [row[one.name] for row in rows] for one in signature.output.outputs}
+
+
+def _columns_of_each(reply: Reply, signature: Signature) -> dict[str, list[Any]]:
+    """Return the columns of several answers a row: the names of answers and classes stand at the ends of theirs."""
+    output = signature.output
+    columns = predictions_of(reply, signature)
+    if reply.confidence is not None and reply.probabilities is not None:
+        stated: list[Any] = list(reply.confidence)
+        for one, part in zip(output.outputs, slices_of(output), strict=True):
+            columns[f"probability_{one.name}"] = [row[one.name] for row in stated]
+            by_class = zip(*(row[part] for row in reply.probabilities), strict=True)
+            for label, values in zip(one.classes or (), by_class, strict=True):
+                columns[_free(f"probability_{one.name}_{class_name(label)}", columns)] = list(values)
+    columns["flags"] = _flags(reply)
+    return columns
+
+
+def _free(name: str, taken: Mapping[str, object]) -> str:
+    """Return a name that is not taken: the answer ``a`` may have a class that ends another answer's name."""
+    return name if name not in taken else _free(f"{name}_", taken)
+
+
+def _flags(reply: Reply) -> list[str]:
+    return [",".join(map(str, reply.flags.get(row, ()))) for row in range(len(reply.predictions))]
 
 
 def write_table(columns: dict[str, list[Any]], media_type: str, reply: Reply) -> Written:
@@ -50,8 +87,9 @@ def write_table(columns: dict[str, list[Any]], media_type: str, reply: Reply) ->
 
 
 def bare_csv(values: list[Any]) -> Written:
-    """Return one value a line, as SageMaker's containers answer."""
-    return Written(body=_lines([[value] for value in values]), media_type=CSV_BARE)
+    """Return one value a line, or the values of several answers, as SageMaker's containers answer."""
+    rows = [list(value.values()) if isinstance(value, dict) else [value] for value in values]
+    return Written(body=_lines(rows), media_type=CSV_BARE)
 
 
 def _csv(columns: dict[str, list[Any]]) -> bytes:
@@ -68,13 +106,17 @@ def _shown(cell: Any) -> Any:
     return str(cell).lower() if isinstance(cell, bool) else cell
 
 
+def _of_one_type(values: list[Any]) -> list[Any]:
+    """Return a column whose labels are of several types as texts."""
+    kinds = {type(value) for value in values}
+    return list(map(class_name, values)) if len(kinds) > 1 and not kinds <= {int, float} else values
+
+
 def _arrow(columns: dict[str, list[Any]], media_type: str, reply: Reply) -> bytes:
     import pyarrow as pa
     from pyarrow import ipc
 
-    kinds = {type(value) for value in columns["prediction"]}
-    if len(kinds) > 1 and not kinds <= {int, float}:
-        columns = {**columns, "prediction": list(map(class_name, columns["prediction"]))}
+    columns = {name: _of_one_type(values) for name, values in columns.items()}
     table = pa.table(columns).replace_schema_metadata(
         {"model_version": reply.model_version, "request_id": reply.request_id, "timestamp": reply.timestamp}
     )

@@ -127,6 +127,13 @@ def class_labels(signature: Signature) -> tuple[str, ...]:
 
 def _values(signature: Signature) -> Family:
     output = signature.output
+    if output.outputs:
+        return Family(
+            name="ml_prediction_value",
+            kind="histogram",
+            help="Stays empty: the model gives several answers a row.",
+            buckets=PROBABILITY_BUCKETS,
+        )
     if output.task != "regression":
         what = "the second class" if output.task == "binary" else "the class that was predicted"
         return Family(

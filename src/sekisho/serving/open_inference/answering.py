@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 import numpy as np
 
+from sekisho.artifact.several import slices_of
 from sekisho.errors import InvalidInput
 from sekisho.serving.open_inference.asking import refuse_regions
 from sekisho.serving.open_inference.datatypes import BYTES, DTYPES, of_predictions
@@ -16,7 +17,7 @@ from sekisho.text import Text
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from sekisho.artifact.signature import Signature
+    from sekisho.artifact.signature import Output, Signature
     from sekisho.serving.open_inference.asking import Asked
     from sekisho.serving.routing import Reply
 
@@ -68,11 +69,10 @@ class Answerer:
     """Makes outputs by the rules of a signature."""
 
     def __init__(self, signature: Signature) -> None:
-        self._datatype = of_predictions(signature)
-        self._classes = len(signature.output.classes or ())
-        names = (PREDICTION, PROBABILITIES) if signature.output.probabilities else (PREDICTION,)
-        self._usual = names
-        self._known = (*names, FLAGS)
+        self._several = bool(signature.output.outputs)
+        self._predictions, self._probabilities = tensors_of(signature)
+        self._usual = (*self._predictions, *self._probabilities)
+        self._known = (*self._usual, FLAGS)
 
     def wish(self, asked: Asked) -> Wish:
         """Return what the answer to a request shall hold.
@@ -110,17 +110,37 @@ class Answerer:
 
     def _output(self, name: str, reply: Reply) -> Answered:
         rows = len(reply.predictions)
-        if name == PROBABILITIES:
+        if name in self._probabilities:
+            part = self._probabilities[name][1]
             table: Sequence[Sequence[float]] = reply.probabilities or ()
-            values: list[Any] = [value for row in table for value in row]
-            return Answered(name=name, datatype="FP64", shape=(rows, self._classes), values=values)
+            values: list[Any] = [value for row in table for value in row[part]]
+            return Answered(name=name, datatype="FP64", shape=(rows, part.stop - part.start), values=values)
         if name == FLAGS:
             values = [",".join(map(str, reply.flags.get(row, ()))) for row in range(rows)]
             return Answered(name=name, datatype=BYTES, shape=(rows,), values=values)
+        one = self._predictions[name]
         values = list(reply.predictions)
-        if self._datatype == BYTES:
+        if self._several:
+            values = [row[one.name] for row in values]
+        datatype = of_predictions(one)
+        if datatype == BYTES:
             values = list(map(class_name, values))
-        return Answered(name=name, datatype=self._datatype, shape=(rows,), values=values)
+        return Answered(name=name, datatype=datatype, shape=(rows,), values=values)
+
+
+def tensors_of(signature: Signature) -> tuple[dict[str, Output], dict[str, tuple[Output, slice]]]:
+    """Return the outputs that hold predictions, and those that hold probabilities with their places among all of a row.
+
+    There is ``prediction`` and ``probabilities``; of a model that gives several answers a row, each followed by ``_`` and the answer's name.
+    """
+    output = signature.output
+    parts = dict(zip(output.each, slices_of(output), strict=True))
+    ends = {f"_{one.name}" if output.outputs else "": one for one in output.each}
+    stated = ends.items() if output.probabilities else ()
+    return (
+        {PREDICTION + end: one for end, one in ends.items()},
+        {PROBABILITIES + end: (one, parts[one]) for end, one in stated},
+    )
 
 
 def parameters_of(reply: Reply) -> Mapping[str, str]:

@@ -10,7 +10,7 @@ from sekisho.predict.cells import category_types
 
 if TYPE_CHECKING:
     from sekisho.artifact.column import Scalar
-    from sekisho.artifact.signature import Feature, Signature
+    from sekisho.artifact.signature import Feature, Output
 
 BYTES: Final = "BYTES"
 BOOL: Final = "BOOL"
@@ -47,9 +47,9 @@ def usual(feature: Feature) -> str:
     return "INT64" if feature.kind != "float" and not feature.nullable else "FP64"
 
 
-def of_predictions(signature: Signature) -> str:
-    """Return the datatype of the predictions."""
-    return of_values(signature.output.classes) if signature.output.classes else "FP64"
+def of_predictions(output: Output) -> str:
+    """Return the datatype of the predictions of one answer."""
+    return of_values(output.classes) if output.classes else "FP64"
 
 
 def of_values(values: tuple[Scalar, ...]) -> str:

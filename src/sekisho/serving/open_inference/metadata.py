@@ -5,7 +5,7 @@ from __future__ import annotations
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, Final
 
-from sekisho.serving.open_inference.answering import FLAGS, PREDICTION, PROBABILITIES
+from sekisho.serving.open_inference.answering import FLAGS, tensors_of
 from sekisho.serving.open_inference.datatypes import BYTES, KNOWN, of_predictions, usual
 
 if TYPE_CHECKING:
@@ -34,19 +34,14 @@ def server() -> dict[str, Any]:
 
 def model(described: Model) -> dict[str, Any]:
     """Return what is said of a model."""
-    output = described.signature.output
+    predictions, probabilities = tensors_of(described.signature)
     outputs: list[dict[str, Any]] = [
-        {"name": PREDICTION, "datatype": of_predictions(described.signature), "shape": [-1]}
+        {"name": name, "datatype": of_predictions(one), "shape": [-1]} for name, one in predictions.items()
     ]
-    if output.probabilities:
-        classes = list(output.classes or ())
+    for name, (one, _) in probabilities.items():
+        classes = list(one.classes or ())
         outputs.append(
-            {
-                "name": PROBABILITIES,
-                "datatype": "FP64",
-                "shape": [-1, len(classes)],
-                "parameters": {"classes": classes},
-            }
+            {"name": name, "datatype": "FP64", "shape": [-1, len(classes)], "parameters": {"classes": classes}}
         )
     outputs.append({"name": FLAGS, "datatype": BYTES, "shape": [-1]})
     return {

@@ -26,7 +26,7 @@ from sekisho.predict import json_text
 from sekisho.serving.bulk.described import TABLE_ANSWERS, table_bodies
 from sekisho.serving.bulk.media import CSV, OFFER
 from sekisho.serving.bulk.reading import check_answer, read_table
-from sekisho.serving.bulk.writing import bare_csv, write_table
+from sekisho.serving.bulk.writing import bare_csv, predictions_of, write_table
 from sekisho.serving.protocols.interface import JSON, Form, Model, Question, Reply, Route, WireProtocol, Written
 from sekisho.serving.schema import example_row, label_schema, row_schema
 from sekisho.text import Text
@@ -81,7 +81,7 @@ class _Invocations(Route):
             return self._encoder.encode({"predictions": reply.predictions})
         if question.wish == CSV:
             return bare_csv(list(reply.predictions))
-        return write_table({"prediction": list(reply.predictions)}, question.wish, reply)
+        return write_table(predictions_of(reply, self._model.signature), question.wish, reply)
 
     def operation(self) -> Mapping[str, Any]:
         signature = self._model.signature

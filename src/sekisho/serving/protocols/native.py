@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from sekisho.artifact.several import slices_of
 from sekisho.errors import InvalidInput
 from sekisho.predict import json_text
 from sekisho.serving.bulk.described import TABLE_ANSWERS, table_bodies
@@ -19,6 +20,7 @@ from sekisho.text import Text
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from sekisho.artifact.signature import Output
     from sekisho.predict.rows import Row
 
 _ROW_REMEDY = Text(
@@ -36,7 +38,7 @@ class _Single(Route):
         request = msgspec.defstruct("Request", [("features", model.reader.wire_type)], forbid_unknown_fields=True)
         self._decoder: msgspec.json.Decoder[Any] = msgspec.json.Decoder(request)
         self._encoder = msgspec.json.Encoder()
-        self._names = tuple(map(class_name, model.signature.output.classes or ()))
+        self._table = _table_by_class(model.signature.output)
 
     def read(self, body: bytes, form: Form) -> Question:  # noqa: ARG002
         try:
@@ -50,7 +52,7 @@ class _Single(Route):
         answer: dict[str, Any] = {"prediction": reply.predictions[0]}
         if reply.confidence is not None and reply.probabilities is not None:
             answer["probability"] = reply.confidence[0]
-            answer["probabilities"] = dict(zip(self._names, reply.probabilities[0], strict=True))
+            answer["probabilities"] = self._table(*reply.probabilities[0])
         answer["flags"] = [str(flag) for flag in reply.flags.get(0, ())] if reply.flags else []
         answer["model_version"] = reply.model_version
         answer["timestamp"] = reply.timestamp
@@ -79,7 +81,7 @@ class _Single(Route):
 
 class _Answer(msgspec.Struct, gc=False):
     prediction: Any
-    probability: float
+    probability: Any
     probabilities: Any
     flags: list[str]
 
@@ -94,8 +96,7 @@ class _Batch(Route):
         request = msgspec.defstruct("Request", [("features", model.reader.wire_type)], forbid_unknown_fields=True)
         self._decoder: msgspec.json.Decoder[Any] = msgspec.json.Decoder(list[request])  # type: ignore[valid-type]
         self._encoder = msgspec.json.Encoder()
-        names = tuple(map(class_name, model.signature.output.classes or ()))
-        self._table = _table_of(names)
+        self._table = _table_by_class(model.signature.output)
 
     def read(self, body: bytes, form: Form) -> Question:
         check_answer(form)
@@ -187,6 +188,15 @@ class _Batch(Route):
         self._model.check_count(len(value))
         rows = [_read_row(self._model, request, row=place) for place, request in enumerate(value)]
         return Question(rows=rows, verbatim=body, wish=wish)
+
+
+def _table_by_class(output: Output) -> Any:
+    """Return what makes an object of the probabilities of a row: by class, or by answer and class."""
+    tables = [_table_of(tuple(map(class_name, one.classes or ()))) for one in output.each]
+    if not output.outputs:
+        return tables[0]
+    each = list(zip(output.outputs, tables, slices_of(output), strict=True))
+    return lambda *values: {one.name: table(*values[part]) for one, table, part in each}
 
 
 def _table_of(names: tuple[str, ...]) -> Any:

@@ -13,7 +13,7 @@ import msgspec
 
 from sekisho.serving.http.codings import CODINGS
 from sekisho.serving.open_inference import asking, metadata
-from sekisho.serving.open_inference.answering import FLAGS, PROBABILITIES, Answerer, parameters_of
+from sekisho.serving.open_inference.answering import FLAGS, Answerer, parameters_of, tensors_of
 from sekisho.serving.open_inference.datatypes import DTYPES, KNOWN, of_predictions, usual
 from sekisho.serving.open_inference.tensors import TensorReader
 from sekisho.serving.protocols.interface import (
@@ -167,9 +167,9 @@ def _request_schema(model: Model) -> dict[str, Any]:
 
 
 def _response_schema(model: Model) -> dict[str, Any]:
-    output = model.signature.output
-    names = ["prediction", *([PROBABILITIES] if output.probabilities else []), FLAGS]
-    kinds = sorted({of_predictions(model.signature), "FP64", "BYTES"} & {*DTYPES, "BYTES"})
+    predictions, probabilities = tensors_of(model.signature)
+    names = [*predictions, *probabilities, FLAGS]
+    kinds = sorted({*map(of_predictions, predictions.values()), "FP64", "BYTES"} & {*DTYPES, "BYTES"})
     one = {
         "type": "object",
         "properties": {
