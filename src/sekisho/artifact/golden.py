@@ -10,6 +10,7 @@ from msgspec import Meta
 
 from sekisho.artifact.column import Scalar
 from sekisho.artifact.native import column_of_scalars
+from sekisho.artifact.several import slices_of
 from sekisho.artifact.table import Table
 from sekisho.errors import IntegrityError
 from sekisho.text import Text
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from sekisho.artifact.runtime import Outputs
-    from sekisho.artifact.signature import Signature
+    from sekisho.artifact.signature import Output, Signature
 
 ROWS: Final = 64
 NAME: Final = "golden.json"
@@ -86,6 +87,16 @@ def choose(table: Table, labels: NDArray[np.generic] | None, signature: Signatur
             column.take(np.roll(np.arange(len(column)), index + 1)) if feature.personal else column
             for index, (column, feature) in enumerate(zip(chosen.columns, signature.features, strict=True))
         )
+    )
+
+
+def answers_of(golden: Golden, output: Output, place: int) -> Golden:
+    """Return the golden rows with one of their several answers alone; each row must have them all."""
+    part, stated = slices_of(output)[place], golden.probabilities
+    return msgspec.structs.replace(
+        golden,
+        values=tuple(value[place] for value in golden.values if isinstance(value, tuple)),
+        probabilities=None if stated is None else tuple(row[part] for row in stated),
     )
 
 

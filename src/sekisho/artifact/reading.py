@@ -5,8 +5,6 @@ from __future__ import annotations
 import hashlib
 from typing import TYPE_CHECKING, Any, Final
 
-import msgspec
-
 from sekisho import __version__
 from sekisho.artifact import bom as boms
 from sekisho.artifact import envelope as envelopes
@@ -25,7 +23,6 @@ from sekisho.artifact.metadata import Metadata, metadata_of
 from sekisho.artifact.native import EstimatorRuntime
 from sekisho.artifact.parity import Parity
 from sekisho.artifact.reference import DriftReference
-from sekisho.artifact.several import slices_of
 from sekisho.artifact.signature import Output, Signature
 from sekisho.artifact.signing import check_envelope
 from sekisho.artifact.subject import subject_of
@@ -260,15 +257,7 @@ def _are_answers(golden: Golden, output: Output) -> bool:
     if stated is not None and any(len(row) != output.width for row in stated):
         return False
     return all(
-        _are_single_answers(
-            msgspec.structs.replace(
-                golden,
-                values=tuple(value[place] for value in golden.values if isinstance(value, tuple)),
-                probabilities=None if stated is None else tuple(row[part] for row in stated),
-            ),
-            one,
-        )
-        for place, (one, part) in enumerate(zip(output.outputs, slices_of(output), strict=True))
+        _are_single_answers(goldens.answers_of(golden, output, place), one) for place, one in enumerate(output.outputs)
     )
 
 

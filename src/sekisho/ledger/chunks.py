@@ -42,6 +42,11 @@ class PredictionRecord:
     flags: tuple[str, ...]
     latency_ms: float
 
+    @property
+    def answer(self) -> Scalar:
+        """The prediction; ``None`` where there are several."""
+        return None if isinstance(self.prediction, dict) else self.prediction
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class BookModel:

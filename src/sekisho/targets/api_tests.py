@@ -50,7 +50,7 @@ def _render(plan: Plan) -> tuple[GeneratedFile, ...]:
         model_version=artifact.version,
         artifact=artifact.digest,
         latency_seconds=(contract.serving.latency_p99_ms or contract.serving.deadline_ms) / 1_000,
-        classifies=artifact.signature.output.task != "regression",
+        classifies=not artifact.signature.output.numeric,
         no_service=str(_NO_SERVICE),
         no_key=str(_NO_KEY).replace("{key}", variable),
         golden=[

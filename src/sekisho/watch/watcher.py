@@ -54,8 +54,9 @@ class Watcher:
         self._kinds: Mapping[str, Kind] = {
             name: kind for name, kind in self.detector.kinds.items() if name not in unwritten
         }
-        # A feature may have the name of the answer.
-        self._answer = signature.output.name if signature.output.name in {*self._kinds} - {*signature.names} else None
+        # A feature may have the name of the answer; several answers are no column of their own.
+        answers = set() if signature.output.outputs else {signature.output.name}
+        self._answer = next(iter(answers & {*self._kinds} - {*signature.names}), None)
         self.nothing = self.detector.detect_drift(Table(columns=()), settings.alpha, columns=tuple(self._kinds))
         self._last: Look | None = None
 

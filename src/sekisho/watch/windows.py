@@ -58,7 +58,7 @@ def _columns(records: Sequence[PredictionRecord], kinds: Mapping[str, Kind], ans
     columns = []
     for name, kind in kinds.items():
         if name == answer:
-            columns.append(_column(name, kind, [record.prediction for record in records]))
+            columns.append(_column(name, kind, [record.answer for record in records]))
         elif any(name in record.features for record in records):
             columns.append(_column(name, kind, [record.features.get(name) for record in records]))
     return columns

@@ -36,9 +36,10 @@ class Answer:
     """What a service said of one row.
 
     Attributes:
-        label: The class label or the value.
+        label: The class label or the value; ``None`` where several answers are given.
         probability: That of the label; ``None`` when it gives none.
-        probabilities: Of every class, by the label's text; empty when it gives none.
+        probabilities: Of every class, by the label's text; empty when it gives none. Of several answers: by ``name: label``.
+        outputs: Every one of several answers, by name; empty when there is one.
         version: The model version in the answer; ``None`` when it names none.
         flags: What it remarked on the row, such as a value out of range.
 
@@ -49,6 +50,12 @@ class Answer:
     probabilities: Mapping[str, float] = field(default_factory=dict)
     version: str | None = None
     flags: tuple[str, ...] = ()
+    outputs: Mapping[str, Scalar] = field(default_factory=dict)
+
+    @property
+    def labels(self) -> tuple[tuple[str, Scalar], ...]:
+        """Every label or value with its name; one that stands alone has none."""
+        return tuple(self.outputs.items()) or (("", self.label),)
 
 
 class Unreadable(SekishoError):
@@ -148,6 +155,23 @@ def plain(value: object) -> Scalar:
     if isinstance(value, float) and math.isfinite(value):
         return value
     raise Unreadable(f"a label or a number was expected, not {type(value).__name__}")
+
+
+def several(value: object) -> dict[str, Scalar]:
+    """Return the answers to one row by name.
+
+    Raises:
+        Unreadable: It is no mapping, an empty one, or holds something else than labels and numbers.
+
+    """
+    if not isinstance(value, Mapping) or not value:
+        raise Unreadable("prediction")
+    return {str(name): plain(one) for name, one in value.items()}
+
+
+def class_of(name: str, label: str) -> str:
+    """Return what the probability of a class of one of several answers goes by."""
+    return f"{name}: {label}"
 
 
 def fraction(value: object) -> float | None:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import msgspec
 
 from sekisho.contract.sections import Serving
-from sekisho.probes.adapters.interface import Answer, Routes, Row, Speech, Unreadable, fraction, plain, remarks
+from sekisho.probes.adapters.interface import Answer, Routes, Row, Speech, Unreadable, fraction, plain, remarks, several
 from sekisho.probes.wire.message import Reply, Request, post
 from sekisho.text import Text
 
@@ -70,7 +70,7 @@ def _answer(item: object) -> Answer:
                 version=version if isinstance(version, str) else None,
                 flags=remarks(item),
             )
-    raise Unreadable("prediction")
+    return Answer(label=None, outputs=several(item))
 
 
 def adapt(serving: Serving, names: tuple[str, ...]) -> Invocations:

@@ -16,9 +16,11 @@ from sekisho.probes.adapters.interface import (
     Row,
     Speech,
     Unreadable,
+    class_of,
     fraction,
     plain,
     remarks,
+    several,
 )
 from sekisho.probes.wire.message import Reply, Request, post
 from sekisho.text import Text
@@ -95,9 +97,17 @@ def _answer(body: object) -> Answer:
     if not isinstance(body, Mapping):
         return Answer(label=plain(body))
     if "prediction" not in body:
-        raise Unreadable("prediction")
+        return Answer(label=None, outputs=several(body))  # of an invocation: several answers by name
     classes = body.get("probabilities")
     version = body.get("model_version")
+    if isinstance(body["prediction"], Mapping):
+        return Answer(
+            label=None,
+            outputs=several(body["prediction"]),
+            probabilities=_of_each(classes),
+            version=version if isinstance(version, str) else None,
+            flags=remarks(body),
+        )
     return Answer(
         label=plain(body["prediction"]),
         probability=fraction(body.get("probability")),
@@ -107,6 +117,18 @@ def _answer(body: object) -> Answer:
         version=version if isinstance(version, str) else None,
         flags=remarks(body),
     )
+
+
+def _of_each(classes: object) -> dict[str, float]:
+    """Return the probabilities of the classes of several answers."""
+    if not isinstance(classes, Mapping):
+        return {}
+    return {
+        class_of(str(name), str(label)): float(value)
+        for name, stated in classes.items()
+        if isinstance(stated, Mapping)
+        for label, value in stated.items()
+    }
 
 
 def settle(adapter: Adapter, ask: Ask, row: Row) -> Native:

@@ -33,6 +33,8 @@ from sekisho.text import Text
 _MODELS: Final = "/v2/models/"
 _LABELS: Final = ("prediction", "predict", "predictions", "label", "output_label", "labels", "class")
 _FLAGS: Final = "flags"
+_EACH: Final = "prediction_"
+"""How the tensors of several answers begin."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +103,9 @@ class OpenInference:
         if not isinstance(outputs, list) or not all(isinstance(one, Mapping) for one in outputs):
             raise Unreadable("outputs")
         tensors = {str(one.get("name")): _rows_of(one) for one in outputs}
+        each = _several(tensors)
+        if each:
+            return each
         table = next((rows for name, rows in tensors.items() if name != _FLAGS and _is_table(name, rows)), None)
         labels = next(
             (tensors[name] for name in (*_LABELS, *tensors) if _is_labels(tensors.get(name), table, name)), None
@@ -180,6 +185,24 @@ def _rows_of(output: Mapping[str, Any]) -> list[list[Any]]:
     if len(flat) != shape[0] * width:
         raise Unreadable("an output that does not fill its shape")
     return [flat[row * width : (row + 1) * width] for row in range(shape[0])]
+
+
+def _several(tensors: Mapping[str, list[list[Any]]]) -> list[Answer]:
+    """Return the answers of a model that gives several a row, one tensor each; empty where the tensors are of another kind."""
+    apart = {name.removeprefix(_EACH): rows for name, rows in tensors.items() if name.startswith(_EACH)}
+    if len(apart) < 2 or len({len(rows) for rows in apart.values()}) > 1:
+        return []
+    if any(len(row) != 1 for rows in apart.values() for row in rows):
+        raise Unreadable("a prediction among the outputs")
+    flags = tensors.get(_FLAGS)
+    return [
+        Answer(
+            label=None,
+            outputs={name: plain(rows[place][0]) for name, rows in apart.items()},
+            flags=tuple(flag for flag in str(flags[place][0]).split(",") if flag) if flags else (),
+        )
+        for place in range(len(next(iter(apart.values()))))
+    ]
 
 
 def _is_table(name: str, rows: list[list[Any]]) -> bool:

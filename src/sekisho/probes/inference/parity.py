@@ -10,11 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sekisho.artifact.artifact import ModelArtifact
+from sekisho.artifact.signature import Output
 from sekisho.contract.sections import Serving
 from sekisho.gate.probe import Progress, probe
-from sekisho.probes.adapters.interface import Answer, Row, Scalar, Unreadable, is_number
+from sekisho.probes.adapters.interface import Answer, Row, Scalar, Unreadable, class_of, is_number
 from sekisho.probes.resources.service import Service
 from sekisho.probes.wire.message import Reply, Request
+from sekisho.serving.schema import class_name
 from sekisho.text import Text
 
 ROWS: Final = 1_000
@@ -70,13 +72,13 @@ class _Expected:
     """What one row should be answered.
 
     Attributes:
-        label: The class label or the value.
+        labels: The class label or the value; every one of several answers by name.
         classes: The probability of every class, by the label's text; empty when unknown.
         scores: What "the probability" may be: that of the label in some services, that of the positive class in others.
 
     """
 
-    label: Scalar
+    labels: Mapping[str, Scalar]
     classes: Mapping[str, float]
     scores: tuple[float, ...]
 
@@ -101,7 +103,7 @@ def parity(service: Service, serving: Serving, artifact: ModelArtifact | None, p
         [service.adapter.one(row) for row in rows], connections=CONNECTIONS, progress=progress, share=(0.0, 0.5)
     )
     single = [_one(service, reply) for reply in replies]
-    regression = service.signature.output.task == "regression"
+    regression = service.signature.output.numeric
     if artifact is None:
         truth, against = [None if answer is None else _from_answer(answer) for answer in single], "single"
         forms = []
@@ -173,21 +175,39 @@ def _spread(service: Service, way: _Way, replies: Sequence[Reply]) -> list[Answe
 def _offline(artifact: ModelArtifact, service: Service, picked: NDArray[np.int64]) -> list[_Expected | None]:
     """Return what the artifact itself answers, without a server."""
     outputs = artifact.predict(service.table.take(picked))
-    labels: list[Scalar] = outputs.values.tolist()
+    output = service.signature.output
+    labels = outputs.values.tolist()
+    if output.outputs:
+        return _several(output, labels, outputs.probabilities)
     if outputs.probabilities is None:
-        return [_Expected(label=label, classes={}, scores=()) for label in labels]
-    classes = [str(label) for label in service.signature.output.classes or ()]
+        return [_Expected(labels={"": label}, classes={}, scores=()) for label in labels]
+    classes = [str(label) for label in output.classes or ()]
     expected: list[_Expected | None] = []
     for label, scores in zip(labels, outputs.probabilities.tolist(), strict=True):
         of_class = dict(zip(classes, scores, strict=True))
         readings = (of_class[str(label)], scores[1]) if len(scores) == 2 else (of_class[str(label)],)
-        expected.append(_Expected(label=label, classes=of_class, scores=readings))
+        expected.append(_Expected(labels={"": label}, classes=of_class, scores=readings))
     return expected
+
+
+def _several(
+    output: Output, rows: Sequence[Sequence[Scalar]], probabilities: NDArray[np.float64] | None
+) -> list[_Expected | None]:
+    """Return what an artifact that gives several answers a row answers."""
+    names = [one.name for one in output.outputs]
+    classes = [class_of(one.name, class_name(label)) for one in output.outputs for label in one.classes or ()]
+    stated: list[list[float]] = [[]] * len(rows) if probabilities is None else probabilities.tolist()
+    return [
+        _Expected(
+            labels=dict(zip(names, row, strict=True)), classes=dict(zip(classes, scores, strict=False)), scores=()
+        )
+        for row, scores in zip(rows, stated, strict=True)
+    ]
 
 
 def _from_answer(answer: Answer) -> _Expected:
     scores = () if answer.probability is None else (answer.probability,)
-    return _Expected(label=answer.label, classes=answer.probabilities, scores=scores)
+    return _Expected(labels=dict(answer.labels), classes=answer.probabilities, scores=scores)
 
 
 def _compare(
@@ -200,11 +220,11 @@ def _compare(
 ) -> Form:
     pairs = [(a, e) for a, e in zip(answers, expected, strict=True) if a is not None and e is not None]
     if regression:
-        gaps = [_distance(answer.label, right.label) for answer, right in pairs]
+        gaps = [_farthest(dict(answer.labels), right.labels) for answer, right in pairs]
         other = sum(gap is None or gap > TOLERANCE for gap in gaps)
     else:
         gaps = _score_gaps(pairs)
-        other = sum(not _same_label(answer.label, right.label) for answer, right in pairs)
+        other = sum(not _same_labels(dict(answer.labels), right.labels) for answer, right in pairs)
     known = [gap for gap in gaps if gap is not None]
     return Form(
         name=name,
@@ -230,6 +250,19 @@ def _score_gaps(pairs: Sequence[tuple[Answer, _Expected]]) -> list[float | None]
 
 def _largest_of_classes(given: Mapping[str, float], right: Mapping[str, float]) -> float:
     return max(abs(given.get(name, 0.0) - right.get(name, 0.0)) for name in {*given, *right})
+
+
+def _farthest(one: Mapping[str, Scalar], other: Mapping[str, Scalar]) -> float | None:
+    """Return how far two answers are apart where they differ most; ``None`` where one is no number, or missing."""
+    if one.keys() != other.keys():
+        return None
+    gaps = [_distance(value, other[name]) for name, value in one.items()]
+    known = [gap for gap in gaps if gap is not None]
+    return max(known) if len(known) == len(gaps) else None
+
+
+def _same_labels(one: Mapping[str, Scalar], other: Mapping[str, Scalar]) -> bool:
+    return one.keys() == other.keys() and all(_same_label(label, other[name]) for name, label in one.items())
 
 
 def _distance(one: Scalar, other: Scalar) -> float | None:

@@ -90,7 +90,7 @@ def surface(service: Service, artifact: ModelArtifact | None) -> Surface:
         protocol=type(adapter).__name__.lower(),
         routes=tuple(_seen(name, sent[name], reply) for name, reply in replies.items()),
         task=output.task,
-        label=None if first is None else _is_label(first.label, output),
+        label=None if first is None else _are_labels(first, output),
         probability=None if first is None or first.probability is None else 0.0 <= first.probability <= 1.0,
         answers={name: len(given) for name, given in answers.items()},
         asked={name: 1 if name == "predict" else len(some) for name in answers},
@@ -117,6 +117,15 @@ def _seen(name: str, request: Request, reply: Reply) -> RouteSeen:
         status=reply.status,
         media_type=reply.media_type,
         is_json=reply.json() is not None,
+    )
+
+
+def _are_labels(answer: Answer, output: Output) -> bool | None:
+    """Return whether every answer that the model gives is there, and is one that it can give."""
+    if not output.outputs:
+        return _is_label(answer.label, output)
+    return answer.outputs.keys() == {one.name for one in output.outputs} and all(
+        _is_label(answer.outputs[one.name], one) is not False for one in output.outputs
     )
 
 

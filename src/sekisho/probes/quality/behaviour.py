@@ -21,7 +21,7 @@ from sekisho.errors import NotMeasured
 from sekisho.gate.probe import Progress, probe
 from sekisho.probes.adapters.interface import Answer
 from sekisho.probes.resources.asking import Asker, Told, answers_apart, opened
-from sekisho.probes.resources.labels import spelling
+from sekisho.probes.resources.labels import SEVERAL, spelling
 from sekisho.probes.resources.odd_rows import shown
 from sekisho.probes.resources.questions import is_usual
 from sekisho.probes.resources.service import Service
@@ -147,6 +147,8 @@ def _outcome(
             )
         return _problem(none, Text(en="there is no such feature", ja="この特徴量はありません"))
     feature, output = known[rule.feature], asker.signature.output
+    if output.outputs:
+        return _problem(none, SEVERAL)
     outcome = _class(rule, output, positive)
     if rule.kind != "invariant":
         if feature.kind not in {"float", "integer"}:

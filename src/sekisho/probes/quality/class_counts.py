@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from sekisho.artifact.artifact import ModelArtifact
 from sekisho.errors import NotMeasured
 from sekisho.gate.probe import probe
-from sekisho.probes.resources.labels import Labels, spelling
+from sekisho.probes.resources.labels import Labels, refuse_several, spelling
 from sekisho.probes.resources.tables import TestSet
 from sekisho.text import Text
 
@@ -44,9 +44,10 @@ def class_counts(test: TestSet, artifact: ModelArtifact | None) -> ClassCounts:
     """Count the rows of each class.
 
     Raises:
-        NotMeasured: The contract names no target.
+        NotMeasured: The contract names no target, or the model gives several answers a row.
 
     """
+    refuse_several(None if artifact is None else artifact.signature.output)
     if test.target is None:
         raise NotMeasured(
             Text(en="data.target is not stated", ja="data.target が指定されていません"),

@@ -13,7 +13,7 @@ from sekisho.errors import NotMeasured, SekishoError
 from sekisho.gate.probe import probe
 from sekisho.probes.resources.artifacts import file_digest
 from sekisho.probes.resources.asking import Told, opened
-from sekisho.probes.resources.labels import spelling
+from sekisho.probes.resources.labels import SEVERAL, spelling
 from sekisho.probes.resources.odd_rows import shown
 from sekisho.probes.resources.service import Service
 from sekisho.text import Text
@@ -84,6 +84,8 @@ def hard_rows(project: Project, service: Service | None, artifact: ModelArtifact
     with opened(service, artifact, deadline_ms=contract.serving.deadline_ms) as asker:
         if asker is None:
             return _unusable(file, digest, Text(en="there is nobody to ask", ja="問い合わせ先がありません"))
+        if asker.signature.output.outputs:
+            return _unusable(file, digest, SEVERAL)
         target, names = contract.data.target, asker.signature.names
         missing = [name for name in (*names, target) if name not in table.names]
         if missing or target is None or not table.rows:

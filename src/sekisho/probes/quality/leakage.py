@@ -14,7 +14,7 @@ from sekisho.artifact.table import Column, Table
 from sekisho.contract.sections import Data, Quality
 from sekisho.errors import NotMeasured
 from sekisho.gate.probe import Progress, probe
-from sekisho.probes.resources.labels import Labels
+from sekisho.probes.resources.labels import Labels, refuse_several
 from sekisho.probes.resources.tables import DataSet, ProductionSample, TestSet, TrainingSet
 from sekisho.probes.statistics.answers import Floats
 from sekisho.probes.statistics.baselines import sample
@@ -177,6 +177,7 @@ def _halves(
     quality: Quality, data: Data, test: TestSet, training: TrainingSet | None, artifact: ModelArtifact | None
 ) -> tuple[Table, Table, Target, Labels]:
     """Return the features learned from, the features asked about, and the right answers of both."""
+    refuse_several(None if artifact is None else artifact.signature.output)
     if test.target is None:
         raise NotMeasured(
             Text(en="data.target is not stated", ja="data.target が指定されていません"),

@@ -21,7 +21,7 @@ from sekisho.errors import NotMeasured
 from sekisho.gate.probe import Progress, probe
 from sekisho.ledger.predictions import PredictionRecord
 from sekisho.probes.resources.asking import Asker, Told, opened
-from sekisho.probes.resources.labels import spelling
+from sekisho.probes.resources.labels import SEVERAL, spelling
 from sekisho.probes.resources.logged import Logged
 from sekisho.probes.resources.service import Service
 from sekisho.probes.resources.tables import ProductionSample
@@ -84,6 +84,8 @@ def production_replay(
     with opened(service, artifact, deadline_ms=serving.deadline_ms) as asker:
         if asker is None:
             raise _no_replay(Text(en="there is nobody to ask", ja="問い合わせ先がありません"))
+        if asker.signature.output.outputs:
+            raise _no_replay(SEVERAL)
         names = asker.signature.names
         records = () if logged is None else logged.records
         if records and set(names) <= set(records[-1].features):
@@ -110,7 +112,7 @@ def _found(
     outcomes = [each.outcome for each in told]
     output = asker.signature.output
     pairs = [
-        (_score(output, record.prediction, record.probability), _score(output, each.answer.label, _stated(each)))
+        (_score(output, record.answer, record.probability), _score(output, each.answer.label, _stated(each)))
         for record, each in zip(records, told, strict=False)
         if each.answer is not None
     ]
@@ -130,7 +132,7 @@ def _found(
 
 def _changed(records: Sequence[PredictionRecord], told: Sequence[Told]) -> float:
     pairs = [
-        (record.prediction, each.answer.label)
+        (record.answer, each.answer.label)
         for record, each in zip(records, told, strict=False)
         if each.answer is not None
     ]

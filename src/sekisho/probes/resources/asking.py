@@ -19,7 +19,7 @@ from sekisho.errors import InvalidInput, ModelFailed, SekishoError
 from sekisho.predict.answers import Answers
 from sekisho.predict.fence import Fence, FencedRuntime
 from sekisho.predict.predictor import Predictor, Prepared
-from sekisho.probes.adapters.interface import Answer, Unreadable
+from sekisho.probes.adapters.interface import Answer, Unreadable, class_of
 from sekisho.probes.resources.labels import spelling
 from sekisho.probes.resources.service import Service
 from sekisho.probes.wire.message import Reply, Request
@@ -232,11 +232,17 @@ class ArtifactAsker:
         ]
 
     def _answer(self, answers: Answers, place: int) -> Answer:
-        names = [spelling(label) for label in self.signature.output.classes or ()]
+        output = self.signature.output
         stated = () if answers.probabilities is None else answers.probabilities[place]
+        answered = answers.predictions[place]
+        if isinstance(answered, dict):
+            each = [class_of(one.name, spelling(label)) for one in output.outputs for label in one.classes or ()]
+            return Answer(label=None, outputs=answered, probabilities=dict(zip(each, stated, strict=False)))
+        names = [spelling(label) for label in output.classes or ()]
+        confidence = None if answers.confidence is None else answers.confidence[place]
         return Answer(
-            label=answers.predictions[place],
-            probability=None if answers.confidence is None else answers.confidence[place],
+            label=answered,
+            probability=confidence if isinstance(confidence, float) else None,
             probabilities=dict(zip(names, stated, strict=False)),
         )
 
@@ -276,11 +282,12 @@ def opened(service: Service | None, artifact: ModelArtifact | None, *, deadline_
 
 def answers_apart(one: Answer, other: Answer) -> float:
     """Return the largest difference of two answers' scores, for values beside their size; infinity for other labels."""
-    if float in {type(one.label), type(other.label)} and {type(one.label), type(other.label)} <= {int, float}:
-        before, after = float(str(one.label)), float(str(other.label))
-        return abs(before - after) / max(1.0, abs(before))
-    if type(one.label) is not type(other.label) or one.label != other.label:
+    if [name for name, _ in sorted(one.labels)] != [name for name, _ in sorted(other.labels)]:
         return float("inf")
+    after = dict(other.labels)
+    values = [_labels_apart(label, after[name]) for name, label in one.labels]
+    if any(values) or all(type(label) is float for _, label in one.labels):
+        return max(values)
     scores = [abs(value - other.probabilities.get(name, math.nan)) for name, value in one.probabilities.items()]
     if one.probability is not None and other.probability is not None:
         scores.append(abs(one.probability - other.probability))
@@ -288,14 +295,32 @@ def answers_apart(one: Answer, other: Answer) -> float:
     return largest if math.isfinite(largest) else float("inf")
 
 
+def _labels_apart(one: Scalar, other: Scalar) -> float:
+    """Return how far two numbers are apart beside their size; infinity for other labels."""
+    if float in {type(one), type(other)} and {type(one), type(other)} <= {int, float}:
+        before, after = float(str(one)), float(str(other))
+        return abs(before - after) / max(1.0, abs(before))
+    return 0.0 if type(one) is type(other) and one == other else float("inf")
+
+
 def _unsound(answer: Answer, output: Output) -> str | None:
     """Return what is wrong with an answer; ``None`` when it is one that the model declares."""
+    if output.outputs:
+        if answer.outputs.keys() != {one.name for one in output.outputs}:
+            return "the answer lacks one of the model's outputs, or has others"
+        stated = [Answer(label=answer.outputs[one.name]) for one in output.outputs]
+        faults = (_unsound(each, one) for each, one in zip(stated, output.outputs, strict=True))
+        return next((fault for fault in faults if fault is not None), _unlikely(answer))
     if output.task == "regression":
         if isinstance(answer.label, bool | str) or answer.label is None or not math.isfinite(answer.label):
             return "the answer is no finite number"
         return None
     if output.classes is not None and spelling(answer.label) not in {spelling(label) for label in output.classes}:
         return "the answer is no class of the model"
+    return _unlikely(answer)
+
+
+def _unlikely(answer: Answer) -> str | None:
     stated: list[Scalar] = [answer.probability, *answer.probabilities.values()]
     if any(isinstance(value, float) and not 0 <= value <= 1 for value in stated):
         return "a probability is not between 0 and 1"

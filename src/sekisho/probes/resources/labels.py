@@ -15,6 +15,15 @@ from sekisho.text import Text
 MOST_CLASSES = 20
 """Whole numbers with more different values than this are values, not classes."""
 
+SEVERAL = Text(
+    en="the model gives several answers a row, and this is judged for one answer alone",
+    ja="1行に複数の答えを返すモデルで、この項目は答えが1つの場合にしか判定できません",
+)
+SEVERAL_REMEDY = Text(
+    en="pack a model for each answer to have it judged, or waive the box with a reason",
+    ja="判定するには答えごとに1つのモデルをパックするか、理由を添えて免除（waiver）にしてください",
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Labels:
@@ -35,7 +44,11 @@ class Labels:
             output: What the model gives; ``None`` when only the target can tell.
             target: The right answers.
 
+        Raises:
+            NotMeasured: The model gives several answers a row.
+
         """
+        refuse_several(output)
         classes = target.distinct()
         if output is None:
             by_number = target.kind == "float" or (target.kind == "integer" and len(classes) > MOST_CLASSES)
@@ -84,6 +97,17 @@ class Labels:
                 Text(en=f"set it to one of: {known}", ja=f"次から指定してください: {known}"),
             )
         return number
+
+
+def refuse_several(output: Output | None) -> None:
+    """Refuse a model that gives several answers a row: what judges one answer says nothing of it.
+
+    Raises:
+        NotMeasured: It does.
+
+    """
+    if output is not None and output.outputs:
+        raise NotMeasured(SEVERAL, SEVERAL_REMEDY)
 
 
 def spelling(label: Scalar) -> str:

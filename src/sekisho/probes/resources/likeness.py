@@ -12,6 +12,7 @@ import numpy as np
 
 from sekisho.artifact.artifact import ModelArtifact
 from sekisho.artifact.assembly import formats
+from sekisho.artifact.column import Scalar
 from sekisho.artifact.runtime import Outputs
 from sekisho.artifact.table import Table
 from sekisho.contract.sections import Data, Quality
@@ -87,7 +88,7 @@ def compare(
     """Return how alike the answers of two models are, on the golden rows of the first and on the test set."""
     if one.signature.names != other.signature.names:
         return Likeness(bytes_same=same, unlike="other features")
-    if one.signature.output.classes != other.signature.output.classes:
+    if _classes(one) != _classes(other):
         return Likeness(bytes_same=same, unlike="other answers")
     tables = list(_tables(one, test))
     if not tables:
@@ -112,6 +113,12 @@ def compare(
         at_hand=scores[1] if scores else None,
         again=scores[2] if scores else None,
     )
+
+
+def _classes(model: ModelArtifact) -> list[tuple[str, tuple[Scalar, ...] | None]]:
+    """Return the classes of every answer, with its name where there are several."""
+    output = model.signature.output
+    return [(one.name if output.outputs else "", one.classes) for one in output.each]
 
 
 def _of_artifact(artifact: ModelArtifact) -> dict[str, str]:
@@ -142,7 +149,8 @@ def _alike(first: Outputs, second: Outputs) -> tuple[int, float]:
     """Return how many labels differ, and the largest difference."""
     if _gives_values(first):
         one, other = (each.values.astype(np.float64) for each in (first, second))
-        return 0, _finite(np.abs(one - other) / (float(np.abs(one).max(initial=0.0)) or 1.0))
+        largest = np.abs(one).max(axis=0, initial=0.0)  # each answer by its own size
+        return 0, _finite(np.abs(one - other) / np.where(largest > 0, largest, 1.0))
     differ = np.array([a != b for a, b in zip(first.values.tolist(), second.values.tolist(), strict=True)])
     if first.probabilities is None or second.probabilities is None:
         return int(differ.sum()), float(differ.any())
@@ -154,8 +162,9 @@ def _agreement(pairs: list[tuple[Outputs, Outputs]], agreeing: int, confidence: 
         rows = sum(len(first.values) for first, _ in pairs)
         return wilson(Share(count=agreeing, trials=rows), confidence)
     one, other = (np.concatenate([pair[place].values for pair in pairs]).astype(np.float64) for place in (0, 1))
-    unexplained = float(np.mean((one - other) ** 2))
-    share = 1.0 if unexplained == 0 else 1 - unexplained / max(float(one.var()), 1e-300)
+    unexplained = np.mean((one - other) ** 2, axis=0)
+    shares = np.where(unexplained == 0, 1.0, 1 - unexplained / np.maximum(one.var(axis=0), 1e-300))
+    share = float(np.min(shares))  # of several answers, the one that agrees least
     share = max(0.0, share) if isfinite(share) else 0.0
     return Interval(point=share, low=share, high=share)
 
@@ -171,6 +180,8 @@ def _finite(apart: np.ndarray[tuple[int, ...], np.dtype[np.float64]]) -> float:
 def _scores(
     one: ModelArtifact, other: ModelArtifact, test: TestSet | None, data: Data, quality: Quality
 ) -> tuple[str, Interval, float] | None:
+    if one.signature.output.outputs or other.signature.output.outputs:
+        return None
     if test is None or test.target is None or not set(one.signature.names) <= set(test.full.names):
         return None
     answers = [_answers(each, test, data, quality) for each in (one, other)]

@@ -20,7 +20,7 @@ from sekisho.contract.project import Project
 from sekisho.errors import NotMeasured, SekishoError
 from sekisho.gate.probe import resource
 from sekisho.probes.adapters.interface import Answer
-from sekisho.probes.resources.labels import Labels, spelling
+from sekisho.probes.resources.labels import Labels, refuse_several, spelling
 from sekisho.probes.resources.service import Service
 from sekisho.probes.resources.tables import TestSet
 from sekisho.probes.statistics.answers import Answers, Floats
@@ -282,6 +282,8 @@ def scored(
         NotMeasured: There is no target, or nobody who could answer.
 
     """
+    asked = artifact if artifact is not None else service
+    refuse_several(None if asked is None else asked.signature.output)
     if test.target is None:
         raise NotMeasured(
             Text(en="data.target is not stated", ja="data.target が指定されていません"),

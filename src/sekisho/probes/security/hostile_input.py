@@ -274,7 +274,7 @@ def _answer(service: Service, reply: Reply) -> tuple[tuple[str, ...], object]:
         answer = service.adapter.read_one(reply)
     except Unreadable:
         return (), None
-    return answer.flags, (answer.label, answer.probability)
+    return answer.flags, (answer.labels, answer.probability)
 
 
 def _remarks_counted(service: Service, instance: Instance) -> int:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from sekisho.artifact.golden import answers_of
 from sekisho.errors import TargetError
 from sekisho.serving.schema import class_name
 from sekisho.text import Text
@@ -15,6 +16,8 @@ from sekisho.text import Text
 if TYPE_CHECKING:
     from sekisho.artifact.artifact import ModelArtifact
     from sekisho.artifact.column import Scalar
+    from sekisho.artifact.golden import Golden
+    from sekisho.artifact.signature import Output
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -23,16 +26,16 @@ class Question:
 
     Attributes:
         features: The row, by feature.
-        label: The class, or the number.
-        probabilities: By the name of the class; ``None`` where the model gives none.
-        tolerance: How far a number may be off, absolute.
+        label: The class, or the number; of a model that gives several answers, all of them by name.
+        probabilities: By the name of the class; ``None`` where the model gives none. Several by name.
+        tolerance: How far a number may be off, absolute. Several by name.
 
     """
 
     features: dict[str, Scalar]
-    label: Scalar
-    probabilities: dict[str, float] | None
-    tolerance: float
+    label: Scalar | dict[str, Scalar]
+    probabilities: dict[str, float] | dict[str, dict[str, float] | None] | None
+    tolerance: float | dict[str, float]
 
     @property
     def invocation(self) -> bytes:
@@ -61,18 +64,37 @@ def questions(artifact: ModelArtifact, *, most: int) -> tuple[Question, ...]:
             ),
             where=artifact.folder,
         )
+    if not output.outputs:
+        return tuple(_asked(golden, output, place) for place in chosen)
+    apart = [(one.name, one, answers_of(golden, output, place)) for place, one in enumerate(output.outputs)]
+    return tuple(_together({name: _asked(each, one, place) for name, one, each in apart}) for place in chosen)
+
+
+def _asked(golden: Golden, output: Output, place: int) -> Question:
+    """Return the question of one golden row with one answer."""
     names = [class_name(label) for label in output.classes or ()]
     largest = max((abs(value) for value in golden.values if isinstance(value, float)), default=1.0)
-    return tuple(
-        Question(
-            features=dict(golden.rows[place]),
-            label=golden.values[place],
-            probabilities=None
-            if golden.probabilities is None
-            else dict(zip(names, golden.probabilities[place], strict=True)),
-            tolerance=golden.tolerance if output.task != "regression" else golden.tolerance * max(largest, 1e-300),
-        )
-        for place in chosen
+    label = golden.values[place]
+    assert not isinstance(label, tuple)
+    return Question(
+        features=dict(golden.rows[place]),
+        label=label,
+        probabilities=None
+        if golden.probabilities is None
+        else dict(zip(names, golden.probabilities[place], strict=True)),
+        tolerance=golden.tolerance if output.task != "regression" else golden.tolerance * max(largest, 1e-300),
+    )
+
+
+def _together(apart: dict[str, Question]) -> Question:
+    """Return one question with several answers."""
+    first = next(iter(apart.values()))
+    stated = {name: each.probabilities for name, each in apart.items()}
+    return Question(
+        features=first.features,
+        label={name: each.label for name, each in apart.items()},  # type: ignore[misc] # each has one
+        probabilities=None if first.probabilities is None else stated,  # type: ignore[arg-type]
+        tolerance={name: each.tolerance for name, each in apart.items()},  # type: ignore[misc]
     )
 
 
@@ -82,14 +104,25 @@ def differs(question: Question, body: bytes) -> bool:
         (answer,) = msgspec.json.decode(body)["predictions"]
     except (msgspec.DecodeError, KeyError, TypeError, ValueError):
         return True
-    if isinstance(question.label, float) and isinstance(answer, int | float) and not isinstance(answer, bool):
-        return not abs(answer - question.label) <= question.tolerance
-    return type(answer) is not type(question.label) or answer != question.label
+    if isinstance(question.label, dict):
+        if not isinstance(answer, dict) or answer.keys() != question.label.keys():
+            return True
+        tolerance = question.tolerance
+        assert isinstance(tolerance, dict)
+        return any(_is_other(answer[name], label, tolerance[name]) for name, label in question.label.items())
+    assert isinstance(question.tolerance, float)
+    return _is_other(answer, question.label, question.tolerance)
 
 
-def _varied(values: Sequence[Scalar], most: int) -> list[int]:
+def _is_other(answer: object, label: Scalar, tolerance: float) -> bool:
+    if isinstance(label, float) and isinstance(answer, int | float) and not isinstance(answer, bool):
+        return not abs(answer - label) <= tolerance
+    return type(answer) is not type(label) or answer != label
+
+
+def _varied(values: Sequence[Scalar | tuple[Scalar, ...]], most: int) -> list[int]:
     """Return the places of up to ``most`` values: each different value in turn, then the next of each."""
-    rounds: dict[tuple[str, Scalar], int] = {}
+    rounds: dict[tuple[str, object], int] = {}
     order = []
     for place, value in enumerate(values):
         key = (type(value).__name__, value)
