@@ -17,7 +17,6 @@ import msgspec
 import numpy as np
 import pandas as pd
 import pytest
-from sklearn.ensemble import RandomForestRegressor
 from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder
@@ -265,7 +264,6 @@ def test_types_of_ones_own_must_be_trusted_by_whoever_loads(churn: Churn, tmp_pa
     [
         (LogisticRegression, "not fitted"),
         (lambda: "a string", "no format"),
-        (lambda: RandomForestRegressor(1).fit([[0.0]], [[0.0, 1.0]]), "several answers"),
     ],
 )
 def test_what_cannot_be_packed(made: Any, words: str) -> None:

@@ -10,12 +10,9 @@ import polars as pl
 import pyarrow as pa
 import pytest
 from sklearn.compose import make_column_transformer
-from sklearn.ensemble import IsolationForest, RandomForestRegressor
+from sklearn.ensemble import IsolationForest
 from sklearn.feature_extraction.text import CountVectorizer, TfidfVectorizer
-from sklearn.linear_model import LinearRegression, LogisticRegression, MultiTaskLasso, Ridge
-from sklearn.model_selection import GridSearchCV
-from sklearn.multioutput import ClassifierChain, MultiOutputClassifier, MultiOutputRegressor
-from sklearn.neighbors import KNeighborsClassifier
+from sklearn.linear_model import LinearRegression, LogisticRegression, Ridge
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.tree import DecisionTreeClassifier
@@ -135,29 +132,6 @@ def test_a_column_that_a_vectoriser_reads_is_text_however_few_there_are() -> Non
     artifact = packed(make_pipeline(columns, LogisticRegression()).fit(rows, TONES), rows, TONES)
     assert artifact.signature.feature("words").kind == "text"
     assert artifact.predict(rows).values.tolist() == TONES.tolist()
-
-
-Y2 = np.column_stack([ROWS["収入"], ROWS["age in years"]])
-SEVERAL: dict[str, tuple[Any, Any]] = {
-    "linear": (LinearRegression(), Y2),
-    "in a pipeline": (make_pipeline(StandardScaler(), Ridge()), Y2),
-    "several tasks": (MultiTaskLasso(), Y2),
-    "forest": (RandomForestRegressor(3), Y2),
-    "wrapped": (MultiOutputRegressor(Ridge()), Y2),
-    "labels": (MultiOutputClassifier(DecisionTreeClassifier()), (Y2.mean(axis=0) < Y2).astype(int)),
-    "labels of one tree": (DecisionTreeClassifier(), (Y2.mean(axis=0) < Y2).astype(int)),
-    "labels of neighbours": (KNeighborsClassifier(), (Y2.mean(axis=0) < Y2).astype(int)),
-    "chain": (ClassifierChain(DecisionTreeClassifier()), (Y2.mean(axis=0) < Y2).astype(int)),
-    "search": (GridSearchCV(Ridge(), {"alpha": [1.0, 2.0]}, cv=2), Y2),
-}
-
-
-@pytest.mark.parametrize("name", SEVERAL)
-def test_several_answers_a_row_are_refused_in_one_line(name: str) -> None:
-    model, answers = SEVERAL[name]
-    with pytest.raises(CannotPack, match="several answers a row") as caught:
-        packed(model.fit(ROWS, answers), ROWS)
-    assert "pack one model for each answer" in caught.value.remedy.en
 
 
 def test_one_answer_in_a_column_is_one_answer() -> None:

@@ -299,6 +299,12 @@ def test_a_wrong_golden_answer_is_found_in_any_place(kept: Path, tmp_path: Path)
     ModelArtifact.load(changed(kept, tmp_path / "c", "golden.json", lambda golden: None)).verify()
 
 
+def test_one_answer_is_written_as_it_always_was(tmp_path: Path) -> None:
+    packed(fitted(Ridge(), NUMBERS["age"]), NUMBERS["age"], tmp_path / "a")
+    written = json.loads((tmp_path / "a" / "signature.json").read_bytes())["output"]
+    assert set(written) == {"task", "name", "classes", "dtype", "probabilities", "minimum", "maximum"}
+
+
 def test_what_was_packed_before_there_were_several_answers_is_read() -> None:
     old = b'{"task":"regression","name":"y","classes":null,"dtype":"float64","probabilities":false,"minimum":0.0,"maximum":1.0}'
     assert msgspec.json.decode(old, type=Output).outputs == ()

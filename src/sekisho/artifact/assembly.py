@@ -345,11 +345,19 @@ def _locked(model: Any, metadata: Metadata, files: dict[str, bytes], *, native: 
     return metadata
 
 
+def _written(signature: Signature) -> bytes:
+    """Return a signature as JSON: of one answer a row as it always was, for those who know of no other."""
+    plain = msgspec.to_builtins(signature)
+    if not signature.output.outputs:
+        del plain["output"]["outputs"]
+    return strict_json.encode(plain)
+
+
 def _encoded(
     signature: Signature, metadata: Metadata, golden: Golden, parity: Parity, reference: DriftReference | None
 ) -> dict[str, bytes]:
     files = {
-        SIGNATURE: strict_json.encode(signature),
+        SIGNATURE: _written(signature),
         METADATA: strict_json.encode(metadata),
         goldens.NAME: strict_json.encode(golden),
         parities.NAME: strict_json.encode(parity),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
@@ -43,8 +43,12 @@ class Answers(msgspec.Struct, frozen=True, kw_only=True, eq=False, gc=False):
     unsound: frozenset[int]
 
 
-class AnswerReader(Protocol):
-    """Turns a runtime's outputs into answers by the rules of a signature's output."""
+class AnswerReader:
+    """Turns a runtime's outputs into answers by the rules of a signature's output: one answer a row."""
+
+    def __init__(self, output: Output) -> None:
+        self._classes = None if output.classes is None else {label: place for place, label in enumerate(output.classes)}
+        self._width = len(output.classes or ())
 
     def read(self, outputs: Outputs, rows: int) -> Answers:
         """Return the answers to ``rows`` rows.
@@ -53,23 +57,6 @@ class AnswerReader(Protocol):
             ModelFailed: There are fewer or more answers than rows, so that nobody can say whose they are (``invalid_output``).
 
         """
-        ...
-
-
-def answer_reader(output: Output) -> AnswerReader:
-    """Return what reads the answers of a model."""
-    return _Several(output) if output.outputs else _Single(output)
-
-
-class _Single:
-    """Reads one answer a row."""
-
-    def __init__(self, output: Output) -> None:
-        self._classes = None if output.classes is None else {label: place for place, label in enumerate(output.classes)}
-        self._width = len(output.classes or ())
-
-    def read(self, outputs: Outputs, rows: int) -> Answers:
-        """Return the answers to ``rows`` rows."""
         predictions: list[Scalar] = outputs.values.tolist()
         table = outputs.probabilities
         if (
@@ -102,17 +89,22 @@ class _Single:
         )
 
 
-class _Several:
+class SeveralReader:
     """Reads several answers a row, each as if it were the only one."""
 
     def __init__(self, output: Output) -> None:
         self._names = [one.name for one in output.outputs]
-        self._readers = [_Single(one) for one in output.outputs]
+        self._readers = [AnswerReader(one) for one in output.outputs]
         self._parts = slices_of(output)
         self._width = output.width
 
     def read(self, outputs: Outputs, rows: int) -> Answers:
-        """Return the answers to ``rows`` rows."""
+        """Return the answers to ``rows`` rows.
+
+        Raises:
+            ModelFailed: There are fewer or more answers than rows (``invalid_output``).
+
+        """
         values, table = outputs.values, outputs.probabilities
         if values.shape != (rows, len(self._names)) or (table is not None and table.shape != (rows, self._width)):
             raise invalid_output()
@@ -135,6 +127,11 @@ class _Several:
 
     def _by_name(self, columns: list[Any]) -> list[Any]:
         return [dict(zip(self._names, row, strict=True)) for row in zip(*columns, strict=True)]
+
+
+def answer_reader(output: Output) -> AnswerReader | SeveralReader:
+    """Return what reads the answers of a model."""
+    return SeveralReader(output) if output.outputs else AnswerReader(output)
 
 
 def _without_probabilities(predictions: list[Scalar], unsound: list[int]) -> Answers:
