@@ -140,6 +140,12 @@ def test_labels_come_with_their_probabilities(labels: tuple[Running, ModelArtifa
     assert service.ask("/v2/models/several/infer", infer(2) | {"outputs": [{"name": "prediction"}]}).status == 422
 
 
+def test_a_number_that_no_forest_can_read_is_the_callers_fault(labels: tuple[Running, ModelArtifact]) -> None:
+    service, _ = labels
+    assert service.predict({**ASKED[0], "a": 1e300}).code == "not_finite"
+    assert service.predict({**ASKED[0], "a": 1e30}).json()["flags"] == ["out_of_range:a"]
+
+
 def test_the_document_tells_of_every_answer(labels: tuple[Running, ModelArtifact]) -> None:
     from jsonschema import Draft202012Validator
 
