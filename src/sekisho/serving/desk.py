@@ -242,7 +242,8 @@ class Desk:
             self._rate.charge(exchange.admission.caller, rows, monotonic())
         wished = (question.seconds, exchange.admission.form.seconds)
         seconds = min((self._deadline, *(each for each in wished if each is not None)))
-        job = Job(exchange, route, question, exchange.started + seconds)
+        began = exchange.started
+        job = Job(exchange, route, question, ends=began + seconds, limit=began + self._deadline)
         if seconds < self._deadline:
             # Nobody looks after jobs as often as a caller may wish.
             left = job.ends - monotonic()
