@@ -30,7 +30,7 @@ from .guards.issuing import (
 )
 from .test_access import ROUTES
 
-TERMS = {"token_issuer": ISSUER, "token_audience": AUDIENCE}
+TERMS: dict[str, Any] = {"token_issuer": ISSUER, "token_audience": AUDIENCE}
 
 
 @pytest.fixture(scope="module")
