@@ -168,10 +168,10 @@ def _values(environment: dict[str, str]) -> list[str]:
 def test_tokens_are_asked_for_in_the_container_too(plan_of: PlanMaker) -> None:
     tokens = {"token_keys": "https://issuer.example/keys", "token_issuer": "i", "token_audience": "a"}
     files = render(GENERATORS["docker"], plan_of(security={"authentication": "token", **tokens}))
-    contract = tomllib.loads(text_of(files["sekisho.toml"]))["security"]
+    contract = tomllib.loads(text_of(files["docker/sekisho.toml"]))["security"]
     assert {name: contract[name] for name in tokens} == tokens
     assert contract["authentication"] == "token"
-    assert "--open" not in text_of(files["Dockerfile"])
+    assert "--open" not in text_of(files["docker/Dockerfile"])
     with pytest.raises(TargetError):
         render(GENERATORS["docker"], plan_of(security={"authentication": "token", **tokens, "token_keys": "keys.json"}))
 
