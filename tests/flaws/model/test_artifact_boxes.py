@@ -85,8 +85,8 @@ def booster(library: str) -> bytes:
         return bytes(model.fit(X, RIGHT)._serialize_model())
     import xgboost
 
-    data = xgboost.DMatrix(X, RIGHT.astype(int))
-    return bytes(xgboost.train({"nthread": 1}, data, 2).save_raw("ubj" if library == "ubj" else "json"))
+    matrix = xgboost.DMatrix(X, RIGHT.astype(int))
+    return bytes(xgboost.train({"nthread": 1}, matrix, 2).save_raw("ubj" if library == "ubj" else "json"))
 
 
 BAD_FILES: dict[str, tuple[str, Callable[[], bytes]]] = {

@@ -271,4 +271,5 @@ def test_a_model_cannot_be_older_than_its_data(tmp_path: Path) -> None:
         (tmp_path / "metadata.json").write_text(json.dumps(COMPLETE | {"training_date": date}))
         files = files_at(tmp_path / "model.onnx")
         found = stated_metadata.measure(project(tmp_path), Quality(), files, None, None, training)
+        assert isinstance(found, StatedMetadata)
         assert found.date_fault == fault
