@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import itertools
 import json
+import socket
 import time
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import grpc
 import pytest
 
 from sekisho.serving.guards.keys import new_key
@@ -40,7 +42,15 @@ def provider() -> Iterator[Provider]:
 
 
 @pytest.fixture(scope="module")
-def tokens(people_artifact: Path, provider: Provider, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+def grpc_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        return int(free.getsockname()[1])
+
+
+@pytest.fixture(scope="module")
+def tokens(
+    people_artifact: Path, provider: Provider, grpc_port: int, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Running]:
     """A service that takes keys and tokens, behind a proxy: so that each test can come from an address of its own."""
     secret, line = new_key("app", ("predict",))
     key_file = tmp_path_factory.mktemp("tokens") / "keys"
@@ -51,6 +61,7 @@ def tokens(people_artifact: Path, provider: Provider, tmp_path_factory: pytest.T
         token_keys=provider.url,
         token_leeway_seconds=0.0,
         trusted_proxies=["127.0.0.0/8"],
+        grpc_port=grpc_port,
         access_log_per_second=100_000,
         **TERMS,
     ) as running:
@@ -147,6 +158,33 @@ def test_the_log_names_neither_token_nor_subject(tokens: Running, good: dict[str
     everything = "".join(lines)
     for secret in (*token.split("."), *wrong.split("."), "somebody", ISSUER):
         assert secret not in everything
+
+
+def test_tokens_and_addresses_over_grpc(tokens: Running, grpc_port: int) -> None:
+    def told(*metadata: tuple[str, str]) -> tuple[grpc.StatusCode, str]:
+        try:
+            ask_metadata(b"", metadata=metadata, timeout=10)
+        except grpc.RpcError as error:
+            trailers = dict(error.trailing_metadata() or ())
+            return error.code(), str(trailers.get("code"))
+        return grpc.StatusCode.OK, ""
+
+    with grpc.insecure_channel(f"127.0.0.1:{grpc_port}") as channel:
+        ask_metadata = channel.unary_unary("/inference.GRPCInferenceService/ServerMetadata")
+        address = ("x-forwarded-for", "198.51.100.77")
+        given = ("authorization", f"Bearer {CURVE.issue()}")
+        assert told(address) == (grpc.StatusCode.UNAUTHENTICATED, "key_missing")
+        assert told(address, given) == (grpc.StatusCode.OK, "")
+        assert told(address, given, ("authorization", "Bearer x")) == (
+            grpc.StatusCode.INVALID_ARGUMENT,
+            "malformed_http",
+        )
+        answers = {told(address, ("authorization", f"Bearer {STRANGER.issue()}")) for _ in range(30)}
+        assert answers == {
+            (grpc.StatusCode.UNAUTHENTICATED, "token_invalid"),
+            (grpc.StatusCode.RESOURCE_EXHAUSTED, "too_many_guesses"),
+        }
+        assert told(address, given) == (grpc.StatusCode.OK, "")
 
 
 def again_and_again(service: Running, token: str, features: Any, seconds: float) -> list[tuple[float, int]]:
