@@ -5,7 +5,12 @@ from __future__ import annotations
 import subprocess
 import sys
 
-BENCHMARKS = ("benchmarks.serving", "benchmarks.quality.speed", "benchmarks.drift.speed", "benchmarks.drift.calibration")
+BENCHMARKS = (
+    "benchmarks.serving",
+    "benchmarks.quality.speed",
+    "benchmarks.drift.speed",
+    "benchmarks.drift.calibration",
+)
 
 
 def main() -> int:

@@ -109,6 +109,7 @@ def test_every_kind_of_rows_is_answered_alike(churn: Churn, packed: Path) -> Non
     ("change", "code"),
     [
         (lambda frame: frame.drop(columns=["age"]), "missing_feature"),
+        (lambda frame: frame.head(0), "no_rows"),
         (lambda frame: frame.assign(age="old"), "wrong_type"),
         (lambda frame: frame.assign(children=0.5), "wrong_type"),
         (lambda frame: frame.assign(married=2), "wrong_type"),
@@ -263,7 +264,7 @@ def test_types_of_ones_own_must_be_trusted_by_whoever_loads(churn: Churn, tmp_pa
     ("made", "words"),
     [
         (LogisticRegression, "not fitted"),
-        (lambda: "a string", "no format"),
+        (lambda: "a string", "is no model"),
     ],
 )
 def test_what_cannot_be_packed(made: Any, words: str) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import joblib
+import numpy as np
 import onnx
 import pytest
 import skops.io
@@ -17,7 +18,7 @@ from skl2onnx import convert_sklearn
 from skl2onnx.common.data_types import FloatTensorType
 from sklearn.datasets import load_diabetes, load_iris
 from sklearn.ensemble import RandomForestClassifier
-from sklearn.linear_model import LinearRegression
+from sklearn.linear_model import LinearRegression, LogisticRegression
 
 import sekisho
 from sekisho.artifact import lock
@@ -153,7 +154,7 @@ def test_files_are_told_by_their_content(churn: Churn, model: Any, tmp_path: Pat
             == model.predict(churn.features).tolist()
         )
     (tmp_path / "text.skops").write_text("hello")
-    with pytest.raises(IntegrityError):
+    with pytest.raises(UntrustedFormat, match="no format that is known"):
         read_model(tmp_path / "text.skops")
     with pytest.raises(NotFound):
         read_model(tmp_path / "none")
@@ -229,3 +230,39 @@ def test_the_words_of_progress_are_in_both_languages(churn: Churn, model: Any, t
         listener=lambda _, text: told.append(text),
     )
     assert all(text.en != text.ja for text in told)
+
+
+@pytest.mark.parametrize("model", ["model.pkl", {"a": 1}, [1.0], None, np.ones(3)])
+def test_what_is_no_model_is_told_as_such(model: Any, iris: Any, tmp_path: Path) -> None:
+    with pytest.raises(CannotPack, match="is no model"):
+        sekisho.pack(model, iris.data, iris.target, folder=tmp_path / "a", name="iris", lock=False)
+
+
+def test_booster_that_was_never_trained(iris: Any, tmp_path: Path) -> None:
+    for library, name in (
+        ("lightgbm", "LGBMClassifier"),
+        ("xgboost", "XGBClassifier"),
+        ("catboost", "CatBoostClassifier"),
+    ):
+        model = getattr(pytest.importorskip(library), name)()
+        with pytest.raises(CannotPack, match="not fitted"):
+            sekisho.pack(model, iris.data, iris.target, folder=tmp_path / "a", name="iris", lock=False)
+
+
+@pytest.mark.parametrize("chunked", [False, True])
+def test_answers_of_pyarrow(chunked: bool, iris: Any, tmp_path: Path) -> None:
+    pyarrow = pytest.importorskip("pyarrow")
+    words = np.array(["setosa", "versicolor", "virginica"])[iris.target]
+    model = LogisticRegression(max_iter=1_000).fit(iris.data, words)
+    answers = pyarrow.chunked_array([words[:50], words[50:]]) if chunked else pyarrow.array(words)
+    made = sekisho.pack(
+        model, pyarrow.Table.from_pandas(iris.data), answers, folder=tmp_path / "a", name="iris", lock=False
+    )
+    assert made.signature.output.classes == ("setosa", "versicolor", "virginica")
+
+
+@pytest.mark.parametrize(("name", "error"), [("table.csv", UntrustedFormat), ("model.onnx", IntegrityError)])
+def test_a_file_of_no_format_that_is_known(name: str, error: type[Exception], tmp_path: Path) -> None:
+    (tmp_path / name).write_text("age,income\n1,2\n")
+    with pytest.raises(error):
+        read_model(tmp_path / name)

@@ -26,6 +26,7 @@ COMMANDS = {
     "generate": ["generate", "docker", "-C", "PATH"],
     "init": ["init", "PATH"],
     "inspect": ["inspect", "PATH"],
+    "load": ["load", "http://127.0.0.1:9/x", "--seconds", "0.1", "--body", "PATH"],
     "keys new": ["keys", "new", "--passphrase-file", "PATH", "--", "new.key"],
     "keys show": ["keys", "show", "--", "PATH"],
     "pack model": ["pack", "PATH", "--reference", "table.csv", "--target", "y", "--out", "out", "--no-lock"],

@@ -149,3 +149,9 @@ def test_an_artifact_that_is_there_is_kept(project: Path, capsys: pytest.Capture
 def test_in_japanese(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run([*BASE, "--lang", "ja"]) == 0
     assert "行で答えの一致を確認済み" in capsys.readouterr().out
+
+
+def test_a_training_command_with_an_open_quote(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run([*BASE, "--training-command", 'python "train.py']) == 2
+    assert "--training-command" in capsys.readouterr().err
+    assert not (project / "artifact").exists()

@@ -46,7 +46,7 @@ def test_a_real_table_walks_the_whole_road(road: Road, tmp_path: Path) -> None:
         folder=tmp_path / "artifact",
         name=road.name.replace(" ", "-"),
         training={"command": ["python", "train.py"], "seed": 0},
-        notes={name: Note(out_of_range="reject") for name in training if road.bounded and name != road.target},
+        notes={str(name): Note(out_of_range="reject") for name in training if road.bounded and name != road.target},
         lock=False,
     )
     loaded = sekisho.ModelArtifact.load(tmp_path / "artifact")

@@ -8,6 +8,7 @@ import re
 import shutil
 import subprocess
 import sysconfig
+import tomllib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ import pytest
 import yaml
 
 from sekisho.artifact.artifact import ModelArtifact
+from sekisho.errors import TargetError
 from sekisho.shelf import units
 from sekisho.targets.interface import GeneratedFile, Generator, Plan
 from sekisho.targets.parts.files import write_files
@@ -161,6 +163,17 @@ def _is_guarded(read: dict[str, Any]) -> None:
 def _values(environment: dict[str, str]) -> list[str]:
     """Return what the environment says, without where it says to read from."""
     return [value for name, value in environment.items() if not name.endswith("__FILE")]
+
+
+def test_tokens_are_asked_for_in_the_container_too(plan_of: PlanMaker) -> None:
+    tokens = {"token_keys": "https://issuer.example/keys", "token_issuer": "i", "token_audience": "a"}
+    files = render(GENERATORS["docker"], plan_of(security={"authentication": "token", **tokens}))
+    contract = tomllib.loads(text_of(files["docker/sekisho.toml"]))["security"]
+    assert {name: contract[name] for name in tokens} == tokens
+    assert contract["authentication"] == "token"
+    assert "--open" not in text_of(files["docker/Dockerfile"])
+    with pytest.raises(TargetError):
+        render(GENERATORS["docker"], plan_of(security={"authentication": "token", **tokens, "token_keys": "keys.json"}))
 
 
 def test_without_authentication_no_key_is_asked_for(plan_of: PlanMaker) -> None:

@@ -23,7 +23,7 @@ from sekisho.artifact.rehearsal import rehearse
 from sekisho.artifact.signature import Note, Signature
 from sekisho.artifact.subject import subject_of
 from sekisho.artifact.table import Table
-from sekisho.errors import ArtifactError, IntegrityError
+from sekisho.errors import ArtifactError, IntegrityError, InvalidInput
 from sekisho.text import Text
 
 if TYPE_CHECKING:
@@ -288,11 +288,17 @@ class ModelArtifact:
             data: Anything that :meth:`Table.of <sekisho.artifact.table.Table.of>` takes; an array has the features in order.
 
         Raises:
-            InvalidInput: A feature is missing, or of another kind.
+            InvalidInput: A feature is missing, or of another kind; or there are no rows.
             ModelFailed: The model could not answer.
 
         """
         table = Table.of(data, self.signature.names if hasattr(data, "__array_interface__") else None)
+        if not table.rows:
+            raise InvalidInput(
+                "no_rows",
+                Text(en="there are no rows", ja="行がありません"),
+                Text(en="give at least one row", ja="1行以上渡してください"),
+            )
         return self.runtime().run(fit_table(table, self.signature).arrays())
 
     def verify(self) -> None:

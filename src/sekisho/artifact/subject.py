@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -82,19 +84,36 @@ def subject_of(
 
 
 def _check_fitted(model: Any) -> None:
-    """Refuse one of scikit-learn's estimators that was never trained."""
+    """Refuse what is no model at all, and one of scikit-learn's or a boosting library's estimators that was never trained."""
+    if isinstance(model, str | Path | Mapping | list | tuple | np.ndarray | None):
+        raise CannotPack(
+            Text(en=f"a {type(model).__name__} is no model", ja=f"{type(model).__name__} はモデルではありません"),
+            Text(
+                en="give the fitted model itself; a saved file is packed with sekisho pack FILE",
+                ja="学習済みのモデルそのものを渡してください。保存済みのファイルは sekisho pack FILE でパックできます",
+            ),
+        )
+    if not _is_fitted(model):
+        raise CannotPack(
+            Text(en="the model is not fitted", ja="モデルが学習されていません"),
+            Text(en="call fit before packing it", ja="パックする前に fit を呼んでください"),
+        )
+
+
+def _is_fitted(model: Any) -> bool:
+    unit = boosting.library_of(model)
+    if unit is not None:
+        return unit.is_fitted(model)
     if type(model).__module__.partition(".")[0] != "sklearn":
-        return
+        return True
     from sklearn.exceptions import NotFittedError
     from sklearn.utils.validation import check_is_fitted
 
     try:
         check_is_fitted(model)
     except NotFittedError:
-        raise CannotPack(
-            Text(en="the model is not fitted", ja="モデルが学習されていません"),
-            Text(en="call fit before packing it", ja="パックする前に fit を呼んでください"),
-        ) from None
+        return False
+    return True
 
 
 def _with_texts(table: Table, model: Any) -> Table:

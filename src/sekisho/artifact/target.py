@@ -77,6 +77,8 @@ def _given(target: Any) -> tuple[Column, ...]:
         return (plain(name, np.ravel(target)),)
     if hasattr(target, "to_frame"):
         return (Table.of(target.to_frame(name)).columns[0],)
+    if type(target).__module__.partition(".")[0] == "pyarrow":  # an Array or a ChunkedArray, as a column of a Table is
+        return (listed(name, target.to_pylist()),)
     return (listed(name, target),)
 
 

@@ -258,11 +258,23 @@ def _training(
 ) -> dict[str, Any]:
     """Return what was said of the training; no date is made up for a model that was trained some other day."""
     return {
-        "command": shlex.split(training_command or ""),
+        "command": _words(training_command or ""),
         "date": training_date,
         "seed": seed,
         "data": list(data),
     }
+
+
+def _words(command: str) -> list[str]:
+    try:
+        return shlex.split(command)
+    except ValueError:
+        raise WrongUse(
+            Text(
+                en="--training-command: a quotation mark is not closed", ja="--training-command: 引用符が閉じていません"
+            ),
+            Text(en="close it, or take it away", ja="引用符を閉じるか、取り除いてください"),
+        ) from None
 
 
 def _show(artifact: ModelArtifact, out: Path) -> None:

@@ -83,6 +83,10 @@ AUTHORITY = Text(
 NO_TLS = Text(
     en="Speak plain HTTP although the contract names a certificate", ja="契約に証明書があっても平文の HTTP で通信する"
 )
+NO_TOKENS = Text(
+    en="Ask for no tokens although the contract names their issuer: a platform has authenticated the callers",
+    ja="契約に発行者があってもトークンを求めない。プラットフォームが認証を済ませている場合に使う",
+)
 WORKERS = Text(en="Processes that answer [default: 1]", ja="応答するプロセスの数 [既定値: 1]")
 KEY_FILE = Text(en="File of API keys, read again when it changes", ja="API キーのファイル。変更すると読み直す")
 TOKEN_KEYS = Text(
@@ -105,6 +109,10 @@ RATE = Text(
     ja="キーごとの毎秒リクエスト数 (全ワーカー合計)。バッチは10行ごとに1件と数える",
 )
 BURST = Text(en="Requests that one key may send at once", ja="1つのキーが一度に送れるリクエスト数")
+STORE = Text(
+    en="Redis (redis://, rediss://) that keeps these limits over several machines",
+    ja="複数のマシンにまたがって上限を保つ Redis (redis://、rediss://)",
+)
 DEADLINE = Text(en="How long a request may take, in milliseconds", ja="1リクエストの制限時間 (ミリ秒)")
 TRUST = Text(
     en="Read formats that can run code on load (pickle). Only for files that you made yourself",
@@ -157,11 +165,13 @@ SERVING = Text(en="Serving at {}  (Ctrl-C ends)", ja="{} で提供中です (Ctr
 @click.option("--token-keys", metavar="FILE|URL", help=str(TOKEN_KEYS))
 @click.option("--token-issuer", metavar="NAME", help=str(TOKEN_ISSUER))
 @click.option("--token-audience", metavar="NAME", help=str(TOKEN_AUDIENCE))
+@click.option("--no-tokens", is_flag=True, help=str(NO_TOKENS))
 @click.option("--trusted-proxy", "trusted_proxies", metavar="NETWORK", multiple=True, help=str(PROXY))
 @click.option("--open", is_flag=True, default=None, help=str(OPEN))
 @click.option("--ledger", type=click.Path(path_type=Path), metavar="FILE", help=str(LEDGER))
 @click.option("--rate-limit", type=FiniteRange(min=0, min_open=True), metavar="N", help=str(RATE))
 @click.option("--burst", type=click.IntRange(min=1), metavar="N", help=str(BURST))
+@click.option("--rate-store", metavar="URL", help=str(STORE))
 @click.option("--deadline-ms", type=click.IntRange(1, 600_000), metavar="N", help=str(DEADLINE))
 @click.option("--trust", is_flag=True, default=None, help=str(TRUST))
 @click.option("--trust-type", "trusted_types", metavar="NAME", multiple=True, help=str(TRUSTED))
@@ -185,6 +195,7 @@ def command(
     endpoint_url: str | None,
     *,
     no_tls: bool,
+    no_tokens: bool,
     no_watch: bool,
     key_id: str | None,
     scopes: tuple[Scope, ...],
@@ -202,6 +213,8 @@ def command(
         stated, monitoring = contracted(opened), opened.contract.monitoring
     if no_tls:
         stated |= dict.fromkeys(("certificate", "private_key", "client_authority"))
+    if no_tokens:
+        stated |= dict.fromkeys(("token_keys", "token_issuer", "token_audience"))
     settings = settings_of(**stated | {name: value for name, value in given.items() if value not in (None, ())})
     loaded = ModelArtifact.load(
         local_artifact(artifact, project or Path(), registry, endpoint_url),

@@ -254,6 +254,8 @@ class Security(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
     trusted_proxies: tuple[Line, ...] = ()
     rate_limit: Positive | None = None
     burst: Count | None = None
+    rate_store: Line | None = None
+    rate_store_down: Literal["local", "refuse"] = "local"
     out_of_range: Policy = "flag"
     unseen_category: Policy = "flag"
     trusted_keys: tuple[Line, ...] = ()

@@ -441,6 +441,14 @@ KEY_WORDS: Final[Mapping[str, Text]] = {
         en="Requests that one key may send at once; else those of one second.",
         ja="1つのキーが一度に送れるリクエスト数。指定しなければ1秒分。",
     ),
+    "security.rate_store": Text(
+        en="The Redis that keeps limits over machines; its password: SEKISHO_RATE_STORE_PASSWORD. Else each keeps its own.",
+        ja="複数マシン共通の上限を保つ Redis。パスワードは環境変数 SEKISHO_RATE_STORE_PASSWORD。なければマシンごとの上限。",
+    ),
+    "security.rate_store_down": Text(
+        en="What happens while that Redis does not answer: each machine keeps its own limits, or requests are refused.",
+        ja="その Redis が応答しない間は、マシンごとの上限で続ける (local) か、リクエストを拒否する (refuse) か。",
+    ),
     "security.out_of_range": Text(
         en="What happens to a number outside the range learned from the reference set.",
         ja="参照データの範囲を外れた数値の扱い。",
@@ -638,6 +646,7 @@ EXAMPLES: Final[Mapping[str, object]] = {
     ),
     "security.rate_limit": 100.0,
     "security.burst": 200,
+    "security.rate_store": "rediss://limits.example.com:6379/0",
     "security.trusted_keys": ["keys/release.pub"],
     "features.name": "income",
     "features.unit": "EUR",

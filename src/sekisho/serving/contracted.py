@@ -40,6 +40,8 @@ def contracted(project: Project) -> dict[str, Any]:
         "trusted_proxies": security.trusted_proxies,
         "rate_limit": security.rate_limit,
         "burst": security.burst,
+        "rate_store": None if security.rate_limit is None else security.rate_store,
+        "rate_store_down": security.rate_store_down,
         "trusted_keys": tuple(project.path(name) for name in security.trusted_keys),
         "require_signature": security.require_signature,
         "library_mismatch": security.library_mismatch,

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from sekisho.predict.scrutiny import Flag
     from sekisho.serving.front import Front
     from sekisho.serving.guards.rate import RateLimit
+    from sekisho.serving.guards.rate_store import SharedRateLimit
     from sekisho.serving.http.exchange import Exchange
     from sekisho.serving.http.forms import Form
     from sekisho.serving.recorder import Recorder
@@ -52,12 +53,13 @@ class Desk:
         version: The model's version, for answers.
         front: Sends answers.
         tally: Counts predictions.
-        rate: The limit a caller; ``None``: there is none.
+        rate: The limit a caller; ``None``: there is none, or it holds over machines.
 
     Attributes:
         state: What the model is up to.
         runner: Brings jobs to the model; ``None`` while it is loaded.
         recorder: Keeps the book; ``None`` if there is none.
+        shared_rate: The limit a caller that holds over machines; ``None``: there is none.
 
     """
 
@@ -67,6 +69,7 @@ class Desk:
         self.state: State = "starting"
         self.runner: Runner | None = None
         self.recorder: Recorder | None = None
+        self.shared_rate: SharedRateLimit | None = None
         self._settings = settings
         self._version = version
         self._front = front
@@ -195,7 +198,13 @@ class Desk:
             problem = self._guard(exchange)
             if problem is not None:
                 self._reject(exchange, problem, 1)
-                return
+            elif self.shared_rate is None:
+                go(exchange)
+            else:
+                self._reading += 1
+                self._front.later(exchange, self._ask_rate(self.shared_rate, exchange, go))
+
+        def go(exchange: Exchange) -> None:
             form: Form = exchange.admission.form
             if form.coding or form.media_type not in _LIGHT or len(exchange.body) > MOST_AT_ONCE:
                 self._reading += 1
@@ -209,6 +218,17 @@ class Desk:
             self._submit(exchange, route, question)
 
         return take
+
+    async def _ask_rate(self, rate: SharedRateLimit, exchange: Exchange, go: Callable[[Exchange], None]) -> None:
+        """Ask what a caller may, over all machines, and go on."""
+        try:
+            problem = await rate.check(exchange.admission.caller)
+        finally:
+            self._reading -= 1
+        if problem is not None:
+            self._reject(exchange, problem, 1)
+        elif not exchange.gone:
+            go(exchange)
 
     async def _read_later(self, exchange: Exchange, route: Route, form: Form) -> None:
         """Read a body that takes a while, while others are answered."""
@@ -240,9 +260,12 @@ class Desk:
         rows = len(question.rows)
         if rows > 1 and self._rate is not None:
             self._rate.charge(exchange.admission.caller, rows, monotonic())
+        if rows > 1 and self.shared_rate is not None:
+            self.shared_rate.charge(exchange.admission.caller, rows)
         wished = (question.seconds, exchange.admission.form.seconds)
         seconds = min((self._deadline, *(each for each in wished if each is not None)))
-        job = Job(exchange, route, question, exchange.started + seconds)
+        began = exchange.started
+        job = Job(exchange, route, question, ends=began + seconds, limit=began + self._deadline)
         if seconds < self._deadline:
             # Nobody looks after jobs as often as a caller may wish.
             left = job.ends - monotonic()

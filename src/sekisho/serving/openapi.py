@@ -83,6 +83,7 @@ def document(facts: Facts, settings: ServingSettings) -> dict[str, Any]:
     itself = {"200": _json("This document.", {"type": "object"})}
     paths["/openapi.json"] = {"get": _operation("/openapi.json", "These routes, for programs", itself, settings)}
     described = f"Predictions of {facts.name} {facts.version} ({facts.model_type}), artifact {facts.digest}."
+    described += " A prediction may carry X-Request-Timeout-Ms: how many milliseconds the caller waits for it."
     return {
         "openapi": "3.1.0",
         "info": {"title": facts.name, "version": facts.version, "description": described},

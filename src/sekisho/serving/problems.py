@@ -124,6 +124,9 @@ NOT_READY = _kind("not_ready", 503, "The model is not ready", "モデルの準�
 TOKENS_UNREADABLE = _kind(
     "tokens_unreadable", 503, "Tokens cannot be checked at the moment", "今はトークンを検証できません"
 )
+LIMITS_UNKNOWN = _kind(
+    "limits_unknown", 503, "Limits cannot be looked up at the moment", "今はレート制限を確認できません"
+)
 OVERLOADED = _kind("overloaded", 503, "The service is overloaded", "サービスが混み合っています")
 DRAINING = _kind("draining", 503, "The service is shutting down", "サービスは終了処理中です")
 VERSION_NOT_SUPPORTED = _kind(

@@ -80,6 +80,9 @@ class ServingSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
         rate_limit: Requests per second and caller; ``None``: no limit. Holds over all workers together; every ten rows of a batch cost as
             much as one more request.
         burst: Requests that a caller may send at once after a pause; ``None``: those of one second.
+        rate_store: The Redis in which limits are kept that hold over machines, such as ``rediss://limits.example:6379/0``; its password may
+            stand in ``SEKISHO_RATE_STORE_PASSWORD``. ``None``: each machine keeps its own.
+        rate_store_down: What is done while it does not answer: each machine keeps its own limits, or requests are refused.
         ledger: The book of predictions; ``None`` keeps none.
         log_predictions: The fraction of requests that go into the book.
         redacted: Features that are left out of the book, besides those that the signature calls personal.
@@ -125,6 +128,8 @@ class ServingSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     allowed_hosts: tuple[str, ...] = ()
     rate_limit: Annotated[float, Meta(gt=0.0, le=1e9)] | None = None
     burst: Annotated[int, Meta(ge=1)] | None = None
+    rate_store: Annotated[str, Meta(pattern=r"^(rediss?|unix)://[!-~]+\Z", max_length=2_048)] | None = None
+    rate_store_down: Literal["local", "refuse"] = "local"
     ledger: Path | None = None
     log_predictions: Fraction = 1.0
     redacted: tuple[str, ...] = ()
@@ -188,6 +193,10 @@ def settings_of(**given: Any) -> ServingSettings:
     check_exposure(settings)
     _check_tokens(settings)
     _check_proxies(settings)
+    if settings.rate_store is not None and settings.rate_limit is None:
+        raise _unfit(
+            Text(en="a store for limits needs a limit", ja="制限の保存先には、制限の指定が必要です"), "--rate-limit"
+        )
     if settings.certificate is None and (settings.private_key or settings.client_authority):
         raise _unfit(Text(en="TLS needs a certificate", ja="TLS には証明書が必要です"), "--certificate")
     return settings

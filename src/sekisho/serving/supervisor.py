@@ -27,6 +27,7 @@ from sekisho.predict.fence import FencedRuntime
 from sekisho.serving import logs
 from sekisho.serving.guards.callers import Callers
 from sekisho.serving.guards.guesses import GuessLimit
+from sekisho.serving.guards.rate_store import client_of
 from sekisho.serving.guards.tls import context_of
 from sekisho.serving.layout import GO, RunFolder, Word, decode, make_run_folder
 from sekisho.serving.listener import check_free, listen, url_of
@@ -92,6 +93,8 @@ def serve(
     )
     settings = msgspec.structs.replace(settings, digest=loaded.digest)  # workers take this artifact, and no other
     Callers(settings, GuessLimit())  # keys that are of no use are found before anybody listens
+    if settings.rate_store is not None:
+        client_of(settings.rate_store)
     if settings.ledger is not None:
         PredictionBook(settings.ledger).close()
     context_of(settings)

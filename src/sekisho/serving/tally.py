@@ -51,7 +51,13 @@ class Tally:
             (route, int(status)): place for (route, status), place in cells.counter("ml_http_requests").items()
         }
         self._problems = cells.counter("ml_problems")
-        single = ("ml_ledger_written", "ml_ledger_dropped", "ml_log_lines_dropped", "ml_model_restarts")
+        single = (
+            "ml_ledger_written",
+            "ml_ledger_dropped",
+            "ml_log_lines_dropped",
+            "ml_model_restarts",
+            "ml_rate_store_failures",
+        )
         more = ("ml_worker_starts", "ml_cpu_seconds", "ml_model_info", *GAUGES)
         self._single = {name: next(iter(cells.counter(name).values())) for name in (*single, *more)}
         self._cells[self._single["ml_worker_starts"]] += 1.0

@@ -33,6 +33,7 @@ from sekisho.serving.front import Front, Place
 from sekisho.serving.guards.callers import Callers
 from sekisho.serving.guards.guesses import GuessLimit
 from sekisho.serving.guards.rate import RateLimit
+from sekisho.serving.guards.rate_store import SharedRateLimit
 from sekisho.serving.guards.tls import context_of
 from sekisho.serving.health import Health
 from sekisho.serving.http import asgi
@@ -142,7 +143,10 @@ class Worker:
         if settings.rate_limit is not None:
             shared = settings.workers > 1
             rate = RateLimit(run.limits, per_second=settings.rate_limit, burst=settings.burst, shared=shared)
-        self._desk = Desk(settings, version=artifact.version, front=self._front, tally=self.tally, rate=rate)
+        over_machines = None if rate is None or settings.rate_store is None else self._share(rate, settings.rate_store)
+        own = None if over_machines is not None else rate
+        self._desk = Desk(settings, version=artifact.version, front=self._front, tally=self.tally, rate=own)
+        self._desk.shared_rate = over_machines
         self._desk.recorder = self._open_book()
         self._model = Model(artifact, self._signature, settings)
         health = Health(
@@ -189,6 +193,8 @@ class Worker:
             await self._drain(acceptor)
         finally:
             ticking.cancel()
+            if self._desk.shared_rate is not None:
+                await self._desk.shared_rate.close()
             if self._desk.recorder is not None:
                 await loop.run_in_executor(None, self._desk.recorder.close)
             self.tally.set("ml_worker_ready", 0.0)
@@ -260,6 +266,15 @@ class Worker:
         from sekisho.serving.grpc.server import GrpcServer
 
         return GrpcServer(self._settings, self._front, model, self._desk.place(infer), places)
+
+    def _share(self, rate: RateLimit, url: str) -> SharedRateLimit:
+        return SharedRateLimit(
+            url,
+            name=self._artifact.name,
+            local=rate,
+            refuse=self._settings.rate_store_down == "refuse",
+            failed=lambda: self.tally.add("ml_rate_store_failures", 1.0),
+        )
 
     def _open_book(self) -> Recorder | None:
         if self._settings.ledger is None:

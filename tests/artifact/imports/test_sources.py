@@ -147,7 +147,12 @@ def test_a_tracking_store(named: str, tmp_path: Path, monkeypatch: pytest.Monkey
         mlflow.log_metric("accuracy", 0.99)
         mlflow.set_tag("mlflow.source.git.commit", "ab" * 20)
         mlflow.set_tag("mlflow.source.name", "train.py")
-        mlflow.log_input(mlflow.data.from_pandas(ROWS, source="train.csv", name="tr"), context="training")
+        mlflow.log_input(
+            mlflow.data.from_pandas(  # type: ignore[attr-defined] # it is made when it is asked for
+                ROWS, source="train.csv", name="tr"
+            ),
+            context="training",
+        )
         mlflow.sklearn.log_model(fitted(), name="model", input_example=ROWS.head(5), registered_model_name="credit")
     found = read_source(f"mlflow:{started.info.run_id}" if named == "run" else "mlflow:models:/credit/1")
     assert (found.name, found.version) == ((None, None) if named == "run" else ("credit", "1"))

@@ -12,6 +12,7 @@ from typing import Any
 import msgspec
 import numpy as np
 import pandas as pd
+from tests.flaws.record import judged
 
 from sekisho.artifact.packing import pack
 from sekisho.contract.project import Project
@@ -63,7 +64,7 @@ class Deployment:
         (self.root / "sekisho.toml").write_text(render_contract(self.contract, "en"), encoding="utf-8")
         project = Project(root=self.root, contract=contract)
         (item,) = run_gate(project, ids=[box]).items
-        return item
+        return judged(item)
 
 
 def cases(rows: int, *, share: float, gap: float, seed: int) -> pd.DataFrame:

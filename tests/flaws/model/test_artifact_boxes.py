@@ -85,8 +85,8 @@ def booster(library: str) -> bytes:
         return bytes(model.fit(X, RIGHT)._serialize_model())
     import xgboost
 
-    data = xgboost.DMatrix(X, RIGHT.astype(int))
-    return bytes(xgboost.train({"nthread": 1}, data, 2).save_raw("ubj" if library == "ubj" else "json"))
+    matrix = xgboost.DMatrix(X, RIGHT.astype(int))
+    return bytes(xgboost.train({"nthread": 1}, matrix, 2).save_raw("ubj" if library == "ubj" else "json"))
 
 
 BAD_FILES: dict[str, tuple[str, Callable[[], bytes]]] = {
@@ -193,6 +193,29 @@ def test_locks_that_do_not(deployment: Deployment) -> None:
         assert item.status is status, item.verdict.summary.en
 
 
+def test_the_library_of_the_model_is_not_locked(deployment: Deployment) -> None:
+    laid(deployment, "model.skops", bytes(skops.io.dumps(fitted())))
+    for lock, status in (
+        (f"numpy==2.0.0 {HASH}\n", Status.FAIL),
+        (f"{HERE} ; python_version < '3.0' {HASH}\nnumpy==2.0.0 {HASH}\n", Status.FAIL),
+        (f"{HERE} {HASH}\nnumpy==2.0.0 {HASH}\n", Status.PASS),
+    ):
+        (deployment.root / "requirements.txt").write_text(lock)
+        item = deployment.judge("artifact/dependencies")
+        assert item.status is status, item.verdict.summary.en
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("name", "library"), [("model.txt", "lightgbm"), ("model.ubj", "ubj")])
+def test_the_boosting_library_is_not_locked(name: str, library: str, deployment: Deployment) -> None:
+    laid(deployment, name, booster(library))
+    own = "lightgbm==4.7.0" if library == "lightgbm" else "xgboost-cpu==3.2.0"
+    for lock, status in ((f"{HERE} {HASH}\n", Status.FAIL), (f"{own} {HASH}\n", Status.PASS)):
+        (deployment.root / "requirements.txt").write_text(lock)
+        item = deployment.judge("artifact/dependencies")
+        assert item.status is status, item.verdict.summary.en
+
+
 # Metadata
 
 COMPLETE: dict[str, Any] = {
@@ -231,6 +254,15 @@ def test_f23_and_what_is_like_it(deployment: Deployment) -> None:
     (deployment.root / "training.csv").write_text("x,y,label\n1,2,0\n3,4,1\n")
     assert digest not in (deployment.root / "training.csv").read_text()
     assert deployment.judge("artifact/metadata").status is Status.FAIL
+
+
+@pytest.mark.parametrize("accuracy", ["95%", "0.95", " 95.0 ％", 0.95])
+def test_a_figure_in_words_is_a_figure(accuracy: object, deployment: Deployment) -> None:
+    laid(deployment, "model.onnx", graph())
+    (deployment.root / "sent" / "metadata.json").write_text(json.dumps(COMPLETE | {"accuracy": accuracy}))
+    item = deployment.judge("artifact/metadata")
+    assert item.status is not Status.PASS
+    assert "accuracy is written as 0.95" in item.verdict.summary.en
 
 
 @pytest.mark.slow

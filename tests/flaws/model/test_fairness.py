@@ -163,13 +163,14 @@ def test_f15c_fairness_report_for_another_model(project: Deployment) -> None:
         "fairness.json": '{"model": {"digest": "sha256:DIGEST"}, "gap": 0.01}',
         "docs/bias-audit.json": '{"subject": [{"digest": {"sha256": "DIGEST"}}]}',
         "docs/fairness.md": "# Fairness\n\nModel: sha256:DIGEST\n",
+        "fairness-version.json": '{"model": {"name": "example", "version": "VERSION"}, "version": "9"}',
     }.items():
         report = project.root / name
-        report.write_text(text.replace("DIGEST", other), encoding="utf-8")
+        report.write_text(text.replace("DIGEST", other).replace("VERSION", "0.9.0"), encoding="utf-8")
         item = judged(project, frame, **asked)
         assert item.status is Status.FAIL, name
         assert "another model" in item.verdict.summary.en
-        report.write_text(text.replace("DIGEST", str(digest)), encoding="utf-8")
+        report.write_text(text.replace("DIGEST", str(digest)).replace("VERSION", "1.0.0"), encoding="utf-8")
         item = judged(project, frame, **asked)
         assert item.status is Status.PASS, item.verdict.summary.en
         report.unlink()

@@ -149,6 +149,7 @@ FLAWS: dict[str, tuple[Change, str]] = {
     "a column is not sent": (lambda frame: frame.drop(columns="share"), "share"),
     "a new category": (with_some("plan", 0.2, "family"), "plan"),
     "the test file renamed": (lambda _: TEST, "test set"),
+    "the test file with other times": (lambda frame: TEST.assign(at=frame["at"].to_numpy()), "test set"),
     "the training file renamed": (lambda _: TRAINING, "training set"),
     "rows of the test file among them": (lambda frame: pd.concat([frame, TEST.head(500)]), "test set"),
     "a block there twice": (lambda frame: pd.concat([frame, frame.head(300)]), "more than once"),

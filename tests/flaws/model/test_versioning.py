@@ -162,6 +162,21 @@ def test_f22b_places_disagree(
     assert status is Status.PASS, summary
 
 
+@pytest.mark.parametrize("folder", ["models/v1.0.0", "example-1.0.0"])
+def test_f22b_the_name_of_the_folder_disagrees(
+    deployment: Deployment, rows: tuple[pd.DataFrame, pd.DataFrame], folder: str
+) -> None:
+    foreign(deployment, folder, "1.1.0")
+    commit(deployment.root, "the metadata says another")
+    status, summary, failed = reasons(deployment)
+    assert status is Status.FAIL, summary
+    assert any("disagree" in each and "1.0.0" in each for each in failed), summary
+    foreign(deployment, folder.replace("1.0.0", "1.1.0"), "1.1.0")
+    commit(deployment.root, "both say the same")
+    status, summary, _ = reasons(deployment)
+    assert status is Status.PASS, summary
+
+
 def test_f22a_in_git(deployment: Deployment, rows: tuple[pd.DataFrame, pd.DataFrame]) -> None:
     foreign(deployment, "model", "1.0.0")
     commit(deployment.root, "first")

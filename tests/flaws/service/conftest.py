@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import pytest
+from tests.flaws.record import judged
 
 from sekisho.contract.loader import load_project
 from sekisho.gate.report import Item
@@ -57,6 +58,6 @@ def judge(sound: Path, tmp_path: Path) -> Judge:
                 text = text.replace(old, new)
             file.write_text(text)
         (item,) = run_gate(load_project(project), ids=[box]).items
-        return item
+        return judged(item)
 
     return broken

@@ -22,7 +22,7 @@ def project(folder: Path, **data: object) -> Project:
 
 
 def opened(maker: Resource, given: Project) -> tables.DataSet:
-    found = next(iter(maker.open(given, artifact=None)))
+    found = next(iter(maker.open(given, **dict.fromkeys(set(maker.needs) - {"project"}))))
     assert isinstance(found, tables.DataSet)
     return found
 

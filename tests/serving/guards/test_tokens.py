@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
+import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sekisho.errors import NotFound, WrongUse
+from sekisho.errors import MissingExtra, NotFound, WrongUse
 from sekisho.serving.guards.tokens.judging import LONGEST_TOKEN, MOST_REMEMBERED, Terms, TokenJudge, caller_id
 from sekisho.serving.guards.tokens.keys import read_key_set
 from sekisho.serving.guards.tokens.source import AGAIN_SECONDS, EVERY_SECONDS, UNKNOWN_SECONDS, KeySource
@@ -406,6 +407,13 @@ def test_a_service_does_not_start_with_keys_of_no_use(tmp_path: Path, content: b
         KeySource(str(tmp_path / "keys"), ALGORITHMS)
     with pytest.raises(NotFound):
         KeySource(str(tmp_path / "missing"), ALGORITHMS)
+
+
+@pytest.mark.parametrize("library", ["jwt", "cryptography"])
+def test_a_library_that_is_missing_is_missed_at_the_start(library: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, library, None)
+    with pytest.raises(MissingExtra, match=r"sekisho\[jwt\]"):
+        KeySource("https://issuer.example/keys", ALGORITHMS)
 
 
 def settle(source: KeySource) -> bool:

@@ -55,7 +55,12 @@ class MLflowImporter(Importer):
             return _found(Path(source), None, None, trust=trust, trusted_types=trusted_types)
         with tempfile.TemporaryDirectory(prefix="sekisho-mlflow-") as place, _settings():
             fetched = _fetch(source.removeprefix(SCHEME), place)
-            return _found(fetched.folder, fetched.run, fetched, trust=trust, trusted_types=trusted_types)
+            try:
+                return _found(fetched.folder, fetched.run, fetched, trust=trust, trusted_types=trusted_types)
+            except SekishoError as error:
+                if error.where is not None and error.where.startswith(place):  # the copy will be gone
+                    error.where = source + error.where.removeprefix(place)
+                raise
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -55,7 +55,7 @@ def dependencies(found: LockedDependencies) -> Verdict:
     findings = [_there(found)]
     if found.locks:
         findings += [*_faults(found), *_conflicts(found)]
-        findings += [_covered(found)] if found.imported is not None else []
+        findings += [_covered(found)] if found.imported is not None or found.uncovered else []
         findings += [_fresh(found.fresh)] if found.fresh is not None and found.fresh.made else []
     fresh = found.fresh
     return verdict(

@@ -15,12 +15,13 @@ from pathlib import Path
 from typing import Any, Final
 
 import sekisho
+from sekisho.artifact import boosting
 from sekisho.artifact.artifact import ModelArtifact
 from sekisho.artifact.lock import normalised
 from sekisho.contract.project import Project
 from sekisho.gate.probe import Progress, probe
 from sekisho.probes.files.locks import NAMES, Requirement, read_requirements
-from sekisho.probes.files.made_by import versions_inside
+from sekisho.probes.files.made_by import MOST_BYTES, versions_inside
 from sekisho.probes.resources.artifacts import ModelFiles
 from sekisho.probes.resources.written import Written, read_written
 from sekisho.text import Text
@@ -102,7 +103,7 @@ class LockedDependencies:
         conflicts: Those that are locked at another version than the model was made with.
         compared: How many versions were compared.
         imported: The distributions that answering the golden rows imported; ``None`` when it could not be seen.
-        uncovered: Those of them that the lock does not hold.
+        uncovered: Those of them that the lock does not hold; of a bare model file, the libraries that its format belongs to.
         fresh: The golden rows in an environment made from the lock alone; ``None`` when the lock is not fit to be installed.
 
     """
@@ -134,9 +135,11 @@ def locked_dependencies(
     imported: tuple[str, ...] | None = None
     uncovered: tuple[str, ...] = ()
     fresh: FreshEnvironment | None = None
+    names = {each.name for each in requirements if each.applies} | OURS
+    if artifact is None and locks and not faults:
+        uncovered = tuple(sorted(_owners(files) - names - {name.removesuffix("-cpu") for name in names}))
     if artifact is not None and artifact.folder is not None and locks:
         imported = _imported(artifact.folder)
-        names = {each.name for each in requirements if each.applies} | OURS
         uncovered = tuple(name for name in imported or () if name not in names)
         progress.advance(0.5)
         if (
@@ -189,6 +192,16 @@ def _made_with(files: ModelFiles, artifact: ModelArtifact | None) -> Iterator[tu
     for path in files.files:
         for name, version in versions_inside(path).items():
             yield name, version, files.name(path)
+
+
+def _owners(files: ModelFiles) -> set[str]:
+    """Return the libraries without which the model files cannot be read; ONNX belongs to none."""
+    owners = {name for path in files.files for name in versions_inside(path)}
+    for path in files.files:
+        if path.stat().st_size <= MOST_BYTES:
+            data = path.read_bytes()
+            owners |= {name for name, unit in boosting.units().items() if unit.recognises(data)}
+    return owners
 
 
 def _conflicts(versions: Mapping[str, str], made_with: Sequence[tuple[str, str, str]]) -> Iterator[VersionConflict]:

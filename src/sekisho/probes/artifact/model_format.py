@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Final
 
 from sekisho.artifact.artifact import ModelArtifact
-from sekisho.artifact.folder import verify_folder
 from sekisho.artifact.golden import same_answers
 from sekisho.errors import SekishoError
 from sekisho.gate.probe import Progress, probe
@@ -175,7 +174,7 @@ def _sums(files: ModelFiles) -> tuple[bool, tuple[str, ...]]:
     """Return whether anything says what the bytes must be, and where they are not."""
     if (files.root / "signature.json").is_file() and (files.root / "manifest.json").is_file():
         try:
-            verify_folder(files.root)
+            ModelArtifact.load(files.root)  # every file as the manifest says, and none against another
         except SekishoError as error:
             place = Path(error.where or "").name
             return True, (f"{place}: {error.what.en}",)

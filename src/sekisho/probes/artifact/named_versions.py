@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
 from sekisho.artifact.artifact import ModelArtifact
+from sekisho.contract.project import Project
 from sekisho.errors import SekishoError
 from sekisho.gate.probe import probe
 from sekisho.probes.files.past_versions import plain_version
@@ -28,7 +30,7 @@ class NamedVersions:
     """Who names which version.
 
     Attributes:
-        versions: The version by place: ``manifest``, ``metadata.json: version``, the name of a route, ``/metrics: label``.
+        versions: The version by place: the name of a folder or file, ``manifest``, ``metadata.json: version``, the name of a route, ``/metrics: label``.
         asked: Whether a service was asked.
 
     """
@@ -41,10 +43,14 @@ class NamedVersions:
     "artifact/named-versions", title=Text(en="Compare the versions named", ja="表示されるバージョンを照合"), seconds=1
 )
 def named_versions(
-    files: ModelFiles, artifact: ModelArtifact | None, service: Service | None, surface: Surface | None
+    project: Project,
+    files: ModelFiles,
+    artifact: ModelArtifact | None,
+    service: Service | None,
+    surface: Surface | None,
 ) -> NamedVersions:
     """Read what is written, and ask the service."""
-    versions = dict(_written(files, artifact))
+    versions = dict(_in_paths(project, files)) | dict(_written(files, artifact))
     if surface is not None:
         versions |= {
             f"answer of {name}" if name in {"predict", "batch", "invocations"} else name: version
@@ -56,6 +62,21 @@ def named_versions(
     return NamedVersions(
         versions={place: plain_version(version) for place, version in versions.items()}, asked=surface is not None
     )
+
+
+def _in_paths(project: Project, files: ModelFiles) -> Iterator[tuple[str, str]]:
+    """Yield the version that folders and files of the model bear in their names, such as ``models/v1.2.0`` or ``model-1.2.0.onnx``."""
+    own = re.escape(project.contract.model.name or "model")
+    named = re.compile(
+        rf"(?:(?:.*[-_@])?v|(?:(?:model|artifact|bundle|release|{own})[-_@]?)?)(\d+\.\d+\.\d+)", re.IGNORECASE
+    )
+    for path in files.files:
+        if path.is_relative_to(project.root):
+            inside = path.relative_to(project.root)
+            for part in (*inside.parent.parts, inside.stem):
+                found = named.fullmatch(part)
+                if found:
+                    yield f"name {part}", found[1]
 
 
 def _written(files: ModelFiles, artifact: ModelArtifact | None) -> Iterator[tuple[str, str]]:

@@ -271,8 +271,9 @@ def _claims(written: Written, scored: Scored | None, quality: Quality) -> Iterat
 
 def _figures(written: Written) -> Iterator[tuple[str, Metric, float]]:
     """Yield every written figure whose name is that of a metric, with words such as ``test_`` before it."""
-    for path, value in written.entries.items():
-        if isinstance(value, bool) or not isinstance(value, int | float) or not isfinite(value):
+    for path, written_value in written.entries.items():
+        value = _number(written_value)
+        if value is None or not isfinite(value):
             continue
         if NOT_TEST.search(path) or ".parameters." in f".{path}":
             continue
@@ -281,6 +282,16 @@ def _figures(written: Written) -> Iterator[tuple[str, Metric, float]]:
             continue
         percent = metric.reads != "values" and metric.name != "log_loss" and 1 < value <= 100
         yield path, metric, value / 100 if percent else float(value)
+
+
+def _number(value: object) -> float | None:
+    """Return a number, or one that is written as a word, such as ``"0.95"`` or ``"95 %"``."""
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        return None
+    words = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([%％]?)\s*", value) if isinstance(value, str) else None
+    if isinstance(value, str):
+        return None if words is None else float(words[1]) / (100 if words[2] else 1)
+    return float(value)
 
 
 def _metric(name: str) -> Metric | None:

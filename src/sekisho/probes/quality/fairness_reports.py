@@ -27,6 +27,8 @@ IN_WORDS: Final = re.compile(r"(?<![0-9a-fA-F])([0-9a-fA-F]{64})(?![0-9a-fA-F])"
 OF_THE_MODEL: Final = re.compile(r"model|artifact|bundle|モデル|成果物", re.IGNORECASE)
 OF_SOMETHING_ELSE: Final = re.compile(r"data|test|train|contract|evidence|input|commit", re.IGNORECASE)
 """A digest under such a name is not that of the model."""
+VERSION: Final = re.compile(r"\.(?:model|artifact|bundle)[._]version$", re.IGNORECASE)
+"""A bare ``version`` may be that of the report."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -98,7 +100,7 @@ def _read(path: Path, root: Path) -> FairnessReport | None:
         found = DIGEST.match(value)
         if found and not OF_SOMETHING_ELSE.search(name):
             digests.append(found[1].lower())
-        elif name.rpartition(".")[2] == "model_version":
+        elif VERSION.search(name):
             versions.append(value)
     return FairnessReport(
         file=path.relative_to(root).as_posix() if path.is_relative_to(root) else path.name,

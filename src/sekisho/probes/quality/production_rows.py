@@ -9,7 +9,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from sekisho.artifact.table import Column, Table
+from sekisho.artifact.table import Column
 from sekisho.contract.sections import Quality
 from sekisho.gate.probe import probe
 from sekisho.probes.resources.labels import spelling
@@ -33,7 +33,7 @@ class ProductionRows:
     Attributes:
         rows: How many there are.
         source: ``file``, or ``ledger`` when they are what the service has written down.
-        from_training, from_test: The share of them that stand in that table too, every common column alike; ``None`` without it.
+        from_training, from_test: The share of them that stand in that table too, every common column but the time alike; ``None`` without it.
         usual: The share of test rows that stand in the training set: what rows of so few values have in common by chance.
         repeated: The share that repeats an earlier row of the sample.
         usually_repeated: The share of test rows, as many, that repeat one.
@@ -77,9 +77,9 @@ def production_rows(
     return ProductionRows(
         rows=rows,
         source=production.source,
-        from_training=None if training is None else _shared(production.full, training.full),
-        from_test=_shared(production.full, test.full),
-        usual=0.0 if training is None else _shared(test.full, training.full) or 0.0,
+        from_training=None if training is None else _shared(production, training),
+        from_test=_shared(production, test),
+        usual=0.0 if training is None else _shared(test, training) or 0.0,
         repeated=_repeated(hashes[sample(rows, asked, quality.seed)]),
         usually_repeated=_repeated(judged),
         blocks=_blocks(hashes[:MOST_ROWS]),
@@ -91,12 +91,16 @@ def production_rows(
     )
 
 
-def _shared(one: Table, other: Table) -> float | None:
-    """Return the share of rows of ``one`` that are in ``other``; ``None`` when they have no two columns in common."""
-    names = [name for name in one.names if name in other.names]
+def _shared(one: DataSet, other: DataSet) -> float | None:
+    """Return the share of rows of ``one`` that are in ``other``, whatever time they bear: it is soon written anew.
+
+    ``None`` when they have no two columns in common.
+    """
+    aside = {column.name for column in (one.times, other.times) if column is not None}
+    names = [name for name in one.full.names if name in other.full.names and name not in aside]
     if len(names) < 2:
         return None
-    ours, theirs = row_hashes([one.select(names), other.select(names)])
+    ours, theirs = row_hashes([one.full.select(names), other.full.select(names)])
     return float(np.isin(ours, theirs).mean())
 
 

@@ -85,7 +85,7 @@ class RateLimit:
         finally:
             if self._lock is not None:
                 fcntl.lockf(self._lock, fcntl.LOCK_UN)
-        return self._refusal(owed - self._tolerance)
+        return self.refusal(owed - self._tolerance)
 
     def charge(self, caller: Caller, rows: int, now: float) -> None:
         """Add what a request with many rows costs besides itself."""
@@ -123,7 +123,8 @@ class RateLimit:
         self._paid[free] = 0.0
         return free
 
-    def _refusal(self, seconds: float) -> Problem:
+    def refusal(self, seconds: float) -> Problem:
+        """Return what a caller is told who owes ``seconds`` too much."""
         # Spread, so that those who were turned away together do not come back together.
         wait = min(60, ceil(seconds + random.random() * min(2.0, seconds)))  # noqa: S311 - no secret
         detail = Text(

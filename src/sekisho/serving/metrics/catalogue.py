@@ -26,6 +26,7 @@ _COUNTERS: Final = {
     "ml_ledger_written": "Predictions written to the book of predictions.",
     "ml_ledger_dropped": "Predictions that the book of predictions could not take.",
     "ml_log_lines_dropped": "Log lines about single requests that were not written.",
+    "ml_rate_store_failures": "Times that the store of limits over machines did not answer.",
     "ml_model_restarts": "Model processes that were killed or died.",
     "ml_worker_starts": "Worker processes that were started.",
     "ml_cpu_seconds": "Processor time of the workers.",

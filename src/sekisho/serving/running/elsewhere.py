@@ -137,7 +137,8 @@ class Elsewhere:
                 return
             jobs[:] = left
             prepared = self._predictor.prepare(rows_of(jobs))
-        seconds = min(job.ends for job in jobs) - time.monotonic()
+        # A caller who waits for a moment only does not get to end the process.
+        seconds = min(job.limit for job in jobs) - time.monotonic()
         if len(jobs) > 1:
             # If one of them hangs, the others need time for a second try.
             seconds /= 4.0

@@ -27,19 +27,21 @@ class Job:
         route: Writes its answer.
         question: Its rows.
         ends: When its time is over, in seconds of the monotonic clock.
+        limit: When the model has taken too long, whatever the caller wishes: then its process is ended.
         alone: Whether it must not share a batch, because one it was in has failed.
         timer: Tells the caller when their own time is over; ``None`` if they wait as long as the service does.
         told: Whether it has done so.
 
     """
 
-    __slots__ = ("alone", "ends", "exchange", "question", "route", "timer", "told")
+    __slots__ = ("alone", "ends", "exchange", "limit", "question", "route", "timer", "told")
 
-    def __init__(self, exchange: Exchange, route: Route, question: Question, ends: float) -> None:
+    def __init__(self, exchange: Exchange, route: Route, question: Question, *, ends: float, limit: float) -> None:
         self.exchange = exchange
         self.route = route
         self.question = question
         self.ends = ends
+        self.limit = limit
         self.alone = False
         self.timer: asyncio.TimerHandle | None = None
         self.told = False

@@ -27,6 +27,8 @@ _SHIPPED: Final = {
         "public_routes",
         "rate_limit",
         "burst",
+        "rate_store",
+        "rate_store_down",
         "out_of_range",
         "unseen_category",
         "library_mismatch",

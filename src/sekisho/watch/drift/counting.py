@@ -7,6 +7,7 @@ is that of :func:`~sekisho.watch.drift.gaps.by_sorting`, at a fraction of its co
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass
 from typing import Final
 
@@ -51,7 +52,8 @@ class _Grid:
     def bin_of(self, values: Values) -> NDArray[np.intp]:
         """Return the bin of each value. No rounding reverses the order of two values."""
         with np.errstate(over="ignore"):
-            places = (values - self.low) * (1.0 / self.width)
+            # The inverse of a width beyond all measure small is infinite, and nothing times that is no number.
+            places = (values - self.low) * min(1.0 / self.width, sys.float_info.max)
         bins: NDArray[np.intp] = np.clip(places, 0, self.bins - 1).astype(np.intp)
         return bins
 

@@ -144,7 +144,7 @@ class TokenJudge:
         keys = self.source.keys
         key = None if keys is None else keys.find(key_id, str(algorithm))
         if key is None:
-            if keys is None or not keys.knows(key_id):
+            if keys is not None and not keys.knows(key_id):
                 self.source.miss()
             raise _Unsound
         _demand(key.verifies(str(algorithm), signed, signature))

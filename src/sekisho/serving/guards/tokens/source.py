@@ -16,7 +16,7 @@ from time import monotonic
 from typing import TYPE_CHECKING, Any, Final
 
 from sekisho.errors import NotFound, SekishoError
-from sekisho.serving.guards.tokens.keys import MOST_BYTES, KeySet, read_key_set
+from sekisho.serving.guards.tokens.keys import MOST_BYTES, KeySet, read_key_set, require_library
 from sekisho.serving.settings import is_address
 from sekisho.text import Text
 
@@ -55,6 +55,7 @@ class KeySource:
     """
 
     def __init__(self, location: str, algorithms: Sequence[str], *, clock: Callable[[], float] = monotonic) -> None:
+        require_library()
         self._location = location
         self._algorithms = algorithms
         self._clock = clock
