@@ -1,6 +1,6 @@
 """What became of every known flaw and its twin: kept as data, and shown as a page.
 
-``python -m tests.flaws.record`` runs all of them, writes ``benchmarks/results/flaws.json`` and the pages ``docs/flaws.md`` and
+``python -m tests.flaws.record [PATH ...]`` runs all of them, or those of some files beside what is kept of the others, writes ``benchmarks/results/flaws.json`` and the pages ``docs/flaws.md`` and
 ``docs/flaws.ja.md``. No row is written by hand.
 """
 
@@ -107,15 +107,18 @@ def _title(name: str) -> str:
     return f"{words} ({case.removesuffix(']')})".replace("|", "\\|") if case else words
 
 
-def main() -> int:
-    """Run every flaw, and write what became of it."""
+def main(paths: list[str]) -> int:
+    """Run every flaw, or those of ``paths``, and write what became of it."""
     lines = RESULTS.with_suffix(".jsonl")
     lines.unlink(missing_ok=True)
-    command = [sys.executable, "-m", "pytest", "-q", "tests/flaws"]
+    command = [sys.executable, "-m", "pytest", "-q", *(paths or ["tests/flaws"])]
     code = subprocess.run(command, cwd=ROOT, env={**os.environ, VARIABLE: str(lines)}, check=False).returncode
-    rows = sorted(
-        (json.loads(line) for line in lines.read_text().splitlines()), key=lambda row: (row["box"], row["name"])
+    made = [json.loads(line) for line in lines.read_text().splitlines()]
+    again = {(row["box"], row["name"]) for row in made}
+    kept_rows = (
+        [row for row in json.loads(RESULTS.read_text()) if (row["box"], row["name"]) not in again] if paths else []
     )
+    rows = sorted([*kept_rows, *made], key=lambda row: (row["box"], row["name"]))
     lines.unlink()
     RESULTS.write_text("[\n" + ",\n".join(json.dumps(row) for row in rows) + "\n]\n", encoding="utf-8")
     write_pages(rows)
@@ -123,4 +126,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))
