@@ -116,6 +116,7 @@ def test_labels_are_those_of_the_model(name: str, tmp_path: Path) -> None:
     assert [one.classes for one in output.outputs] == [tuple(sorted(set(answers[column]))) for column in answers]
     assert output.probabilities is hasattr(model, "predict_proba")
     if output.probabilities:
+        assert given.probabilities is not None
         stated = model.predict_proba(ROWS)
         table = np.hstack(stated) if isinstance(stated, list) else np.stack([1 - stated, stated], axis=2)
         np.testing.assert_allclose(given.probabilities, table.reshape(len(ROWS), -1), rtol=0, atol=1e-12)
