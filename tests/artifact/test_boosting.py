@@ -81,14 +81,19 @@ MODELS: dict[str, tuple[Any, Any, str]] = {
 }
 
 
+def _objects(model: Any) -> set[int]:
+    """Return what a model is made of; the lists around it are made anew by scikit-learn itself."""
+    return {id(value) for value in boosting.parts(model) if not isinstance(value, list | tuple)}
+
+
 @pytest.mark.parametrize("name", some_slow(MODELS, {"pipeline of lightgbm", "calibrated"}))
 def test_a_composite_comes_back_as_it_was(name: str, tmp_path: Path) -> None:
     model, data, target = MODELS[name]
     answers = getattr(data(), target)
     model.fit(data().rows, answers)
-    given = {id(value) for value in boosting.parts(model)}
+    given = _objects(model)
     artifact = taken_the_whole_way(model, data().rows, answers, tmp_path / "a")
-    assert {id(value) for value in boosting.parts(model)} == given, "the user's own model was changed"
+    assert _objects(model) == given, "the user's own model was changed"
     assert artifact.manifest.file("model.skops") is not None
     if name.startswith("pipeline"):
         assert artifact.parity.proven

@@ -67,7 +67,7 @@ class Predictor:
         if runtime is not None:
             self._run = self._run_columns if lanes is None else self._run_lanes
         self._runtime: Any = runtime
-        self._scrutiny = Scrutiny(signature, self._lanes)
+        self._scrutiny = Scrutiny(signature, self._lanes, native=lanes is None)
 
     def prepare(self, rows: Sequence[Row]) -> Prepared:
         """Make rows ready for the model, and look at every value that it does not know.

@@ -73,12 +73,13 @@ class Scrutiny:
     Args:
         signature: The features, in order.
         lanes: The arrays that :meth:`examine` will be given.
+        native: Whether the model answers by its own library.
 
     """
 
-    def __init__(self, signature: Signature, lanes: Sequence[Lane]) -> None:
+    def __init__(self, signature: Signature, lanes: Sequence[Lane], *, native: bool) -> None:
         self._features = signature.features
-        self._several = bool(signature.output.outputs)
+        self._native = native
         self._narrow = frozenset(feature.name for lane in lanes if lane.narrow for feature in lane.features)
         self._in_floats = frozenset(
             feature.name for lane in lanes if lane.wide is np.float64 for feature in lane.features
@@ -154,8 +155,8 @@ class Scrutiny:
             return None if inside or feature.out_of_range == "accept" else "out_of_range"
         if feature.name in self._in_floats and isinstance(value, int) and int(float(value)) != value:
             return "not_exact"
-        if self._several and feature.kind == "float" and abs(value) > LARGEST_NARROW:
-            # Such a model answers by its own library, and forests read float32: the greatest number is that of the JSON Schema.
+        if self._native and feature.kind == "float" and abs(value) > LARGEST_NARROW:
+            # Forests read float32, and squares of what is larger overflow in distances: the greatest number is that of the JSON Schema.
             return "not_finite"
         if feature.name in self._narrow:
             if abs(value) > LARGEST_NARROW:
