@@ -161,10 +161,10 @@ def several(value: object) -> dict[str, Scalar]:
     """Return the answers to one row by name.
 
     Raises:
-        Unreadable: It is no mapping, an empty one, or holds something else than labels and numbers.
+        Unreadable: It is no mapping of two names or more, or holds something else than labels and numbers.
 
     """
-    if not isinstance(value, Mapping) or not value:
+    if not isinstance(value, Mapping) or len(value) < 2:
         raise Unreadable("prediction")
     return {str(name): plain(one) for name, one in value.items()}
 
