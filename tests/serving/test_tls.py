@@ -60,10 +60,12 @@ def secured(price_artifact: Path, papers: Papers) -> Iterator[Running]:
 def ask(running: Running, context: ssl.SSLContext, rows: int = 1) -> http.client.HTTPResponse:
     connection = http.client.HTTPSConnection("127.0.0.1", running.port, context=context, timeout=20)
     path, body = ("/predict", HOUSE) if rows == 1 else ("/predict/batch", [HOUSE] * rows)
-    connection.request("POST", path, json.dumps(body), {"content-type": "application/json"})
-    answer = connection.getresponse()
-    answer.data = answer.read()  # type: ignore[attr-defined]
-    connection.close()
+    try:
+        connection.request("POST", path, json.dumps(body), {"content-type": "application/json"})
+        answer = connection.getresponse()
+        answer.data = answer.read()  # type: ignore[attr-defined]
+    finally:
+        connection.close()
     return answer
 
 
