@@ -10,11 +10,10 @@ from sekisho.contract.sections import Contract
 from sekisho.gate.check import check
 from sekisho.gate.testing import example_contract
 from sekisho.gate.verdict import Finding, Verdict, holds, verdict
-from sekisho.probes.infrastructure.capacity import Capacity, Soak, Step
+from sekisho.probes.infrastructure.capacity import LARGEST_ERROR_SHARE, Capacity, Soak, Step
 from sekisho.probes.statistics.intervals import Interval
 from sekisho.text import Text
 
-LARGEST_ERROR_SHARE: Final = 0.001
 LARGEST_DRIFT: Final = 1.1
 """How many times slower answers may be after the soak."""
 NOISE_MS: Final = 2.0

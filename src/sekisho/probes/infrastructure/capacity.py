@@ -16,13 +16,14 @@ from numpy.typing import NDArray
 from sekisho.contract.sections import Infrastructure, Serving
 from sekisho.errors import NotMeasured
 from sekisho.gate.probe import Progress, probe
-from sekisho.probes.resources.instance import Instance
+from sekisho.probes.inference.latency import PERCENTILES
+from sekisho.probes.resources.instance import TOO_MANY, Instance
 from sekisho.probes.resources.service import Service
 from sekisho.probes.statistics.intervals import Interval
 from sekisho.probes.statistics.quantiles import quantile_interval, values_needed
 from sekisho.probes.statistics.trend import slope
 from sekisho.probes.wire.client import run
-from sekisho.probes.wire.load import Load, fire, timetable
+from sekisho.probes.wire.load import Load, fire, success, timetable
 from sekisho.probes.wire.message import Request
 from sekisho.text import Text
 
@@ -43,7 +44,6 @@ QUIET_SECONDS: Final = 2.0
 SETTLING: Final = 1 / 3
 """The part of the soak in which caches fill and allocators settle; memory counts from then on."""
 FEWEST_SIZES: Final = 8
-PERCENTILES: Final = {"p50": 0.50, "p95": 0.95, "p99": 0.99}
 PAYLOADS: Final = 1_000
 GIVE_UP: Final = 5.0
 SEED: Final = 20_240_601
@@ -242,7 +242,7 @@ class _Trial:
             rate=round(rate, 3),
             seconds=seconds,
             sent=len(load.status),
-            failed=int((~_success(load.status)).sum()),
+            failed=int((~success(load.status)).sum()),
             memory=tuple(int(size) for size in sizes[late]),
             growth_per_request=None if growth is None else _per_request(growth, rate),
             before_ms=_percentiles(before.latency),
@@ -258,14 +258,14 @@ class _Trial:
         return run(fire(self.instance.url, self.requests, moments, timeout=GIVE_UP, on_way=on_way))
 
     def _judged(self, load: Load, rate: float) -> Step:
-        succeeded = int(_success(load.status).sum())
+        succeeded = int(success(load.status).sum())
         p99 = _p99(load.latency)
         few_failed = len(load.status) - succeeded <= LARGEST_ERROR_SHARE * len(load.status)
         return Step(
             rate=round(rate, 3),
             sent=len(load.status),
             succeeded=succeeded,
-            limited=int((load.status == 429).sum()),
+            limited=int((load.status == TOO_MANY).sum()),
             p99_ms=p99,
             lag_ms=round(float(np.quantile(load.lag, 0.99)) * 1e3, 3),
             held=few_failed and p99 <= self.limit_ms,
@@ -303,10 +303,6 @@ def _memory_of(instance: Instance) -> Iterator[list[tuple[float, int]]]:
 def _per_request(growth: Interval, rate: float) -> Interval:
     point, low, high = (round(value / rate, 3) for value in (growth.point, growth.low, growth.high))
     return Interval(point=point, low=low, high=high)
-
-
-def _success(status: NDArray[np.int64]) -> NDArray[np.bool_]:
-    return (status >= 200) & (status < 300)
 
 
 def _p99(latency: NDArray[np.float64]) -> float:

@@ -11,9 +11,9 @@ from typing import Any, Final
 from sekisho.contract.project import Project
 from sekisho.errors import NotMeasured
 from sekisho.gate.probe import probe
+from sekisho.probes.resources.files import COMPOSE_NAMES
 from sekisho.text import Text
 
-COMPOSE_NAMES: Final = ("compose.yaml", "compose.yml", "docker-compose.yaml", "docker-compose.yml")
 LARGEST_FILE: Final = 4 * 1024 * 1024
 _POWERS: Final = {"k": 1, "m": 2, "g": 3, "t": 4, "p": 5}
 

@@ -6,14 +6,12 @@ import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
 
 from sekisho.contract.project import Project
 from sekisho.errors import NotMeasured
 from sekisho.gate.probe import probe
+from sekisho.probes.resources.files import COMPOSE_NAMES
 from sekisho.text import Text
-
-NAMES: Final = ("compose.yaml", "compose.yml", "docker-compose.yaml", "docker-compose.yml")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -47,7 +45,7 @@ def compose(project: Project) -> ComposeMounts:
     import yaml
 
     named = project.contract.infrastructure.compose
-    candidates = (named,) if named else NAMES
+    candidates = (named,) if named else COMPOSE_NAMES
     path = next((project.path(name) for name in candidates if project.path(name).is_file()), None)
     if path is None and named is None:
         return ComposeMounts(file=None, mounts=0, missing=())

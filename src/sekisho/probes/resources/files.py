@@ -8,6 +8,8 @@ from typing import Final
 
 from sekisho.contract.project import STATE_FOLDER
 
+COMPOSE_NAMES: Final = ("compose.yaml", "compose.yml", "docker-compose.yaml", "docker-compose.yml")
+"""Where a Compose file stands when the contract names none."""
 _NOT_WRITTEN: Final = {".git", ".venv", "venv", "env", "node_modules", "__pycache__", "site-packages", STATE_FOLDER}
 
 

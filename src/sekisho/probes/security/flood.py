@@ -19,7 +19,7 @@ from sekisho.gate.probe import Progress, probe
 from sekisho.probes.resources.instance import TOO_MANY, Caller, Instance
 from sekisho.probes.resources.service import Service
 from sekisho.probes.wire.client import run
-from sekisho.probes.wire.load import Load, fire, timetable
+from sekisho.probes.wire.load import Load, fire, success, timetable
 from sekisho.probes.wire.message import Reply
 from sekisho.text import Text
 
@@ -199,11 +199,11 @@ def _summary(
 ) -> Flood:
     counted = load.due >= start
     status = load.status[counted]
-    rest = status[~_success(status) & (status != TOO_MANY)]
+    rest = status[~success(status) & (status != TOO_MANY)]
     statuses, counts = np.unique(rest, return_counts=True)
     # Successes count by the moment of the answer: a service that falls behind answers later, when more is allowed.
     moments = load.due + load.latency - start
-    answered = moments[_success(load.status)]
+    answered = moments[success(load.status)]
     per_second = np.bincount(answered[(answered >= 0) & (answered < seconds)].astype(np.int64), minlength=int(seconds))
     return Flood(
         limit=limit,
@@ -220,10 +220,6 @@ def _summary(
         seconds_in_all=round(start + float(answered.max(initial=0.0)), 3),
         pause=round(float(np.diff(np.sort(moments)).max(initial=0.0)), 3),
         second_sent=None if second is None else len(second),
-        second_accepted=None if second is None else int(_success(second).sum()),
+        second_accepted=None if second is None else int(success(second).sum()),
         lag_p99_ms=round(float(np.quantile(load.lag, 0.99)) * 1e3, 3),
     )
-
-
-def _success(status: NDArray[np.int64]) -> NDArray[np.bool_]:
-    return (status >= 200) & (status < 300)

@@ -18,7 +18,7 @@ from sekisho.artifact.artifact import ModelArtifact
 from sekisho.contract.project import Project
 from sekisho.errors import NotMeasured
 from sekisho.gate.probe import Progress, probe
-from sekisho.probes.infrastructure.limits import COMPOSE_NAMES
+from sekisho.probes.resources.files import COMPOSE_NAMES
 from sekisho.probes.resources.process import child, free_port, surroundings
 from sekisho.probes.wire.tls import TlsAnswer, examine
 from sekisho.text import Text

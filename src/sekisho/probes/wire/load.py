@@ -193,3 +193,8 @@ class _Pool:
 def timetable(rate: float, seconds: float) -> list[float]:
     """Return the moments of a constant rate, in seconds from the start."""
     return [index / rate for index in range(max(1, round(rate * seconds)))]
+
+
+def success(status: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Return which requests did what they asked for; ``status`` of any shape."""
+    return (status >= 200) & (status < 300)
