@@ -7,8 +7,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from numpy.typing import NDArray
 
     from sekisho.artifact.signature import Output
@@ -46,8 +44,3 @@ def slices_of(output: Output) -> tuple[slice, ...]:
     """Return where the probabilities of each answer stand in a row."""
     ends = np.cumsum([len(one.classes or ()) for one in output.each]).tolist()
     return tuple(slice(start, end) for start, end in zip([0, *ends[:-1]], ends, strict=True))
-
-
-def names_of(columns: Sequence[str] | None, count: int) -> tuple[str, ...]:
-    """Return the names of the answers: those of the target's columns, else ``target_0``, ``target_1``, ..."""
-    return tuple(columns) if columns is not None else tuple(f"target_{place}" for place in range(count))
