@@ -6,6 +6,7 @@ import math
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
+import numpy as np
 
 from sekisho.artifact.column import Scalar
 from sekisho.artifact.runtime import Outputs
@@ -14,6 +15,10 @@ from sekisho.errors import ModelFailed
 from sekisho.text import Text
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
     from sekisho.artifact.signature import Output
 
 Prediction = Scalar | dict[str, Scalar]
@@ -23,6 +28,8 @@ Confidence = float | dict[str, float]
 
 LARGEST_SUM_ERROR: Final = 1e-3
 """How far the probabilities of one row may be from a sum of 1: 32-bit ensembles reach 1e-5."""
+MANY: Final = 16
+"""Rows from which on array operations cost less than a loop."""
 
 
 class Answers(msgspec.Struct, frozen=True, kw_only=True, eq=False, gc=False):
@@ -66,14 +73,14 @@ class AnswerReader:
         ):
             raise invalid_output()
         if self._classes is None:
-            unsound = [row for row, value in enumerate(predictions) if not _is_number(value)]
-            return _without_probabilities(predictions, unsound)
+            return _without_probabilities(predictions, _no_numbers(outputs.values, predictions))
         places = list(map(self._classes.get, predictions))
         unsound = [row for row, place in enumerate(places) if place is None]
         if table is None:
             return _without_probabilities(predictions, unsound)
         probabilities: list[list[float]] = table.tolist()
-        for row, values in enumerate(probabilities):
+        for row in range(rows) if rows < MANY else _suspects(table):
+            values = probabilities[row]
             lowest, highest = min(values), max(values)
             # Written so that a NaN anywhere makes it false.
             if not (abs(sum(values) - 1.0) <= LARGEST_SUM_ERROR and lowest >= -LARGEST_SUM_ERROR):
@@ -136,6 +143,22 @@ def answer_reader(output: Output) -> AnswerReader | SeveralReader:
 
 def _without_probabilities(predictions: list[Scalar], unsound: list[int]) -> Answers:
     return Answers(predictions=list(predictions), probabilities=None, confidence=None, unsound=frozenset(unsound))
+
+
+def _no_numbers(values: NDArray[Any], predictions: Sequence[Scalar]) -> list[int]:
+    """Return the rows whose answer is no finite number."""
+    if len(predictions) >= MANY and values.dtype.kind in "iuf":
+        finite = np.isfinite(values)
+        return [] if finite.all() else [int(row) for row in np.flatnonzero(~finite)]
+    return [row for row, value in enumerate(predictions) if not _is_number(value)]
+
+
+def _suspects(table: NDArray[Any]) -> list[int]:
+    """Return the rows of many whose probabilities need a closer look: some are none, or their sum is not quite 1."""
+    # Written so that a NaN anywhere makes it false; the margin is for sums that are added up in another order.
+    usual = np.abs(table.sum(axis=1) - 1.0) <= LARGEST_SUM_ERROR / 2
+    usual &= (table.min(axis=1) >= 0.0) & (table.max(axis=1) <= 1.0)
+    return [] if usual.all() else [int(row) for row in np.flatnonzero(~usual)]
 
 
 def _is_number(value: object) -> bool:

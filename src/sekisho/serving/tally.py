@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 import resource
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal
 
+from sekisho.predict.answers import MANY
 from sekisho.serving.metrics.catalogue import GAUGES, class_labels
 
 if TYPE_CHECKING:
@@ -94,16 +96,23 @@ class Tally:
         """Count what was answered; of several answers a row, which no one histogram could hold, only the rows are counted."""
         if self._is_several:
             return
+        many = len(predictions) >= MANY
+        stated: Sequence[Any] = ()
         if self._is_regression:
-            for value in predictions:
-                self._value.observe(value)  # type: ignore[arg-type] # a regressor's answers are numbers
-            return
+            stated = predictions
+        elif probabilities is not None and confidence is not None:
+            stated = [row[1] for row in probabilities] if self._is_binary else confidence
         if self._classes:
             cells, classes = self._cells, self._classes
-            for label in predictions:
-                cells[classes[label]] += 1.0  # type: ignore[index] # one label a row
-        if probabilities is not None and confidence is not None:
-            stated: Sequence[Any] = [row[1] for row in probabilities] if self._is_binary else confidence
+            if many:
+                for label, rows in Counter(predictions).items():  # type: ignore[arg-type] # one label a row
+                    cells[classes[label]] += rows  # type: ignore[index]
+            else:
+                for label in predictions:
+                    cells[classes[label]] += 1.0  # type: ignore[index]
+        if many and stated:
+            self._value.observe_all(stated)
+        else:
             for value in stated:
                 self._value.observe(value)
 

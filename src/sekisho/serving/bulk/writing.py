@@ -66,7 +66,10 @@ def _free(name: str, taken: Mapping[str, object]) -> str:
 
 
 def _flags(reply: Reply) -> list[str]:
-    return [",".join(map(str, reply.flags.get(row, ()))) for row in range(len(reply.predictions))]
+    flags = [""] * len(reply.predictions)
+    for row, found in reply.flags.items():
+        flags[row] = ",".join(map(str, found))
+    return flags
 
 
 def write_table(columns: dict[str, list[Any]], media_type: str, reply: Reply) -> Written:

@@ -124,6 +124,14 @@ class Histogram:
         self._cells[self._first + bisect_left(self._bounds, value)] += 1.0
         self._cells[self._sum] += value
 
+    def observe_all(self, values: Sequence[float]) -> None:
+        """Count many values."""
+        array = np.asarray(values, dtype=np.float64)
+        counts = np.bincount(np.searchsorted(self._bounds, array, side="left"))
+        for place in counts.nonzero()[0].tolist():
+            self._cells[self._first + place] += float(counts[place])
+        self._cells[self._sum] += float(array.sum())
+
 
 def add_up(folder: Path, layout: Layout) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return the sum and the maximum of every cell over all workers, shape ``(layout.size,)`` each."""
