@@ -205,6 +205,7 @@ class Serving(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
     client_authority: Line | None = None
     workers: Annotated[int, Meta(ge=1, le=256)] = 1
     deadline_ms: Annotated[int, Meta(ge=1, le=600_000)] = 10_000
+    batching: Literal["measured", "always", "never"] = "measured"
     latency_p99_ms: Positive | None = None
     rate_per_second: Positive | None = None
     load_seconds: Annotated[float, Meta(ge=1.0, le=3_600.0)] = 8.0

@@ -310,6 +310,10 @@ KEY_WORDS: Final[Mapping[str, Text]] = {
     "serving.deadline_ms": Text(
         en="Milliseconds after which a request is given up.", ja="リクエストを打ち切るまでの時間 (ミリ秒)。"
     ),
+    "serving.batching": Text(
+        en="Whether requests that wait at the same time are run as one batch: measured (if the model gains from it), always, never.",
+        ja="同時に待っているリクエストを1つのバッチで推論するか。measured は効果を測って判断、always は常に、never はしない。",
+    ),
     "serving.latency_p99_ms": Text(
         en="Milliseconds that 99 % of the answers must arrive within.",
         ja="99 % の応答が収まるべき時間 (ミリ秒)。",

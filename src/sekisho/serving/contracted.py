@@ -31,6 +31,7 @@ def contracted(project: Project) -> dict[str, Any]:
         "client_authority": None if serving.client_authority is None else project.path(serving.client_authority),
         "workers": serving.workers,
         "deadline_ms": serving.deadline_ms,
+        "batching": serving.batching,
         "limits": {"body_bytes": serving.maximum_body_bytes, "rows": serving.maximum_rows},
         "start_seconds": serving.start_seconds,
         "key_file": key_file,

@@ -187,6 +187,10 @@ class Desk:
         self._tally.predictions("error", len(job.question.rows), monotonic() - job.exchange.started)
         self._front.refuse(job.exchange, problems.of_model(error))
 
+    def asked(self) -> None:
+        """Take note that the model is asked once more."""
+        self._tally.add("ml_model_runs", 1.0)
+
     def fault(self, error: BaseException) -> None:
         """Take note of an error that is ours."""
         self._front.fault(error)

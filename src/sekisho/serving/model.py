@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
 import msgspec
 
 from sekisho.artifact.golden import same_answers
 from sekisho.errors import ArtifactError, ModelFailed, WrongUse
+from sekisho.predict.batching import UNMEASURED, by_wish, measure
 from sekisho.predict.fence import Fence, FencedRuntime, Nursery
 from sekisho.predict.predictor import Predictor
 from sekisho.serving.running.elsewhere import Elsewhere
@@ -17,13 +19,14 @@ from sekisho.text import Text
 
 if TYPE_CHECKING:
     import asyncio
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from sekisho.artifact.artifact import ModelArtifact
     from sekisho.artifact.formats.interface import Outputs
     from sekisho.artifact.signature import Feature, Signature
     from sekisho.contract.sections import FeatureTerms
     from sekisho.predict.predictor import Prepared
+    from sekisho.predict.rows import Row
     from sekisho.serving.running.jobs import Desk, Runner
     from sekisho.serving.settings import ServingSettings
 
@@ -141,6 +144,7 @@ class Model:
         self._settings = settings
         self._predictor: Predictor | None = None
         self._children: list[FencedRuntime] = []
+        self.batching = UNMEASURED
 
     @property
     def is_ours(self) -> bool:
@@ -157,6 +161,7 @@ class Model:
         if self.is_ours:
             self._predictor = Predictor(self._signature, self._artifact.runtime())
             self.prove()
+            self._time_batches()
             return
         assert self._artifact.folder is not None
         self._predictor = Predictor(self._signature, None)
@@ -167,6 +172,7 @@ class Model:
             child.wait_until_ready()
             self._children.append(child)
         self.prove()
+        self._time_batches()
 
     def prove(self) -> None:
         """Compare the answers to the golden rows with those that were packed.
@@ -198,8 +204,27 @@ class Model:
         """
         assert self._predictor is not None
         if self.is_ours:
-            return InProcess(self._predictor, desk, loop)
-        return Elsewhere(self._predictor, self._children, desk, loop, died)
+            return InProcess(self._predictor, desk, loop, self.batching)
+        return Elsewhere(self._predictor, self._children, desk, loop, died, self.batching)
+
+    def _time_batches(self) -> None:
+        """Find out what batches cost; a model that fails at it is taken as it comes."""
+        predictor = self._predictor
+        assert predictor is not None
+        rows = [dict(row) for row in self._artifact.golden.rows] or [example_row(self._artifact.signature)]
+        cells = [predictor.reader.read(row, row=at) for at, row in enumerate(rows)]
+        # In this process everybody waits for a batch, elsewhere only those who are in it.
+        longest, seconds = (0.005, 0.06) if self.is_ours else (0.05, 0.3)
+
+        def run(rows: Sequence[Row]) -> object:
+            prepared = predictor.prepare(rows)
+            if self.is_ours:
+                return predictor.read(predictor.run(prepared), prepared.rows)
+            outputs = self._children[0].run(predictor.columns(prepared), seconds=self._settings.deadline_seconds)
+            return predictor.read(outputs, prepared.rows)
+
+        with suppress(ModelFailed):
+            self.batching = by_wish(self._settings.batching, measure(run, cells, longest=longest, seconds=seconds))
 
     def is_sound(self) -> bool:
         """Whether the model still answers its golden rows as it did. One that runs elsewhere is not asked: it may be busy."""

@@ -13,6 +13,7 @@ from msgspec import Meta
 
 from sekisho.contract.sections import FeatureTerms
 from sekisho.errors import WrongUse
+from sekisho.predict.batching import Wish
 from sekisho.text import Text, verbatim
 
 Policy = Literal["reject", "flag", "accept"]
@@ -88,6 +89,7 @@ class ServingSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
         redacted: Features that are left out of the book, besides those that the signature calls personal.
         deadline_ms: How long a request may take, in milliseconds.
         limits: What one connection may take.
+        batching: Whether requests that wait at the same time are run as one batch: if the model gains from it, always, or never.
         queue: Requests of one worker that may wait for the model; more are turned away.
         model_processes: Child processes of one worker that run the model, when it is not an ONNX graph.
         model_memory: Bytes of data that such a child may hold; 0: no limit.
@@ -135,6 +137,7 @@ class ServingSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     redacted: tuple[str, ...] = ()
     deadline_ms: Annotated[int, Meta(ge=1, le=600_000)] = 10_000
     limits: Limits = msgspec.field(default_factory=Limits)
+    batching: Wish = "measured"
     queue: Annotated[int, Meta(ge=1, le=1_000_000)] = 1_024
     model_processes: Annotated[int, Meta(ge=1, le=64)] = 4
     model_memory: Annotated[int, Meta(ge=0)] = 4 * 2**30

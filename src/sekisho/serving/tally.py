@@ -57,6 +57,7 @@ class Tally:
             "ml_ledger_written",
             "ml_ledger_dropped",
             "ml_log_lines_dropped",
+            "ml_model_runs",
             "ml_model_restarts",
             "ml_rate_store_failures",
         )

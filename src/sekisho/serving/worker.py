@@ -218,6 +218,8 @@ class Worker:
             return
         self._desk.open(self._model.runner(self._desk, loop, lambda: self.tally.add("ml_model_restarts", 1.0)))
         self.tally.set("ml_worker_ready", 1.0)
+        self.tally.set("ml_batch_rows_most", self._model.batching.most_rows)
+        self.log.say("info", "batches timed", **msgspec.to_builtins(self._model.batching))
         say(Word(state="ready"))
         self._application = loop.run_in_executor(None, self._build_application)
         await self._application

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Literal
 
 import numpy as np
 
@@ -27,6 +27,7 @@ _COUNTERS: Final = {
     "ml_ledger_dropped": "Predictions that the book of predictions could not take.",
     "ml_log_lines_dropped": "Log lines about single requests that were not written.",
     "ml_rate_store_failures": "Times that the store of limits over machines did not answer.",
+    "ml_model_runs": "Times that the model was asked, whatever the number of rows.",
     "ml_model_restarts": "Model processes that were killed or died.",
     "ml_worker_starts": "Worker processes that were started.",
     "ml_cpu_seconds": "Processor time of the workers.",
@@ -35,9 +36,11 @@ GAUGES: Final = {
     "ml_requests_waiting": "Requests that wait for the model.",
     "ml_worker_ready": "Workers that are ready.",
     "ml_worker_resident_memory_bytes": "Resident memory of the workers together.",
+    "ml_batch_rows_most": "Rows of several requests that are run as one batch at most; 1: each request is run by itself.",
     "ml_connections": "Open connections.",
 }
 """What is true now, and must not outlive a worker."""
+_MERGE: Final[dict[str, Literal["sum", "max"]]] = {"ml_batch_rows_most": "max"}
 
 
 def families(signature: Signature, routes: Sequence[str], *, version: str, info: dict[str, str]) -> tuple[Family, ...]:
@@ -54,7 +57,7 @@ def families(signature: Signature, routes: Sequence[str], *, version: str, info:
         *_of_predictions(signature, version),
         *_of_requests(routes),
         *(Family(name=name, kind="counter", help=words) for name, words in _COUNTERS.items()),
-        *(Family(name=name, kind="gauge", help=words) for name, words in GAUGES.items()),
+        *(Family(name=name, kind="gauge", help=words, merge=_MERGE.get(name, "sum")) for name, words in GAUGES.items()),
         Family(
             name="ml_model_info",
             kind="gauge",

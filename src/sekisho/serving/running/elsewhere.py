@@ -1,7 +1,7 @@
 """A model in child processes that are killed at the deadline.
 
-While all children are busy, jobs gather; a child that becomes free takes as many as fit into a batch. A batch that fails is run again
-request by request.
+While all children are busy, jobs gather; a child that becomes free takes as many as fit into a batch, if the model gains from batches at all
+(:mod:`sekisho.predict.batching`). A batch that fails is run again request by request.
 """
 
 from __future__ import annotations
@@ -18,12 +18,11 @@ from sekisho.serving.running.jobs import deliver, give_up, live, rows_of, settle
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from sekisho.predict.batching import Batching
     from sekisho.predict.fence import FencedRuntime
     from sekisho.predict.predictor import Predictor
     from sekisho.serving.running.jobs import Desk, Job
 
-MOST_ROWS: Final = 1_024
-"""Rows of one batch."""
 FIRST_PAUSE: Final = 0.1
 LONGEST_PAUSE: Final = 5.0
 """Seconds before a child that could not be started is tried again: doubled each time."""
@@ -40,6 +39,7 @@ class Elsewhere:
         desk: Where answers go.
         loop: The event loop.
         died: Told about every child that had to be started again.
+        batching: What batches cost.
 
     """
 
@@ -50,8 +50,10 @@ class Elsewhere:
         desk: Desk,
         loop: asyncio.AbstractEventLoop,
         died: Callable[[], None],
+        batching: Batching,
     ) -> None:
         self._predictor = predictor
+        self._most_rows = batching.most_rows
         self._runtimes = tuple(runtimes)
         self._free = list(runtimes)
         self._desk = desk
@@ -104,7 +106,7 @@ class Elsewhere:
         rows = 0
         while self._jobs:
             job = self._jobs[0]
-            if taken and (job.alone or taken[0].alone or rows + len(job.question.rows) > MOST_ROWS):
+            if taken and (job.alone or taken[0].alone or rows + len(job.question.rows) > self._most_rows):
                 break
             self._jobs.popleft()
             taken.append(job)
@@ -143,6 +145,7 @@ class Elsewhere:
             # If one of them hangs, the others need time for a second try.
             seconds /= 4.0
         columns = self._predictor.columns(prepared)
+        self._desk.asked()
         outputs = await self._loop.run_in_executor(self._threads, lambda: runtime.run(columns, seconds=seconds))
         deliver(jobs, self._predictor.read(outputs, prepared.rows), prepared.findings, self._desk)
 

@@ -1,8 +1,9 @@
 """A model in this process, asked in the turn after the requests came.
 
 Requests that arrive within one turn of the event loop are run as one batch, by ``loop.call_soon`` and without a timer: a lone request waits for
-nobody, and many share the cost of a run. Each caller gets their own rows back. A batch that fails is run again request by request, so that a
-failure hurts nobody but the one who caused it.
+nobody, and many share the cost of a run. How many rows a batch may have follows from what the model costs
+(:mod:`sekisho.predict.batching`). Each caller gets their own rows back. A batch that fails is run again request by request, so that a failure
+hurts nobody but the one who caused it.
 """
 
 from __future__ import annotations
@@ -19,14 +20,13 @@ from sekisho.serving.running.jobs import deliver, flags_between, give_up, live, 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from sekisho.predict.batching import Batching
     from sekisho.predict.predictor import Predictor
     from sekisho.predict.scrutiny import Findings
     from sekisho.serving.running.jobs import Desk, Job
 
-BULK: Final = 256
-"""Rows; a request with more is run in a thread, so that the others need not wait for it."""
-MOST_ROWS: Final = 1_024
-"""Rows of one batch."""
+MOST_BULK: Final = 256
+"""Rows; a request with more is run in a thread, so that the others need not wait while its answer is written."""
 
 
 class InProcess:
@@ -36,11 +36,14 @@ class InProcess:
         predictor: The model.
         desk: Where answers go.
         loop: The event loop.
+        batching: What batches cost.
 
     """
 
-    def __init__(self, predictor: Predictor, desk: Desk, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, predictor: Predictor, desk: Desk, loop: asyncio.AbstractEventLoop, batching: Batching) -> None:
         self._predictor = predictor
+        self._most_rows = batching.most_rows
+        self._quick_rows = min(batching.quick_rows, MOST_BULK)
         self._desk = desk
         self._loop = loop
         self._jobs: list[Job] = []
@@ -54,7 +57,7 @@ class InProcess:
 
     def submit(self, job: Job) -> None:
         """Take a job."""
-        if len(job.question.rows) > BULK:
+        if len(job.question.rows) > self._quick_rows:
             task = self._loop.create_task(self._run_bulk(job))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
@@ -79,8 +82,22 @@ class InProcess:
 
     def _turn(self) -> None:
         jobs, self._jobs = self._jobs, []
-        for batch in _batches(live(jobs, self._desk, time.monotonic())):
+        for batch in self._batches(live(jobs, self._desk, time.monotonic())):
             self._run(batch)
+
+    def _batches(self, jobs: Sequence[Job]) -> Iterable[Sequence[Job]]:
+        most = self._most_rows
+        if sum([len(job.question.rows) for job in jobs]) <= most:
+            return (jobs,) if jobs else ()
+        batches: list[list[Job]] = [[]]
+        rows = 0
+        for job in jobs:
+            if batches[-1] and rows + len(job.question.rows) > most:
+                batches.append([])
+                rows = 0
+            batches[-1].append(job)
+            rows += len(job.question.rows)
+        return batches
 
     def _run(self, jobs: Sequence[Job]) -> None:
         try:
@@ -90,6 +107,7 @@ class InProcess:
                 if left:
                     self._run(left)
                 return
+            self._desk.asked()
             answers = self._predictor.read(self._predictor.run(prepared), prepared.rows)
             deliver(jobs, answers, prepared.findings, self._desk)
         except ModelFailed as error:
@@ -103,6 +121,7 @@ class InProcess:
 
     async def _run_bulk(self, job: Job) -> None:
         rows = job.question.rows
+        self._desk.asked()
 
         def work() -> tuple[Any, Findings | None]:
             if job.exchange.gone or job.ends < time.monotonic():
@@ -130,17 +149,3 @@ class InProcess:
             self._desk.failed(job, error)
         except Exception as error:  # a fault of ours must not take the other requests along
             give_up((job,), error, self._desk)
-
-
-def _batches(jobs: Sequence[Job]) -> Iterable[Sequence[Job]]:
-    if len(jobs) <= MOST_ROWS // BULK or sum(len(job.question.rows) for job in jobs) <= MOST_ROWS:
-        return (jobs,) if jobs else ()
-    batches: list[list[Job]] = [[]]
-    rows = 0
-    for job in jobs:
-        if rows + len(job.question.rows) > MOST_ROWS:
-            batches.append([])
-            rows = 0
-        batches[-1].append(job)
-        rows += len(job.question.rows)
-    return [batch for batch in batches if batch]

@@ -74,6 +74,10 @@ class Desk(Protocol):
         """Tell a caller that the model failed."""
         ...
 
+    def asked(self) -> None:
+        """Take note that the model is asked once more."""
+        ...
+
     def fault(self, error: BaseException) -> None:
         """Take note of an error that is ours."""
         ...
