@@ -12,7 +12,7 @@ import pytest
 
 from sekisho.artifact.artifact import ModelArtifact
 
-from .conftest import HERE, Running, serving
+from .conftest import Running, serving
 
 CALLERS = 24
 REQUESTS = 60
@@ -70,5 +70,5 @@ def test_what_was_measured_is_said_in_the_log(price_artifact: Path) -> None:
 
 def test_a_model_elsewhere_is_timed_as_well(troubled_artifact: Path) -> None:
     settings = {"trusted_types": ("troubled.Troubled",), "model_processes": 1}
-    with serving(troubled_artifact, environment={"PYTHONPATH": str(HERE)}, **settings) as running:
+    with serving(troubled_artifact, **settings) as running:
         assert running.metric("ml_batch_rows_most") == 1_024  # a call of scikit-learn costs as much as many rows
