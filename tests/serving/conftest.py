@@ -245,8 +245,8 @@ def churn(frame: pd.DataFrame) -> pd.Series:
     return pd.Series(np.where(score + np.sin(frame["children"]) > 0, "stays", "leaves"), name="churn")
 
 
-@pytest.fixture(scope="session")
-def people_artifact(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def pack_people(folder: Path) -> Path:
+    """Pack a model of people, as an ONNX graph."""
     frame = people(600)
     numbers, words = ["age", "income", "children", "employed"], ["city", "plan"]
     model = make_pipeline(
@@ -258,7 +258,6 @@ def people_artifact(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ),
         LogisticRegression(max_iter=500),
     ).fit(frame, churn(frame))
-    folder = tmp_path_factory.mktemp("artifacts") / "people"
     notes = {
         "children": Note(out_of_range="reject"),
         "plan": Note(unseen_category="reject"),
@@ -272,6 +271,11 @@ def people_artifact(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
+def people_artifact(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return pack_people(tmp_path_factory.mktemp("artifacts") / "people")
+
+
+@pytest.fixture(scope="session")
 def price_artifact(tmp_path_factory: pytest.TempPathFactory) -> Path:
     random = np.random.default_rng(1)
     frame = pd.DataFrame({"size": random.uniform(20, 200, 300), "rooms": random.integers(1, 7, 300)})
@@ -281,19 +285,23 @@ def price_artifact(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.fixture(scope="session")
-def iris_artifact(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def pack_iris(folder: Path) -> Path:
+    """Pack a forest for iris flowers, as an ONNX graph."""
     from sklearn.datasets import load_iris
 
     data = load_iris(as_frame=True)
     model = RandomForestClassifier(20, random_state=0).fit(data.data, data.target)
-    folder = tmp_path_factory.mktemp("artifacts") / "iris"
     sekisho.pack(model, data.data, data.target, folder=folder, name="iris", lock=False)
     return folder
 
 
 @pytest.fixture(scope="session")
-def troubled_artifact(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def iris_artifact(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return pack_iris(tmp_path_factory.mktemp("artifacts") / "iris")
+
+
+def pack_troubled(folder: Path) -> Path:
+    """Pack a model that does what models do at the worst moment; it stays in its own library."""
     sys.path.insert(0, str(HERE))
     try:
         from troubled import Troubled  # type: ignore[import-not-found]
@@ -302,7 +310,6 @@ def troubled_artifact(tmp_path_factory: pytest.TempPathFactory) -> Path:
     random = np.random.default_rng(2)
     frame = pd.DataFrame({"what": random.uniform(0, 1000, 200), "value": random.normal(0, 1, 200)})
     frame["what"] = frame["what"].where(frame["what"].round() < 600, 0.5)
-    folder = tmp_path_factory.mktemp("artifacts") / "troubled"
     labels = (frame["value"] > 0).to_numpy()
     packed = sekisho.pack(
         Troubled().fit(frame, labels),
@@ -315,6 +322,11 @@ def troubled_artifact(tmp_path_factory: pytest.TempPathFactory) -> Path:
     )
     assert packed.runtime_name == "skops"
     return folder
+
+
+@pytest.fixture(scope="session")
+def troubled_artifact(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return pack_troubled(tmp_path_factory.mktemp("artifacts") / "troubled")
 
 
 @pytest.fixture(scope="session")

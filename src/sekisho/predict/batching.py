@@ -75,7 +75,7 @@ def measure(
         run: Answers rows, from validated cells to JSON values.
         rows: Some that the model can answer; they are repeated.
         longest: How long a batch should take at most, in seconds.
-        seconds: How long the timing should take, about.
+        seconds: How long the timing should take, about. A batch that takes longer by itself is the last that is timed.
 
     Raises:
         ModelFailed: The model failed.
@@ -84,8 +84,8 @@ def measure(
     costs: list[float] = []
     for size in SIZES:
         costs.append(_cost(run, list(islice(cycle(rows), size)), seconds / len(SIZES)))
-        if costs[-1] > 2 * max(longest, _PATIENCE * costs[0]):
-            break
+        if costs[-1] > min(seconds, 2 * max(longest, _PATIENCE * costs[0])):
+            break  # larger ones would take too long, whatever they gain
     return decide(SIZES[: len(costs)], costs, longest=longest)
 
 

@@ -5,27 +5,22 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
-import msgspec
-
-from sekisho.artifact.golden import same_answers
-from sekisho.errors import ArtifactError, ModelFailed, WrongUse
+from sekisho.errors import ArtifactError, ModelFailed
 from sekisho.predict.batching import UNMEASURED, by_wish, measure
 from sekisho.predict.fence import Fence, FencedRuntime, Nursery
+from sekisho.predict.policies import apply_policies
 from sekisho.predict.predictor import Predictor
+from sekisho.predict.proving import compare_golden, golden_rows
 from sekisho.serving.running.elsewhere import Elsewhere
 from sekisho.serving.running.in_process import InProcess
 from sekisho.serving.schema import example_row
-from sekisho.text import Text
 
 if TYPE_CHECKING:
     import asyncio
     from collections.abc import Callable, Sequence
 
     from sekisho.artifact.artifact import ModelArtifact
-    from sekisho.artifact.formats.interface import Outputs
-    from sekisho.artifact.signature import Feature, Signature
-    from sekisho.contract.sections import FeatureTerms
-    from sekisho.predict.predictor import Prepared
+    from sekisho.artifact.signature import Signature
     from sekisho.predict.rows import Row
     from sekisho.serving.running.jobs import Desk, Runner
     from sekisho.serving.settings import ServingSettings
@@ -36,54 +31,11 @@ ONNX: Final = "onnx"
 
 def with_policies(signature: Signature, settings: ServingSettings) -> Signature:
     """Return a signature whose features follow the policies of the service, where it states them."""
-    given = {"out_of_range": settings.out_of_range, "unseen_category": settings.unseen_category}
-    stated = {name: policy for name, policy in given.items() if policy is not None}
-    terms = {each.name: each for each in settings.features}
-    for name in terms.keys() - set(signature.names):
-        raise _no_feature(name, signature.names)
-    if not stated and not terms:
-        return signature
-    features = tuple(
-        _by_terms(msgspec.structs.replace(feature, **stated), terms.get(feature.name)) for feature in signature.features
-    )
-    return msgspec.structs.replace(signature, features=features)
-
-
-def _by_terms(feature: Feature, terms: FeatureTerms | None) -> Feature:
-    """Return a feature as the contract describes it; a mark that the artifact bears stays."""
-    if terms is None:
-        return feature
-    if terms.null in {"accept", "flag"} and not feature.nullable:
-        raise WrongUse(
-            Text(
-                en=f"the model takes no missing value of {feature.name!r}, and the contract lets one through",
-                ja=f"モデルは {feature.name!r} の欠損を扱えませんが、契約では受け付けることになっています",
-            ),
-            Text(
-                en=f'pack the model again with notes={{"{feature.name}": Note(null="{terms.null}")}}, or set null = "reject"',
-                ja=f'notes={{"{feature.name}": Note(null="{terms.null}")}} を付けて梱包し直すか、null = "reject" にしてください',
-            ),
-        )
-    return msgspec.structs.replace(
-        feature,
-        unit=terms.unit or feature.unit,
-        description=terms.description or feature.description,
-        personal=feature.personal or bool(terms.personal),
-        sensitive=feature.sensitive or bool(terms.sensitive),
-        out_of_range=terms.out_of_range or feature.out_of_range,
-        unseen_category=terms.unseen_category or feature.unseen_category,
-        null=terms.null or feature.null,
-    )
-
-
-def _no_feature(name: str, known: tuple[str, ...]) -> WrongUse:
-    shown = ", ".join(known[:20])
-    return WrongUse(
-        Text(
-            en=f"the contract speaks of a feature {name!r} that the model has not",
-            ja=f"モデルに特徴量 {name!r} はありません",
-        ),
-        Text(en=f"name one of: {shown}", ja=f"次から指定してください: {shown}"),
+    return apply_policies(
+        signature,
+        out_of_range=settings.out_of_range,
+        unseen_category=settings.unseen_category,
+        terms=settings.features,
     )
 
 
@@ -116,10 +68,10 @@ def prove_fenced(artifact: ModelArtifact, runtime: FencedRuntime, *, seconds: fl
     try:
         runtime.start()
         predictor = Predictor(artifact.signature, None)
-        prepared = _golden(artifact, predictor)
+        prepared = golden_rows(artifact, predictor)
         runtime.wait_until_ready()
         if prepared is not None:
-            _compare(artifact, runtime.run(predictor.columns(prepared), seconds=seconds))
+            compare_golden(artifact, runtime.run(predictor.columns(prepared), seconds=seconds))
         else:
             row = predictor.reader.read(example_row(artifact.signature), row=0)
             runtime.run(predictor.columns(predictor.prepare([row])), seconds=seconds)
@@ -184,14 +136,14 @@ class Model:
         """
         predictor = self._predictor
         assert predictor is not None
-        prepared = _golden(self._artifact, predictor)
+        prepared = golden_rows(self._artifact, predictor)
         if prepared is None:
             return
         if self.is_ours:
-            _compare(self._artifact, predictor.run(prepared))
+            compare_golden(self._artifact, predictor.run(prepared))
         for child in self._children:
             columns = predictor.columns(prepared)
-            _compare(self._artifact, child.run(columns, seconds=self._settings.deadline_seconds))
+            compare_golden(self._artifact, child.run(columns, seconds=self._settings.deadline_seconds))
 
     def runner(self, desk: Desk, loop: asyncio.AbstractEventLoop, died: Callable[[], None]) -> Runner:
         """Return what brings jobs to the model.
@@ -235,26 +187,3 @@ class Model:
         except (ArtifactError, ModelFailed):
             return False
         return True
-
-
-def _golden(artifact: ModelArtifact, predictor: Predictor) -> Prepared | None:
-    """Return the golden rows made ready; ``None`` if the artifact was packed without any."""
-    if not artifact.golden.rows:
-        return None
-    return predictor.prepare([predictor.reader.read(dict(row), row=at) for at, row in enumerate(artifact.golden.rows)])
-
-
-def _compare(artifact: ModelArtifact, outputs: Outputs) -> None:
-    differing = same_answers(artifact.golden, outputs)
-    if differing:
-        raise ArtifactError(
-            Text(
-                en=f"the model answers {len(differing)} of {len(artifact.golden.rows)} golden rows otherwise than when it was packed",
-                ja=f"ゴールデン行 {len(artifact.golden.rows)} 件中 {len(differing)} 件で、パック時と答えが異なります",
-            ),
-            Text(
-                en="install the versions in the artifact's requirements.lock, or pack the model again",
-                ja="成果物の requirements.lock にある版を導入するか、モデルをパックし直してください",
-            ),
-            where=artifact.folder,
-        )

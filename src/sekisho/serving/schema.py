@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-import msgspec
-
 from sekisho.predict.cells import LARGEST_INTEGER, LONGEST_STRING, SMALLEST_INTEGER, category_types
+from sekisho.predict.naming import class_name
 
 if TYPE_CHECKING:
     from sekisho.artifact.column import Scalar
@@ -145,11 +144,6 @@ def answer_schema(signature: Signature) -> dict[str, Any]:
 def _of_classes(output: Output) -> dict[str, Any]:
     classes = map(class_name, output.classes or ())
     return _object(dict.fromkeys(classes, _PROBABILITY), "Probability of every class.")
-
-
-def class_name(label: Scalar) -> str:
-    """Return the key of a class in ``probabilities``: a string as it is, anything else as its JSON."""
-    return label if isinstance(label, str) else msgspec.json.encode(label).decode()
 
 
 def _add_policy(schema: dict[str, Any], feature: Feature) -> None:

@@ -27,6 +27,7 @@ from sekisho.predict.fence import FencedRuntime
 from sekisho.serving import logs
 from sekisho.serving.guards.callers import Callers
 from sekisho.serving.guards.guesses import GuessLimit
+from sekisho.serving.guards.keys import refuse_guessable
 from sekisho.serving.guards.rate_store import client_of
 from sekisho.serving.guards.tls import context_of
 from sekisho.serving.layout import GO, RunFolder, Word, decode, make_run_folder
@@ -92,6 +93,8 @@ def serve(
         library_mismatch=settings.library_mismatch,
     )
     settings = msgspec.structs.replace(settings, digest=loaded.digest)  # workers take this artifact, and no other
+    if settings.key_file is not None:
+        refuse_guessable(settings.key_file)
     Callers(settings, GuessLimit())  # keys that are of no use are found before anybody listens
     if settings.rate_store is not None:
         client_of(settings.rate_store)

@@ -4,20 +4,69 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
+import time
 from pathlib import Path
 
 import pytest
 
 from sekisho.errors import NotFound, WrongUse
-from sekisho.serving.guards.keys import KeyRing, new_key, read_secret
+from sekisho.serving.guards.keys import KeyRing, is_key_of, new_key, read_secret, refuse_guessable
 
 
-def test_a_new_key_is_random_and_only_its_hash_is_written() -> None:
+def test_a_new_key_is_random_and_only_its_salted_hash_is_written() -> None:
     secret, line = new_key("app", ("predict", "metrics"))
     assert secret != new_key("app")[0]
     assert len(secret) > 40
-    assert secret not in line
-    assert line == f"app:predict,metrics:{hashlib.sha256(secret.encode()).hexdigest()}"
+    assert re.fullmatch(r"app:predict,metrics:[0-9a-f]{32}\$[0-9a-f]{64}", line)
+    assert not [secret[at : at + 6] for at in range(len(secret) - 5) if secret[at : at + 6] in line]
+    assert hashlib.sha256(secret.encode()).hexdigest() not in line
+    assert is_key_of(line, secret)
+    assert not is_key_of(line, secret[:-1])
+    assert not is_key_of(line, new_key("app")[0])
+
+
+def test_keys_that_begin_alike_have_other_hashes() -> None:
+    lines = [new_key("app")[1] for _ in range(50)]
+    assert len({line.partition("$")[0] for line in lines}) == 50
+
+
+def test_lines_of_the_older_form_are_read(tmp_path: Path) -> None:
+    secret = "sk_" + "x1" * 20
+    line = f"old:predict:{hashlib.sha256(secret.encode()).hexdigest()}"
+    new, new_line = new_key("new")
+    (tmp_path / "keys").write_text(f"{line}\n{new_line}\n")
+    ring = KeyRing(tmp_path / "keys")
+    assert [getattr(ring.find(each.encode()), "id", None) for each in (secret, new, secret + "x")] == [
+        "old",
+        "new",
+        None,
+    ]
+    assert is_key_of(line, secret)
+
+
+@pytest.mark.parametrize("word", ["", "a", "ab1z", "9999", "admin", "CHANGEME", "Secret123", "your-api-key", "0" * 32])
+def test_keys_that_somebody_could_guess_are_refused(tmp_path: Path, word: str) -> None:
+    path = tmp_path / "keys"
+    path.write_text(f"a:predict:{hashlib.sha256(word.encode()).hexdigest()}")
+    with pytest.raises(WrongUse, match=r"knows this key|can be guessed"):
+        refuse_guessable(path)
+
+
+def test_nothing_short_is_a_key(tmp_path: Path) -> None:
+    path = tmp_path / "keys"
+    path.write_text(f"a:predict:{hashlib.sha256(b'Zq9#fedcba98765').hexdigest()}")
+    assert KeyRing(path).find(b"Zq9#fedcba98765") is None
+
+
+def test_ten_thousand_keys_are_read_and_found_at_once(tmp_path: Path) -> None:
+    made = [new_key(f"app-{number}") for number in range(10_000)]
+    path = tmp_path / "keys"
+    path.write_text("\n".join(line for _, line in made))
+    began = time.monotonic()
+    ring = KeyRing(path)
+    assert all(ring.find(secret.encode()) for secret, _ in made[:1_000])
+    assert time.monotonic() - began < 3.0
 
 
 @pytest.mark.parametrize("key_id", ["", "a b", "a:b", "../x", "x" * 65, "a\n"])

@@ -13,10 +13,10 @@ from sekisho.artifact.artifact import ModelArtifact
 from sekisho.artifact.signature import Output
 from sekisho.contract.sections import Serving
 from sekisho.gate.probe import Progress, probe
+from sekisho.predict.naming import class_name
 from sekisho.probes.adapters.interface import Answer, Row, Scalar, Unreadable, class_of, is_number
 from sekisho.probes.resources.service import Service
 from sekisho.probes.wire.message import Reply, Request
-from sekisho.serving.schema import class_name
 from sekisho.text import Text
 
 ROWS: Final = 1_000

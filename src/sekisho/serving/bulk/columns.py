@@ -12,16 +12,14 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from sekisho.errors import InvalidInput
+from sekisho.predict.arrow_columns import arrow_column, is_plain, is_text
 from sekisho.predict.cells import refusal
-from sekisho.predict.columnar import ColumnarRows, check_strings, column_of, matrix_of
+from sekisho.predict.columnar import ColumnarRows, matrix_of
 from sekisho.serving.bulk import arrow_sizes, parquet_sizes
 from sekisho.serving.bulk.media import ARROW_FILE, PARQUET
 from sekisho.text import Text
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    from sekisho.artifact.signature import Feature
     from sekisho.serving.routing import Model
 
 _INDEX: Final = re.compile(r"__index_level_[0-9]+__")
@@ -96,7 +94,7 @@ def _read_parquet(arrow: Any, body: bytes, model: Model) -> Any:
     schema = parquet.ParquetFile(arrow.BufferReader(body), **limits).schema_arrow
     _check_schema(arrow, schema, model)
     # Strings that repeat stay in their dictionary.
-    shared = [field.name for field in schema if _is_text(arrow, field.type)]
+    shared = [field.name for field in schema if is_text(arrow, field.type)]
     file = parquet.ParquetFile(arrow.BufferReader(body), read_dictionary=shared, **limits)
     table = file.read(use_threads=False)
     if table.num_rows != rows:
@@ -120,7 +118,7 @@ def _check_schema(arrow: Any, schema: Any, model: Model) -> None:
     seen: set[str] = set()
     for field in schema:
         if _INDEX.fullmatch(field.name):
-            if not _is_plain(arrow, field.type):
+            if not is_plain(arrow, field.type):
                 raise _malformed()
             continue
         feature = features.get(field.name)
@@ -134,7 +132,7 @@ def _check_schema(arrow: Any, schema: Any, model: Model) -> None:
                 Text(en="send one column for every feature, by name", ja="特徴量ごとに1列、同じ名前で送ってください"),
                 field=field.name if field.name.isprintable() and len(field.name) <= 100 else None,
             )
-        if not _is_plain(arrow, field.type):
+        if not is_plain(arrow, field.type):
             raise refusal("wrong_type", feature, None)
         seen.add(field.name)
     for name, feature in features.items():
@@ -145,26 +143,6 @@ def _check_schema(arrow: Any, schema: Any, model: Model) -> None:
                 refusal("wrong_type", feature, None).remedy,
                 field=name,
             )
-
-
-def _is_plain(arrow: Any, kind: Any) -> bool:
-    types = arrow.types
-    if types.is_dictionary(kind):
-        return types.is_integer(kind.index_type) and (
-            _is_text(arrow, kind.value_type) or types.is_integer(kind.value_type)
-        )
-    return (
-        _is_text(arrow, kind)
-        or types.is_boolean(kind)
-        or types.is_integer(kind)
-        or types.is_floating(kind)
-        or types.is_null(kind)
-        or types.is_timestamp(kind)
-    )
-
-
-def _is_text(arrow: Any, kind: Any) -> bool:
-    return bool(arrow.types.is_string(kind) or arrow.types.is_large_string(kind))
 
 
 def _rows(arrow: Any, table: Any, model: Model) -> ColumnarRows:
@@ -178,13 +156,13 @@ def _rows(arrow: Any, table: Any, model: Model) -> ColumnarRows:
         if len(kinds) == 1:
             return matrix_of(features, np.stack([column.to_numpy() for column in columns], axis=1))
     return ColumnarRows(
-        features, [_column(arrow, feature, column) for feature, column in zip(features, columns, strict=True)]
+        features, [arrow_column(arrow, feature, column) for feature, column in zip(features, columns, strict=True)]
     )
 
 
 def _spread(arrow: Any, column: Any) -> int:
     """Return the characters that a column of shared strings takes when every row has its own, as the model's runtime will want it."""
-    if not (arrow.types.is_dictionary(column.type) and _is_text(arrow, column.type.value_type)):
+    if not (arrow.types.is_dictionary(column.type) and is_text(arrow, column.type.value_type)):
         return 0
     size = 0
     for chunk in column.chunks:
@@ -194,52 +172,6 @@ def _spread(arrow: Any, column: Any) -> int:
             picked = chunk.indices.drop_null().to_numpy(zero_copy_only=False)
             size += int(np.array([*whole, 0], dtype=np.int64)[picked].sum())
     return size
-
-
-def _column(arrow: Any, feature: Feature, column: Any) -> NDArray[Any]:
-    pieces = [_piece(arrow, feature, chunk) for chunk in column.chunks if len(chunk)]
-    values = np.concatenate([values for values, _ in pieces])
-    nulls = np.concatenate([nulls for _, nulls in pieces]) if column.null_count else None
-    if nulls is None and any(nulls.any() for _, nulls in pieces):
-        nulls = np.concatenate([nulls for _, nulls in pieces])
-    return column_of(feature, values, nulls)
-
-
-def _piece(arrow: Any, feature: Feature, chunk: Any) -> tuple[NDArray[Any], NDArray[np.bool_]]:
-    """Return the values of a chunk, and which are null."""
-    types = arrow.types
-    kind = chunk.type
-    nulls = chunk.is_null().to_numpy(zero_copy_only=False)
-    if types.is_dictionary(kind):
-        known = chunk.dictionary.to_pylist()
-        if _is_text(arrow, kind.value_type):
-            check_strings(feature, [value for value in known if value is not None])
-        values = np.empty(len(known) + 1, dtype=object)
-        values[:-1] = known
-        picked = values[chunk.indices.fill_null(0).to_numpy(zero_copy_only=False)]
-        return picked, nulls | (picked == None)  # noqa: E711 - element by element
-    if types.is_floating(kind):
-        return chunk.to_numpy(zero_copy_only=False), nulls
-    if types.is_integer(kind):
-        return (chunk.fill_null(0) if chunk.null_count else chunk).to_numpy(zero_copy_only=False), nulls
-    if types.is_timestamp(kind):
-        return _moments(arrow, feature, chunk), nulls
-    values = np.empty(len(chunk), dtype=object)
-    values[:] = chunk.to_pylist()
-    if types.is_boolean(kind) and not nulls.any():
-        return values.astype(np.bool_), nulls
-    return values, nulls
-
-
-def _moments(arrow: Any, feature: Feature, chunk: Any) -> NDArray[Any]:
-    if chunk.type.tz is None:
-        raise refusal("invalid_datetime", feature, 0)
-    try:
-        fine = chunk.cast(arrow.timestamp("us", tz="UTC"), safe=chunk.type.unit != "ns")
-    except arrow.ArrowException:
-        raise refusal("invalid_datetime", feature, 0) from None
-    numbers: NDArray[Any] = fine.cast(arrow.int64()).fill_null(0).to_numpy(zero_copy_only=False)
-    return numbers.view("datetime64[us]")
 
 
 def _malformed() -> InvalidInput:

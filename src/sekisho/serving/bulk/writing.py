@@ -9,13 +9,11 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 
 from sekisho.artifact.several import slices_of
+from sekisho.predict.naming import class_name, free_name
 from sekisho.serving.bulk.media import ARROW, ARROW_FILE, CSV, LINES, LINES_TOO, PARQUET
 from sekisho.serving.routing import Written
-from sekisho.serving.schema import class_name
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from sekisho.artifact.signature import Signature
     from sekisho.serving.routing import Reply
 
@@ -55,14 +53,9 @@ def _columns_of_each(reply: Reply, signature: Signature) -> dict[str, list[Any]]
             columns[f"probability_{one.name}"] = [row[one.name] for row in stated]
             by_class = zip(*(row[part] for row in reply.probabilities), strict=True)
             for label, values in zip(one.classes or (), by_class, strict=True):
-                columns[_free(f"probability_{one.name}_{class_name(label)}", columns)] = list(values)
+                columns[free_name(f"probability_{one.name}_{class_name(label)}", columns)] = list(values)
     columns["flags"] = _flags(reply)
     return columns
-
-
-def _free(name: str, taken: Mapping[str, object]) -> str:
-    """Return a name that is not taken: the answer ``a`` may have a class that ends another answer's name."""
-    return name if name not in taken else _free(f"{name}_", taken)
 
 
 def _flags(reply: Reply) -> list[str]:

@@ -1,8 +1,10 @@
 """API keys: a file of ids, scopes and hashes, read again when it changes.
 
-Each line is ``id:scope[,scope]:sha256``; blank lines and lines that begin with ``#`` are left out. A key is 32 random bytes, so its plain
-SHA-256 gives nothing away; the key itself is shown once, when it is made, and stored nowhere. (Slow or salted hashes protect secrets that
-can be guessed. These cannot.)
+Each line is ``id:scope[,scope]:salt$hash``; blank lines and lines that begin with ``#`` are left out. The key itself is shown once, when it
+is made, and stored nowhere. Its first letters are random and lead to its line: the salt is a digest of them, so that one look finds the
+line, however many there are. What follows them is 32 random bytes, which no guess approaches, so the hash need not be slow.
+
+Lines ``id:scope[,scope]:sha256``, of an older form and without salt, are read as well.
 """
 
 from __future__ import annotations
@@ -26,44 +28,36 @@ if TYPE_CHECKING:
 PREFIX: Final = "sk_"
 """What a key begins with, so that people and secret scanners know one when they see it."""
 LONGEST_KEY: Final = 256
+SHORTEST_KEY: Final = 16
+"""Whatever a key file says, nothing shorter is a key: it could be guessed."""
 MOST_BYTES: Final = 4 * 1024 * 1024
 
 _ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _LINE: Final = re.compile(
-    r"(?P<id>[A-Za-z0-9][A-Za-z0-9._-]{0,63}):(?P<scopes>[a-z]+(?:,[a-z]+)*):(?P<hash>[0-9a-f]{64})"
+    r"(?P<id>[A-Za-z0-9][A-Za-z0-9._-]{0,63}):(?P<scopes>[a-z]+(?:,[a-z]+)*):(?:(?P<salt>[0-9a-f]{32})\$)?(?P<hash>[0-9a-f]{64})"
 )
+_LEADING: Final = len(PREFIX) + 11
+"""The letters of a key that lead to its line."""
 _NOBODY: Final = b"\0" * 32
 _WEAK: Final = (
     "",
+    *("admin", "administrator", "api-key", "api_key", "apikey", "changeit", "changeme", "change-me", "default", "demo"),
+    *("dev", "example", "foo", "foobar", "guest", "hunter2", "key", "letmein", "my-api-key", "my-key", "none", "null"),
+    *("pass", "passw0rd", "passwd", "password", "password1", "private", "public", "qwerty", "root", "secret"),
+    *("secret-key", "secretkey", "sekisho", "string", "supersecret", "test", "test-key", "testing", "token"),
+    *("undefined", "user", "xxx", "your-api-key", "your-api-key-here", "your-secret-key", "changemechangeme"),
     *(
-        "admin",
-        "administrator",
-        "apikey",
-        "api-key",
-        "api_key",
-        "changeit",
-        "changeme",
-        "change-me",
-        "default",
-        "demo",
-        "dev",
-    ),
-    *("example", "guest", "key", "letmein", "password", "password1", "passw0rd", "private", "public", "qwerty", "root"),
-    *(
-        "secret",
-        "secret-key",
-        "sekisho",
-        "string",
-        "supersecret",
-        "test",
-        "test-key",
-        "testing",
-        "token",
-        "user",
-        "xxx",
-        "your-api-key",
+        "replace-with-your-key",
+        "0123456789abcdef",
+        "1234567890123456",
+        "passwordpassword",
+        "0" * 16,
+        "0" * 32,
+        "x" * 16,
     ),
 )
+_GUESSED: Final = "abcdefghijklmnopqrstuvwxyz0123456789"
+_GUESSED_LENGTH: Final = 4
 
 
 def new_key(key_id: str, scopes: Iterable[Scope] = ("predict",)) -> tuple[str, str]:
@@ -88,16 +82,39 @@ def new_key(key_id: str, scopes: Iterable[Scope] = ("predict",)) -> tuple[str, s
                 ja="英数字・ドット・ハイフン・アンダースコアを64文字以内で使ってください",
             ),
         )
-    secret = PREFIX + secrets.token_urlsafe(32)
-    line = f"{key_id}:{','.join(scopes)}:{hashlib.sha256(secret.encode()).hexdigest()}"
+    secret = PREFIX + secrets.token_urlsafe(40)
+    salt = _salt(secret.encode())
+    line = f"{key_id}:{','.join(scopes)}:{salt.hex()}${_salted(salt, secret.encode()).hex()}"
     _read_line(line, "new_key")
     return secret, line
 
 
+def is_key_of(line: str, secret: str) -> bool:
+    """Whether ``line`` of a key file is that of the key ``secret``.
+
+    Raises:
+        WrongUse: It is no line of a key file.
+
+    """
+    return _read_line(line, "key file").is_met_by(secret.encode())
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class _Known:
+    """One line: its hash, with the salt that leads to it, or, in the older form, without."""
+
+    salt: bytes | None
     hash: bytes
     caller: Caller
+
+    @property
+    def place(self) -> bytes:
+        return self.hash if self.salt is None else self.salt
+
+    def is_met_by(self, secret: bytes) -> bool:
+        salt = _salt(secret)
+        digest = hashlib.sha256(secret).digest() if self.salt is None else _salted(salt, secret)
+        return self.salt in {None, salt} and hmac.compare_digest(digest, self.hash)
 
 
 class KeyRing:
@@ -129,12 +146,16 @@ class KeyRing:
     def find(self, secret: bytes) -> Caller | None:
         """Return whose key this is; ``None`` if it is nobody's.
 
-        What the time of the answer shows depends on the hash of the secret alone, which a guess cannot approach byte by byte.
+        What the time of the answer shows depends on hashes of the secret alone, which a guess cannot approach byte by byte.
         """
-        digest = hashlib.sha256(secret[:LONGEST_KEY]).digest()
-        known = self._known.get(digest)
+        if not SHORTEST_KEY <= len(secret) <= LONGEST_KEY:
+            return None
+        salt, plain = _salt(secret), hashlib.sha256(secret).digest()
+        salted = _salted(salt, secret)
+        known = self._known.get(salt) or self._known.get(plain)
+        digest = plain if known is None or known.salt is None else salted
         matches = hmac.compare_digest(digest, _NOBODY if known is None else known.hash)
-        return known.caller if known is not None and matches and len(secret) <= LONGEST_KEY else None
+        return known.caller if known is not None and matches else None
 
     def refresh(self) -> bool:
         """Read the file again if it has changed; return whether the keys are new.
@@ -196,15 +217,17 @@ def _read(path: Path) -> dict[bytes, _Known]:
     if len(words) > MOST_BYTES:
         raise _useless(path, Text(en="it is too large", ja="大きすぎます"))
     known: dict[bytes, _Known] = {}
+    ids: set[str] = set()
     for place, line in _lines(words):
         one = _read_line(line, f"{path}:{place}")
         if one.hash in _weak_hashes():
             raise _useless(f"{path}:{place}", Text(en="everybody knows this key", ja="誰もが知っている鍵です"))
-        if one.hash in known or one.caller.id in {other.caller.id for other in known.values()}:
+        if one.place in known or one.caller.id in ids:
             raise _useless(
                 f"{path}:{place}", Text(en="the key or its id is there twice", ja="鍵または ID が重複しています")
             )
-        known[one.hash] = one
+        known[one.place] = one
+        ids.add(one.caller.id)
     if not known:
         raise _useless(path, Text(en="it holds no keys", ja="鍵が1つもありません"))
     return known
@@ -224,12 +247,38 @@ def _read_line(line: str, where: str) -> _Known:
         raise _useless(
             where,
             Text(
-                en=f"the line is not id:scope[,scope]:sha256 with scopes of {', '.join(SCOPES)}",
-                ja=f"行が「ID:スコープ[,スコープ]:SHA-256」の形ではありません（スコープは {'、'.join(SCOPES)}）",
+                en=f"the line is not id:scope[,scope]:salt$hash with scopes of {', '.join(SCOPES)}",
+                ja=f"行が「ID:スコープ[,スコープ]:ソルト$ハッシュ」の形ではありません（スコープは {'、'.join(SCOPES)}）",
             ),
         )
     caller = Caller(id=match["id"], scopes=frozenset(scope for scope in SCOPES if scope in scopes))
-    return _Known(hash=bytes.fromhex(match["hash"]), caller=caller)
+    salt = None if match["salt"] is None else bytes.fromhex(match["salt"])
+    return _Known(salt=salt, hash=bytes.fromhex(match["hash"]), caller=caller)
+
+
+def _salt(secret: bytes) -> bytes:
+    return hashlib.sha256(b"sekisho salt" + secret[:_LEADING]).digest()[:16]
+
+
+def _salted(salt: bytes, secret: bytes) -> bytes:
+    return hashlib.sha256(salt + secret).digest()
+
+
+def refuse_guessable(path: Path) -> None:
+    """Refuse a key file of the older form with a key of four letters or digits or fewer; takes about a second, where there are such lines.
+
+    Raises:
+        WrongUse: It holds one.
+
+    """
+    plain = {known.hash for known in _read(path).values() if known.salt is None}
+    if not plain:
+        return
+    letters = [letter.encode() for letter in _GUESSED]
+    for length in range(1, _GUESSED_LENGTH + 1):
+        for word in product(letters, repeat=length):
+            if hashlib.sha256(b"".join(word)).digest() in plain:
+                raise _useless(path, Text(en="one of its keys can be guessed", ja="推測できる鍵があります"))
 
 
 _weak: set[bytes] = set()
@@ -237,14 +286,11 @@ _weak: set[bytes] = set()
 
 def _weak_hashes() -> set[bytes]:
     if not _weak:
-        words = {
-            *_WEAK,
-            *(word.upper() for word in _WEAK),
-            *(word.capitalize() for word in _WEAK),
-            *(f"{word}123" for word in _WEAK),
-        }
+        cases = {case for word in _WEAK for case in (word, word.upper(), word.capitalize())}
+        words = {f"{word}{end}" for word in cases for end in ("", "1", "123", "1234", "!")}
         words |= {"".join(digits) for length in (1, 2, 3, 4) for digits in product("0123456789", repeat=length)}
-        _weak.update(hashlib.sha256(word.encode()).digest() for word in words)
+        for word in map(str.encode, words):
+            _weak.update((hashlib.sha256(word).digest(), _salted(_salt(word), word)))
     return _weak
 
 

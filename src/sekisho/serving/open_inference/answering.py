@@ -9,9 +9,9 @@ import numpy as np
 
 from sekisho.artifact.several import slices_of
 from sekisho.errors import InvalidInput
+from sekisho.predict.naming import class_name
 from sekisho.serving.open_inference.asking import refuse_regions
 from sekisho.serving.open_inference.datatypes import BYTES, DTYPES, of_predictions
-from sekisho.serving.schema import class_name
 from sekisho.text import Text
 
 if TYPE_CHECKING:

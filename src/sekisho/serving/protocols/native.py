@@ -9,12 +9,13 @@ import msgspec
 from sekisho.artifact.several import slices_of
 from sekisho.errors import InvalidInput
 from sekisho.predict import json_text
+from sekisho.predict.naming import class_name
 from sekisho.serving.bulk.described import TABLE_ANSWERS, table_bodies
 from sekisho.serving.bulk.media import OFFER
 from sekisho.serving.bulk.reading import check_answer, read_table
 from sekisho.serving.bulk.writing import columns_of, write_table
 from sekisho.serving.protocols.interface import JSON, Form, Model, Question, Reply, Route, WireProtocol, Written
-from sekisho.serving.schema import answer_schema, class_name, example_row, row_schema
+from sekisho.serving.schema import answer_schema, example_row, row_schema
 from sekisho.text import Text
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ import msgspec
 
 from sekisho.artifact.golden import answers_of
 from sekisho.errors import TargetError
-from sekisho.serving.schema import class_name
+from sekisho.predict.naming import class_name
 from sekisho.text import Text
 
 if TYPE_CHECKING:

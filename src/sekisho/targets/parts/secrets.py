@@ -6,7 +6,6 @@ what is missing.
 
 from __future__ import annotations
 
-import hashlib
 import os
 import secrets
 from collections.abc import Mapping
@@ -14,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 from sekisho.files import write_atomically
 from sekisho.serving.guards.interface import Scope
-from sekisho.serving.guards.keys import new_key
+from sekisho.serving.guards.keys import is_key_of, new_key
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -63,9 +62,8 @@ def _make_keys(place: Path) -> None:
     keys = place / KEYS
     lines = keys.read_text().splitlines() if keys.exists() else []
     for file, (identifier, scopes) in _CLIENTS.items():
-        known = {line.rpartition(":")[2] for line in lines if line.startswith(f"{identifier}:")}
         secret = (place / file).read_text().strip() if (place / file).exists() else ""
-        if hashlib.sha256(secret.encode()).hexdigest() in known:
+        if any(is_key_of(line, secret) for line in lines if line.startswith(f"{identifier}:")):
             continue
         secret, line = new_key(identifier, scopes)
         lines = [*(other for other in lines if not other.startswith(f"{identifier}:")), line]

@@ -1,0 +1,153 @@
+"""Moves that many attacks share: send bytes, and say what must come back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from tests.attacks.service.attack import Outcome, expect, within
+from tests.attacks.service.client import Answer, Received
+from tests.attacks.service.target import LONGEST_REFUSAL, Question, Target
+
+Bytes = bytes | Callable[[Target], bytes]
+INNER = b"GET /sekisho-inner HTTP/1.1\r\nHost: inner\r\n\r\n"
+"""A request that must never be answered when it stands in the body of another."""
+
+
+def chunks(*pieces: bytes, trailers: bytes = b"") -> bytes:
+    """Return a body in chunks."""
+    return b"".join(b"%x\r\n%b\r\n" % (len(piece), piece) for piece in pieces) + b"0\r\n" + trailers + b"\r\n"
+
+
+def told(received: Received) -> str:
+    """Return in a few words what came back."""
+    said = ", ".join(map(str, received.statuses)) or "no answer"
+    return said + (", closed" if received.closed else ", left open")
+
+
+def check_refusal(answer: Answer, target: Target) -> None:
+    """Say that an answer that refuses is short, and tells no secret of ours; our own is a problem body."""
+    expect(answer.size < LONGEST_REFUSAL, f"the answer {answer.status} has {answer.size} bytes")
+    expect(b"Traceback" not in answer.body and b"site-packages" not in answer.body, "the answer holds a traceback")
+    if target.ours:
+        kind = answer.headers.get("content-type")
+        expect(kind == "application/problem+json" or answer.body == b"", f"the refusal is {kind}")
+        if answer.status in {405, 501}:
+            expect("allow" in answer.headers, f"{answer.status} without Allow")
+        if answer.status in {429, 503}:
+            expect("retry-after" in answer.headers, f"{answer.status} without Retry-After")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sent:
+    """One request as raw bytes, and what must come of it.
+
+    Attributes:
+        data: The bytes, or what makes them for a target.
+        statuses: What the answer may be.
+        closes: Whether the connection must be ended by the service. Otherwise our end closes, so that nobody waits.
+        answers: How many answers there must be.
+        limit: Milliseconds within which the answer must be there; 0: not looked at.
+        silent: Whether another's service may end the connection without an answer.
+        absent: Bytes that may not stand in what comes back.
+        code: What our own service calls it.
+
+    """
+
+    data: Bytes
+    statuses: Iterable[int]
+    closes: bool = False
+    answers: int = 1
+    limit: float = 0.0
+    silent: bool = True
+    absent: bytes = b""
+    code: str = ""
+
+    def __call__(self, target: Target) -> Outcome:
+        """Send it."""
+        data = self.data(target) if callable(self.data) else self.data
+        received = target.raw(data, half_close=not self.closes)
+        statuses = received.statuses
+        if not statuses and self.silent and not target.ours and received.closed:
+            return Outcome(seen=told(received))
+        expect(len(statuses) == self.answers, f"{len(statuses)} answers, not {self.answers}: {received.data[:300]!r}")
+        for answer in received.answers:
+            expect(answer.status in set(self.statuses), f"{answer.status}, not one of {sorted(self.statuses)}")
+            if answer.status >= 400:
+                check_refusal(answer, target)
+            if self.code and target.ours:
+                expect(answer.code == self.code, f"the code is {answer.code}, not {self.code}")
+        if self.closes and any(status >= 400 for status in statuses):
+            expect(received.closed, "the connection stays open")
+        if self.absent:
+            expect(self.absent not in received.data, "what was sent came back")
+        figures = {}
+        if self.limit:
+            figures["ms"] = within(received.milliseconds, self.limit, "the answer")
+        return Outcome(seen=told(received), figures=figures)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Refused:
+    """A body that must be refused on every route that has such a place, naming the place where our own service does.
+
+    Attributes:
+        body: Makes the body for a route.
+        role: What the body of a route must have; empty: every route is asked.
+        statuses: What the answers may be.
+        codes: What our own service may call it; empty: not looked at.
+        names: Whether our own service must name the feature.
+        only: The routes; empty: all.
+        limit: Milliseconds within which each answer must be there; 0: not looked at.
+
+    """
+
+    body: Callable[[Question], bytes]
+    role: str = ""
+    statuses: tuple[int, ...] = (400, 422)
+    codes: tuple[str, ...] = ()
+    names: bool = False
+    only: tuple[str, ...] = ()
+    limit: float = 0.0
+
+    def __call__(self, target: Target) -> Outcome:
+        """Send it to every route."""
+        asked = target.asking(self.role) if self.role else list(target.questions.values())
+        asked = [one for one in asked if not self.only or one.name in self.only]
+        before = target.counted()
+        seen: dict[str, None] = {}
+        longest = 0.0
+        for question in asked:
+            answer = target.send(question, self.body(question))
+            self._check(answer, question, target)
+            seen[f"{answer.status} {answer.code}".strip()] = None
+            longest = max(longest, answer.milliseconds)
+        if self.limit:
+            within(longest, self.limit, "the answer")
+        expect(target.counted() == before, f"something was predicted or kept: {before}, then {target.counted()}")
+        return Outcome(
+            seen=", ".join(seen), figures={"routes": len(asked), **({"ms": round(longest, 1)} if self.limit else {})}
+        )
+
+    def _check(self, answer: Answer, question: Question, target: Target) -> None:
+        where = f"{question.name}: "
+        expect(answer.status in self.statuses, f"{where}{answer.status}, not one of {self.statuses}")
+        check_refusal(answer, target)
+        if not target.ours:
+            return
+        if self.codes:
+            expect(answer.code in self.codes, f"{where}the code is {answer.code}, not one of {self.codes}")
+        if self.names:
+            field = answer.json().get("field")
+            wanted = name_of(question, self.role)
+            expect(field == wanted, f"{where}the field is {field}, not {wanted}")
+
+
+def name_of(question: Question, role: str) -> str | None:
+    """Return the name of the feature that stands in a role."""
+    path = question.roles[role]
+    if question.name == "infer":
+        return str(question.good["inputs"][path[1]]["name"])
+    if question.name == "invocations" and "dataframe_split" in question.good:
+        return str(question.good["dataframe_split"]["columns"][path[-1]])
+    return str(path[-1]) if isinstance(path[-1], str) else None
