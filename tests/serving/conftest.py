@@ -190,7 +190,11 @@ def start(artifact: Path, *, wait: bool = True, environment: dict[str, str] | No
         [sys.executable, "-c", SERVE, str(artifact), json.dumps({"port": 0, **given})],
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, (str(HERE), os.environ.get("PYTHONPATH")))), **(environment or {})},
+        env={
+            **os.environ,
+            "PYTHONPATH": os.pathsep.join(filter(None, (str(HERE), os.environ.get("PYTHONPATH")))),
+            **(environment or {}),
+        },
     )
     running = Running(url="", process=process)
 

@@ -41,6 +41,7 @@ class Answers(msgspec.Struct, frozen=True, kw_only=True, eq=False, gc=False):
             the model gives none.
         confidence: The probability of the class that is predicted, a row; ``None`` if the model gives none.
         unsound: The rows whose answer cannot be: not a number, not a class, probabilities that are none.
+        table: ``probabilities`` as one array, for those who have more use for it; ``None`` where there are few rows.
 
     """
 
@@ -48,6 +49,7 @@ class Answers(msgspec.Struct, frozen=True, kw_only=True, eq=False, gc=False):
     probabilities: list[list[float]] | None
     confidence: list[Confidence] | None
     unsound: frozenset[int]
+    table: NDArray[np.float64] | None = None
 
 
 class AnswerReader:
@@ -87,12 +89,14 @@ class AnswerReader:
                 unsound.append(row)
             elif lowest < 0.0 or highest > 1.0:
                 probabilities[row] = [min(max(value, 0.0), 1.0) for value in values]
+                table = None
         confidence: list[Confidence] = [row[place or 0] for row, place in zip(probabilities, places, strict=True)]
         return Answers(
             predictions=list(predictions),
             probabilities=probabilities,
             confidence=confidence,
             unsound=frozenset(unsound),
+            table=table if rows >= MANY else None,
         )
 
 

@@ -66,9 +66,7 @@ def by_wish(wish: Wish, measured: Batching) -> Batching:
     return msgspec.structs.replace(measured, most_rows=most)
 
 
-def measure(
-    run: Callable[[Sequence[Row]], object], rows: Sequence[Row], *, longest: float, seconds: float
-) -> Batching:
+def measure(run: Callable[[Sequence[Row]], object], rows: Sequence[Row], *, longest: float, seconds: float) -> Batching:
     """Time batches of several sizes.
 
     Args:
@@ -100,11 +98,7 @@ def decide(rows: Sequence[int], costs: Sequence[float], *, longest: float) -> Ba
     """
     alone = costs[0]
     timed = list(zip(rows, costs, strict=True))
-    worth = [
-        size
-        for size, cost in timed
-        if cost <= max(longest, _PATIENCE * alone) and cost / size <= WORTH * alone
-    ]
+    worth = [size for size, cost in timed if cost <= max(longest, _PATIENCE * alone) and cost / size <= WORTH * alone]
     quick = [size for size, cost in timed if cost <= longest]
     return Batching(
         rows=tuple(rows),

@@ -138,6 +138,7 @@ class Desk:
             confidence=None if answers.confidence is None else answers.confidence[first:after],
             probabilities=None if answers.probabilities is None else answers.probabilities[first:after],
             flags=flags,
+            table=None if answers.table is None else answers.table[first:after],
         )
         written = job.route.write(reply, job.question)
         if job.exchange.admission.form.packed:

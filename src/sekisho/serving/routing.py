@@ -14,6 +14,9 @@ from sekisho.serving.http.forms import JSON, Form, Offer
 from sekisho.text import Text
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from sekisho.artifact.signature import Signature
     from sekisho.predict.answers import Confidence, Prediction
     from sekisho.predict.rows import Row, RowReader
@@ -48,6 +51,7 @@ class Reply(msgspec.Struct, frozen=True, kw_only=True, eq=False, gc=False):
         confidence: The probability of the class that is predicted; ``None`` if the model gives none.
         probabilities: Those of all classes, in the order of the signature; ``None`` if the model gives none.
         flags: What is unusual about a row, by its index.
+        table: ``probabilities`` as one array of shape ``(rows, classes)``, where there are many rows.
 
     """
 
@@ -58,6 +62,7 @@ class Reply(msgspec.Struct, frozen=True, kw_only=True, eq=False, gc=False):
     confidence: Sequence[Confidence] | None
     probabilities: Sequence[Sequence[float]] | None
     flags: Mapping[int, Sequence[Flag]]
+    table: NDArray[np.float64] | None = None
 
 
 class Written(msgspec.Struct, frozen=True, kw_only=True, eq=False, gc=False):

@@ -21,21 +21,25 @@ CSV_HEADER: Final = b"text/csv; charset=utf-8; header=present"
 CSV_BARE: Final = b"text/csv; charset=utf-8; header=absent"
 
 
-def columns_of(reply: Reply, signature: Signature) -> dict[str, list[Any]]:
+Columns = dict[str, Any]
+"""A table: lists, or arrays of numbers, by name."""
+
+
+def columns_of(reply: Reply, signature: Signature) -> Columns:
     """Return an answer by columns: the prediction, the probabilities, the flags joined with commas."""
     if signature.output.outputs:
         return _columns_of_each(reply, signature)
-    columns: dict[str, list[Any]] = {"prediction": list(reply.predictions)}
+    columns: Columns = {"prediction": list(reply.predictions)}
     if reply.confidence is not None and reply.probabilities is not None:
         columns["probability"] = list(reply.confidence)
-        by_class = zip(*reply.probabilities, strict=True)
+        by_class: Any = zip(*reply.probabilities, strict=True) if reply.table is None else reply.table.T
         for label, values in zip(signature.output.classes or (), by_class, strict=True):
-            columns[f"probability_{class_name(label)}"] = list(values)
+            columns[f"probability_{class_name(label)}"] = values if reply.table is not None else list(values)
     columns["flags"] = _flags(reply)
     return columns
 
 
-def predictions_of(reply: Reply, signature: Signature) -> dict[str, list[Any]]:
+def predictions_of(reply: Reply, signature: Signature) -> Columns:
     """Return the predictions alone by columns: ``prediction``, or for each of several answers ``prediction_`` and its name."""
     if not signature.output.outputs:
         return {"prediction": list(reply.predictions)}
@@ -43,7 +47,7 @@ def predictions_of(reply: Reply, signature: Signature) -> dict[str, list[Any]]:
     return {f"prediction_{one.name}": [row[one.name] for row in rows] for one in signature.output.outputs}
 
 
-def _columns_of_each(reply: Reply, signature: Signature) -> dict[str, list[Any]]:
+def _columns_of_each(reply: Reply, signature: Signature) -> Columns:
     """Return the columns of several answers a row: the names of answers and classes stand at the ends of theirs."""
     output = signature.output
     columns = predictions_of(reply, signature)
@@ -65,7 +69,7 @@ def _flags(reply: Reply) -> list[str]:
     return flags
 
 
-def write_table(columns: dict[str, list[Any]], media_type: str, reply: Reply) -> Written:
+def write_table(columns: Columns, media_type: str, reply: Reply) -> Written:
     """Return a table in one of the formats.
 
     Args:
@@ -74,6 +78,8 @@ def write_table(columns: dict[str, list[Any]], media_type: str, reply: Reply) ->
         reply: Whose answer it is, for what belongs to no row.
 
     """
+    if media_type in {CSV, LINES, LINES_TOO}:
+        columns = {name: values if isinstance(values, list) else values.tolist() for name, values in columns.items()}
     if media_type == CSV:
         return Written(body=_csv(columns), media_type=CSV_HEADER)
     if media_type in {LINES, LINES_TOO}:
@@ -88,7 +94,7 @@ def bare_csv(values: list[Any]) -> Written:
     return Written(body=_lines(rows), media_type=CSV_BARE)
 
 
-def _csv(columns: dict[str, list[Any]]) -> bytes:
+def _csv(columns: Columns) -> bytes:
     return _lines([list(columns), *zip(*columns.values(), strict=True)])
 
 
@@ -108,11 +114,11 @@ def _of_one_type(values: list[Any]) -> list[Any]:
     return list(map(class_name, values)) if len(kinds) > 1 and not kinds <= {int, float} else values
 
 
-def _arrow(columns: dict[str, list[Any]], media_type: str, reply: Reply) -> bytes:
+def _arrow(columns: Columns, media_type: str, reply: Reply) -> bytes:
     import pyarrow as pa
     from pyarrow import ipc
 
-    columns = {name: _of_one_type(values) for name, values in columns.items()}
+    columns = {name: _of_one_type(values) if isinstance(values, list) else values for name, values in columns.items()}
     table = pa.table(columns).replace_schema_metadata(
         {"model_version": reply.model_version, "request_id": reply.request_id, "timestamp": reply.timestamp}
     )

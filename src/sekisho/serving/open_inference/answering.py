@@ -48,14 +48,14 @@ class Answered(msgspec.Struct, frozen=True, kw_only=True, eq=False, gc=False):
 
     Attributes:
         name, datatype, shape: As in the protocol.
-        values: Its elements in C order, as JSON values.
+        values: Its elements in C order, as JSON values; an array where it is sent in the binary form.
 
     """
 
     name: str
     datatype: str
     shape: tuple[int, ...]
-    values: list[Any]
+    values: Any
 
     def binary(self) -> bytes:
         """Return the elements in the binary form."""
@@ -106,14 +106,16 @@ class Answerer:
     def outputs(self, reply: Reply, wish: Wish) -> list[Answered]:
         """Return what is answered."""
         names = (*wish.outputs, FLAGS) if wish.whole and reply.flags else wish.outputs
-        return [self._output(name, reply) for name in names]
+        return [self._output(name, reply, binary=name in wish.binary) for name in names]
 
-    def _output(self, name: str, reply: Reply) -> Answered:
+    def _output(self, name: str, reply: Reply, *, binary: bool) -> Answered:
         rows = len(reply.predictions)
         if name in self._probabilities:
             part = self._probabilities[name][1]
             table: Sequence[Sequence[float]] = reply.probabilities or ()
-            values: list[Any] = [value for row in table for value in row[part]]
+            values: Any = reply.table[:, part] if binary and reply.table is not None else None
+            if values is None:
+                values = [value for row in table for value in row[part]]
             return Answered(name=name, datatype="FP64", shape=(rows, part.stop - part.start), values=values)
         if name == FLAGS:
             values = [",".join(map(str, reply.flags.get(row, ()))) for row in range(rows)]
