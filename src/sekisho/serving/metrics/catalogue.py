@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Literal
 
 import numpy as np
 
@@ -36,6 +36,7 @@ GAUGES: Final = {
     "ml_worker_ready": "Workers that are ready.",
     "ml_worker_resident_memory_bytes": "Resident memory of the workers together.",
     "ml_connections": "Open connections.",
+    "ml_certificate_ends_timestamp_seconds": "When the certificate of the service ends, Unix time; 0 where it has none.",
 }
 """What is true now, and must not outlive a worker."""
 
@@ -54,7 +55,7 @@ def families(signature: Signature, routes: Sequence[str], *, version: str, info:
         *_of_predictions(signature, version),
         *_of_requests(routes),
         *(Family(name=name, kind="counter", help=words) for name, words in _COUNTERS.items()),
-        *(Family(name=name, kind="gauge", help=words) for name, words in GAUGES.items()),
+        *(Family(name=name, kind="gauge", help=words, merge=_merge(name)) for name, words in GAUGES.items()),
         Family(
             name="ml_model_info",
             kind="gauge",
@@ -118,6 +119,10 @@ def _of_requests(routes: Sequence[str]) -> tuple[Family, ...]:
             values=tuple((code,) for code in sorted(KINDS)),
         ),
     )
+
+
+def _merge(gauge: str) -> Literal["sum", "max"]:
+    return "max" if gauge.endswith("_timestamp_seconds") else "sum"
 
 
 def class_labels(signature: Signature) -> tuple[str, ...]:
