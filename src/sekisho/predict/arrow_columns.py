@@ -11,9 +11,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from sekisho.predict.cells import refusal
-from sekisho.predict.columnar import check_strings, column_of
+from sekisho.predict.columnar import ColumnarRows, check_strings, column_of, matrix_of
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
     from sekisho.artifact.signature import Feature
@@ -39,6 +41,29 @@ def is_plain(arrow: Any, kind: Any) -> bool:
 def is_text(arrow: Any, kind: Any) -> bool:
     """Return whether ``kind`` is a type of strings."""
     return bool(arrow.types.is_string(kind) or arrow.types.is_large_string(kind))
+
+
+def arrow_rows(arrow: Any, features: Sequence[Feature], columns: Sequence[Any]) -> ColumnarRows:
+    """Return the rows of a table.
+
+    Args:
+        arrow: The module ``pyarrow``.
+        features: The features, in the order of the signature.
+        columns: A chunked array for each, of a type that :func:`is_plain`, not empty.
+
+    Raises:
+        InvalidInput: A cell does not fit.
+
+    """
+    if all(feature.kind == "float" for feature in features) and all(
+        arrow.types.is_floating(column.type) and not column.null_count for column in columns
+    ):
+        kinds = {column.type for column in columns}
+        if len(kinds) == 1:
+            return matrix_of(features, np.stack([column.to_numpy() for column in columns], axis=1))
+    return ColumnarRows(
+        features, [arrow_column(arrow, feature, column) for feature, column in zip(features, columns, strict=True)]
+    )
 
 
 def arrow_column(arrow: Any, feature: Feature, column: Any) -> NDArray[Any]:

@@ -10,6 +10,7 @@ from time import monotonic
 from typing import TYPE_CHECKING, Any, Final
 
 from sekisho.serving import problems
+from sekisho.serving.guards.guesses import CODES
 from sekisho.serving.guards.interface import Caller
 from sekisho.serving.guards.tls import HSTS
 from sekisho.serving.http.exchange import JSON, Admission, Channel, Exchange
@@ -207,7 +208,8 @@ class Front:
         self._tally.request(route, status, code)
         exchange.complete(self.responses, status, body, media_type, fields)
         seconds = monotonic() - exchange.started
-        self._log.request(status, route, exchange.request_id, admission.caller.id, seconds, code)
+        if code not in CODES or self._callers.deserves_line(admission.caller.id):
+            self._log.request(status, route, exchange.request_id, admission.caller.id, seconds, code)
 
     def later(self, exchange: Exchange, work: Any) -> None:
         """Answer when a coroutine has run; whatever it raises becomes an internal error."""

@@ -28,6 +28,7 @@ from sekisho.serving import logs
 from sekisho.serving.guards.callers import Callers
 from sekisho.serving.guards.guesses import GuessLimit
 from sekisho.serving.guards.keys import refuse_guessable
+from sekisho.serving.guards.modes import readable_secrets, refuse_changeable
 from sekisho.serving.guards.rate_store import client_of
 from sekisho.serving.guards.tls import context_of
 from sekisho.serving.layout import GO, RunFolder, Word, decode, make_run_folder
@@ -93,6 +94,7 @@ def serve(
         library_mismatch=settings.library_mismatch,
     )
     settings = msgspec.structs.replace(settings, digest=loaded.digest)  # workers take this artifact, and no other
+    refuse_changeable(settings)
     if settings.key_file is not None:
         refuse_guessable(settings.key_file)
     Callers(settings, GuessLimit())  # keys that are of no use are found before anybody listens
@@ -197,6 +199,8 @@ class Supervisor:
         self._selector.register(self._stray_read, selectors.EVENT_READ, self._take_stray)
         for mismatch in self._artifact.library_mismatches():
             self._say("warning", "library mismatch", **msgspec.structs.asdict(mismatch))
+        for setting, mode in readable_secrets(self._settings):
+            self._say("warning", "everybody on this machine may read a secret file", setting=setting, mode=mode)
         proving = threading.Thread(target=self._prove, name="prove", daemon=True)
         self._proof: SekishoError | None = None
         try:

@@ -34,7 +34,7 @@ from sekisho.serving.guards.callers import Callers
 from sekisho.serving.guards.guesses import GuessLimit
 from sekisho.serving.guards.rate import RateLimit
 from sekisho.serving.guards.rate_store import SharedRateLimit
-from sekisho.serving.guards.tls import context_of
+from sekisho.serving.guards.tls import Tls
 from sekisho.serving.health import Health
 from sekisho.serving.http import asgi
 from sekisho.serving.http.connection import Connection, sweep
@@ -162,6 +162,7 @@ class Worker:
                 *self._application_places(),
             )
         )
+        self._tls = None if settings.certificate is None else Tls(settings)
         self._application: asyncio.Future[Any] | None = None
         self._ended = asyncio.Event()
 
@@ -181,7 +182,7 @@ class Worker:
             listener,
             lambda: Connection(self._front),
             loop,
-            tls=context_of(self._settings),
+            tls=None if self._tls is None else self._tls.context,
             handshake_seconds=limits.head_seconds,
         )
         ticking = loop.create_task(self._tick())
@@ -237,6 +238,9 @@ class Worker:
             sweep(self._front.connections, monotonic())
             self._front.responses.tick()
             self._front.refresh_keys()
+            if self._tls is not None:
+                self._tls.refresh(self.log.say)
+                self.tally.set("ml_certificate_ends_timestamp_seconds", self._tls.ends)
             self._desk.expire()
             self.tally.measure()
             self.tally.set("ml_connections", len(self._front.connections))

@@ -166,6 +166,20 @@ class Result:
     seconds: float = 0.0
 
 
+class Chapter(list[Kind]):
+    """The kinds of one area, in order; called, it adds one."""
+
+    def __init__(self, area: str) -> None:
+        super().__init__()
+        self.area = area
+
+    def __call__(self, name: str, title: tuple[str, str], must: tuple[str, str]) -> Kind:
+        """Add a kind: its id, what is done and what must happen, each in English and Japanese."""
+        made = Kind(id=name, area=self.area, title=Text(en=title[0], ja=title[1]), must=Text(en=must[0], ja=must[1]))
+        self.append(made)
+        return made
+
+
 def judge(attack: Attack, target: Target) -> Result:
     """Do an attack, and look at the service before and after it. Never raises."""
     missing = sorted(attack.needs - target.has)

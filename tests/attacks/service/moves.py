@@ -31,7 +31,9 @@ def check_refusal(answer: Answer, target: Target) -> None:
     expect(b"Traceback" not in answer.body and b"site-packages" not in answer.body, "the answer holds a traceback")
     if target.ours:
         kind = answer.headers.get("content-type")
-        expect(kind == "application/problem+json" or answer.body == b"", f"the refusal is {kind}")
+        # The Open Inference Protocol has JSON with a sentence called "error"; everything else is a problem (RFC 9457).
+        told_so = kind == "application/problem+json" or (kind == "application/json" and b'"error"' in answer.body)
+        expect((told_so and answer.code) or answer.body == b"", f"the refusal is {kind}")
         if answer.status in {405, 501}:
             expect("allow" in answer.headers, f"{answer.status} without Allow")
         if answer.status in {429, 503}:
@@ -46,7 +48,7 @@ class Sent:
         data: The bytes, or what makes them for a target.
         statuses: What the answer may be.
         closes: Whether the connection must be ended by the service. Otherwise our end closes, so that nobody waits.
-        answers: How many answers there must be.
+        answers: How many answers there must be; 0: any number.
         limit: Milliseconds within which the answer must be there; 0: not looked at.
         silent: Whether another's service may end the connection without an answer.
         absent: Bytes that may not stand in what comes back.
@@ -70,7 +72,10 @@ class Sent:
         statuses = received.statuses
         if not statuses and self.silent and not target.ours and received.closed:
             return Outcome(seen=told(received))
-        expect(len(statuses) == self.answers, f"{len(statuses)} answers, not {self.answers}: {received.data[:300]!r}")
+        expect(
+            len(statuses) == self.answers or (statuses and not self.answers),
+            f"{len(statuses)} answers, not {self.answers}: {received.data[:300]!r}",
+        )
         for answer in received.answers:
             expect(answer.status in set(self.statuses), f"{answer.status}, not one of {sorted(self.statuses)}")
             if answer.status >= 400:
@@ -151,3 +156,57 @@ def name_of(question: Question, role: str) -> str | None:
     if question.name == "invocations" and "dataframe_split" in question.good:
         return str(question.good["dataframe_split"]["columns"][path[-1]])
     return str(path[-1]) if isinstance(path[-1], str) else None
+
+
+def fields(*lines: bytes) -> Callable[[Target], bytes]:
+    """Return what makes the good request with more header fields."""
+    return lambda target: target.post(*lines)
+
+
+def framed(*lines: bytes, body: bytes, after: bytes = b"") -> Callable[[Target], bytes]:
+    """Return what makes a request that announces no length of its own accord: the head, the fields, and bytes as they are."""
+    return lambda target: target.head(*lines) + body + after
+
+
+def chunked(
+    *, coding: bytes = b"Transfer-Encoding: chunked", trailers: bytes = b"", after: bytes = b""
+) -> Callable[[Target], bytes]:
+    """Return what makes the good request with its body in chunks."""
+    return lambda target: target.head(coding) + chunks(target.question.body, trailers=trailers) + after
+
+
+def growth(target: Target, before: int) -> float:
+    """Return by how many MiB the service's memory has grown."""
+    assert target.process is not None
+    return round((target.process.rss() - before) / 2**20, 1)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Flood(Sent):
+    """Bytes that are refused within a second, while somebody else hardly waits, and little memory is taken."""
+
+    seconds: float = 1.0
+    bystander_ms: float = 250.0
+    mib: float = 32.0
+    quiet: bool = False
+    """Whether no answer is needed, since there was no request."""
+
+    def __call__(self, target: Target) -> Outcome:
+        """Send them."""
+        before = target.process.rss() if target.process else 0
+        data = self.data(target) if callable(self.data) else self.data
+        with target.bystander() as other:
+            if self.quiet:
+                received = target.raw(data, half_close=True)
+                outcome = Outcome(
+                    seen=told(received), figures={"ms": within(received.milliseconds, self.seconds * 1000, "the end")}
+                )
+            else:
+                outcome = Sent(data=data, statuses=self.statuses, closes=True, limit=self.seconds * 1000)(target)
+        expect(not other.failures, f"another client got {other.failures[:3]}")
+        figures = dict(outcome.figures)
+        figures["bystander_ms"] = within(other.longest, self.bystander_ms, "another client")
+        if target.process is not None:
+            figures["rss_mib"] = growth(target, before)
+            expect(figures["rss_mib"] <= self.mib, f"memory grew by {figures['rss_mib']} MiB")
+        return Outcome(seen=outcome.seen, figures=figures)

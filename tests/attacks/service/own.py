@@ -182,8 +182,13 @@ def target_of(running: Running, questions: dict[str, Question], *, key: str = ""
 def questions_about_people(name: str = "churn") -> dict[str, Question]:
     """Return every route of a service for the model of people, with a good body each."""
     roles = {
-        "number": "age", "nullable": "income", "integer": "children", "ranged": "children",
-        "word": "city", "boolean": "employed", "closed": "plan",
+        "number": "age",
+        "nullable": "income",
+        "integer": "children",
+        "ranged": "children",
+        "word": "city",
+        "boolean": "employed",
+        "closed": "plan",
     }
     columns = list(PERSON)
     places = {role: columns.index(column) for role, column in roles.items()}
@@ -256,13 +261,23 @@ def questions_about_flowers(name: str = "iris") -> dict[str, Question]:
 
 
 LIMITS = {
-    "head_seconds": 10.0, "body_seconds": 30.0, "idle_seconds": 75.0, "write_seconds": 30.0,
-    "body_bytes": 8 * 2**20, "rows": 10_000, "workers": 1, "connections": 4_096,
+    "head_seconds": 10.0,
+    "body_seconds": 30.0,
+    "idle_seconds": 75.0,
+    "write_seconds": 30.0,
+    "body_bytes": 8 * 2**20,
+    "rows": 10_000,
+    "workers": 1,
+    "connections": 4_096,
 }
 """As they are when nothing is said."""
 TIGHT = {
-    "head_seconds": 1.0, "body_seconds": 1.0, "idle_seconds": 1.5, "write_seconds": 1.0,
-    "body_bytes": 65_536, "rows": 50,
+    "head_seconds": 1.0,
+    "body_seconds": 1.0,
+    "idle_seconds": 1.5,
+    "write_seconds": 1.0,
+    "body_bytes": 65_536,
+    "rows": 50,
 }
 
 
@@ -297,3 +312,18 @@ def _tight(workshop: Workshop) -> Iterator[Target]:
 
     with serving(workshop.iris, limits=TIGHT) as running:
         yield target_of(running, questions_about_flowers(), limits={**LIMITS, **TIGHT})
+
+
+@configuration("secured")
+def _secured(workshop: Workshop) -> Iterator[Target]:
+    """TLS with a certificate of an authority that nobody knows."""
+    import trustme
+    from tests.serving.conftest import serving
+
+    folder = workshop.place("secured")
+    issued = trustme.CA().issue_cert("127.0.0.1", "localhost")
+    chain, private = folder / "chain.pem", folder / "key.pem"
+    chain.write_bytes(b"".join(each.bytes() for each in issued.cert_chain_pems))
+    issued.private_key_pem.write_to_path(str(private))
+    with serving(workshop.iris, certificate=chain, private_key=private, limits=TIGHT) as running:
+        yield target_of(running, questions_about_flowers(), limits={**LIMITS, **TIGHT}, tls=running.url)

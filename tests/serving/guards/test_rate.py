@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sekisho.serving.guards.guesses import MOST_WRONG, SECONDS_PER_GUESS, GuessLimit
+from sekisho.serving.guards.guesses import MOST_ADDRESSES, MOST_WRONG, SECONDS_PER_GUESS, GuessLimit
 from sekisho.serving.guards.interface import Caller
 from sekisho.serving.guards.rate import RateLimit, make_table
 
@@ -121,3 +121,24 @@ def test_wrong_keys_are_counted_by_address_and_forgotten_in_time() -> None:
     assert guesses.is_exhausted("1.2.3.4", 5.0) is not None
     assert guesses.is_exhausted("5.6.7.8", 5.0) is None
     assert guesses.is_exhausted("1.2.3.4", 5.0 + SECONDS_PER_GUESS + 0.1) is None
+
+
+def test_the_wrong_keys_of_one_address_are_one_line_a_minute() -> None:
+    guesses = GuessLimit()
+    written = [second for second in range(600) for _ in range(5) if guesses.deserves_line("1.2.3.4", float(second))]
+    assert written == [0]
+    assert guesses.deserves_line("5.6.7.8", 599.0)
+    assert guesses.unwritten(600.0) == [("1.2.3.4", 2_999)]
+    assert not guesses.deserves_line("1.2.3.4", 601.0)
+    assert guesses.unwritten(640.0) == []
+    assert guesses.unwritten(661.0) == [("1.2.3.4", 1)]
+    assert guesses.unwritten(730.0) == []
+    assert guesses.deserves_line("1.2.3.4", 731.0)
+
+
+def test_as_many_addresses_as_there_are_take_no_more_room() -> None:
+    guesses = GuessLimit()
+    for number in range(30_000):
+        guesses.wrong(str(number), 0.0)
+        guesses.deserves_line(str(number), 0.0)
+    assert len(guesses._paid) == len(guesses._silences) == MOST_ADDRESSES

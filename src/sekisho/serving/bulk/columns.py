@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from sekisho.errors import InvalidInput
-from sekisho.predict.arrow_columns import arrow_column, is_plain, is_text
+from sekisho.predict.arrow_columns import arrow_rows, is_plain, is_text
 from sekisho.predict.cells import refusal
-from sekisho.predict.columnar import ColumnarRows, matrix_of
 from sekisho.serving.bulk import arrow_sizes, parquet_sizes
 from sekisho.serving.bulk.media import ARROW_FILE, PARQUET
 from sekisho.text import Text
 
 if TYPE_CHECKING:
+    from sekisho.predict.columnar import ColumnarRows
     from sekisho.serving.routing import Model
 
 _INDEX: Final = re.compile(r"__index_level_[0-9]+__")
@@ -149,15 +149,7 @@ def _rows(arrow: Any, table: Any, model: Model) -> ColumnarRows:
     features = model.signature.features
     columns = [table.column(feature.name) for feature in features]
     _check_size(table.num_rows, sum(_spread(arrow, column) for column in columns), model)
-    if all(feature.kind == "float" for feature in features) and all(
-        arrow.types.is_floating(column.type) and not column.null_count for column in columns
-    ):
-        kinds = {column.type for column in columns}
-        if len(kinds) == 1:
-            return matrix_of(features, np.stack([column.to_numpy() for column in columns], axis=1))
-    return ColumnarRows(
-        features, [arrow_column(arrow, feature, column) for feature, column in zip(features, columns, strict=True)]
-    )
+    return arrow_rows(arrow, features, columns)
 
 
 def _spread(arrow: Any, column: Any) -> int:

@@ -18,6 +18,7 @@ from sekisho.errors import InvalidInput, MissingExtra, ServiceError
 from sekisho.serving import problems
 from sekisho.serving.grpc.inferring import Infer, check_model
 from sekisho.serving.grpc.messages import SERVICE, messages
+from sekisho.serving.guards.certificates import validity_of
 from sekisho.serving.http.exchange import Exchange
 from sekisho.serving.http.head import Head
 from sekisho.text import Text
@@ -288,13 +289,31 @@ async def _abort(context: Any, status: int, body: bytes, fields: tuple[Field, ..
 
 
 def _credentials(settings: ServingSettings) -> Any:
-    """Return the same certificate, and the same demand for the callers', as over HTTP; gRPC speaks TLS 1.2 or newer."""
+    """Return the same certificate, and the same demand for the callers', as over HTTP; gRPC speaks TLS 1.2 or newer.
+
+    It asks for them whenever somebody connects, so that a renewed certificate is taken up.
+    """
     import grpc
 
     assert settings.certificate is not None
-    chain = settings.certificate.read_bytes()
-    key = (settings.private_key or settings.certificate).read_bytes()
-    authority = None if settings.client_authority is None else settings.client_authority.read_bytes()
-    return grpc.ssl_server_credentials(
-        [(key, chain)], root_certificates=authority, require_client_auth=authority is not None
+    paths = (settings.certificate, settings.private_key or settings.certificate, settings.client_authority)
+    taken: list[object] = []
+
+    def files() -> Any:
+        chain, key, authority = (None if path is None else path.read_bytes() for path in paths)
+        return grpc.ssl_server_certificate_configuration([(key, chain)], root_certificates=authority)
+
+    def look() -> Any:
+        try:
+            validity_of(paths[0].read_bytes())
+            state = [path and path.stat().st_mtime_ns for path in paths]
+            if state == taken:
+                return None
+            taken[:] = state
+            return files()
+        except (OSError, ValueError):
+            return None  # the old ones stay
+
+    return grpc.dynamic_ssl_server_credentials(
+        files(), look, require_client_authentication=settings.client_authority is not None
     )

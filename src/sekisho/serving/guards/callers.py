@@ -108,6 +108,10 @@ class Callers:
         """Return where a head comes from."""
         return self._proxies.origin(peer, head.fields)
 
+    def deserves_line(self, address: str) -> bool:
+        """Whether the log is to say that a wrong key has come from an address: once a minute, lest guessing fill it."""
+        return self._guesses.deserves_line(address, monotonic())
+
     def refresh(self, say: Callable[..., Any]) -> bool:
         """Read keys again that have changed; return whether any are new. Those that have become useless stay as they were.
 
@@ -116,6 +120,8 @@ class Callers:
 
         """
         told = self.epoch
+        for address, lines in self._guesses.unwritten(monotonic()):
+            say("warning", "wrong keys not logged one by one", caller=address, count=lines)
         if self._keys is not None:
             try:
                 if self._keys.refresh():

@@ -68,6 +68,10 @@ class Connection(asyncio.Protocol):
         self._incoming: Incoming | None = None
         self._chunk: bytes | None = None
         """What came in at once, if a message may begin with it."""
+        self._seen = b""
+        """What came in since a message may have begun, while its head has no end."""
+        self._begun = 0
+        """How many messages stand in what came in at once."""
         self._last = False
         """Whether no further request is taken, and the connection ends after the answers that are due."""
         self._closing = False
@@ -144,6 +148,7 @@ class Connection(asyncio.Protocol):
         """Begin a request."""
         if self._last:
             raise _Stop
+        self._begun += 1
         self._incoming = Incoming(monotonic())
         self.until = self._incoming.started + self._site.limits.head_seconds
 
@@ -178,6 +183,9 @@ class Connection(asyncio.Protocol):
             )
         except Refused as refused:
             self._stop(refused.problem)
+        if head.version == "1.0" and b" HTTP/1.0\r\n" not in self._seen:
+            # httptools takes other protocols of that number for HTTP, such as RTSP/1.0.
+            self._stop(Problem(kind=problems.VERSION_NOT_SUPPORTED))
         admission = self._site.admit(head, self._peer)
         # No protocol is upgraded to: the request is answered as it is, and what follows is not read.
         self._last = self._site.draining or not head.keep_alive or self._parser.should_upgrade()
@@ -185,7 +193,8 @@ class Connection(asyncio.Protocol):
         incoming.exchange = exchange
         self._waiting.append(exchange)
         self.until = monotonic() + self._site.limits.body_seconds
-        expects = head.by_name.get(b"expect")
+        # HTTP/1.0 knows no expectations (RFC 9110, 10.1.1).
+        expects = head.by_name.get(b"expect") if head.version == "1.1" else None
         refusal = admission.refusal
         if refusal is None and head.length is not None and head.length > admission.takes:
             refusal = Problem(kind=problems.BODY_TOO_LARGE)
@@ -281,7 +290,10 @@ class Connection(asyncio.Protocol):
             if self._tail > LARGEST_TAIL:
                 self._transport.abort()
             return
-        self._chunk = data if self._incoming is None else None
+        incoming = self._incoming
+        self._chunk = data if incoming is None else None
+        self._seen = self._seen + data if incoming is not None and incoming.in_head else data
+        self._begun = 0 if incoming is None else 1
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserUpgrade:
@@ -289,9 +301,12 @@ class Connection(asyncio.Protocol):
         except httptools.HttpParserError as error:
             self._unreadable(data, error)
         incoming = self._incoming
+        if incoming is None or not incoming.in_head:
+            self._seen = b""
         if incoming is None or self._closing:
             return
-        incoming.wire += len(data)
+        if self._begun == 1:
+            incoming.wire += len(data)  # otherwise most of it belongs to the requests before
         limits = self._site.limits
         if incoming.in_head:
             # A field or target without an end never gets as far as its callback.

@@ -17,6 +17,7 @@ Field = tuple[bytes, bytes]
 """A header field: name in lower case, value."""
 
 _HOST: Final = re.compile(rb"(?:[A-Za-z0-9_](?:[A-Za-z0-9._-]{0,252})|\[[0-9A-Fa-f:.]{2,45}\])(?::[0-9]{1,5})?")
+_ABSOLUTE: Final = re.compile(rb"https?://([^/?#]*)(.*)", re.IGNORECASE | re.DOTALL)
 _PATH: Final = re.compile(rb"/[!-\"$-~]*")
 ONCE: Final = frozenset(
     (
@@ -89,6 +90,12 @@ def read_head(
     if len(by_name) != len(fields):
         no_doubles(fields, once)
     _check_host(by_name.get(b"host"), version)
+    absolute = _ABSOLUTE.fullmatch(target)
+    if absolute is not None:
+        # The form that a proxy gets. Who is asked stands in it, and the Host field counts no more (RFC 9112, 3.2.2).
+        by_name[b"host"], target = absolute[1], absolute[2]
+        _check_host(absolute[1], version)
+        target = target if target.startswith(b"/") else b"/" + target
     path, query = _read_target(target)
     length = _read_framing(by_name, version)
     return Head(
@@ -124,11 +131,6 @@ def _check_host(host: bytes | None, version: str) -> None:
 
 
 def _read_target(target: bytes) -> tuple[bytes, bytes]:
-    if target[:7].lower() == b"http://" or target[:8].lower() == b"https://":
-        # The absolute form, as a proxy gets it; only the path counts here.
-        _, _, rest = target.partition(b"://")
-        _, slash, path = rest.partition(b"/")
-        target = slash + path or b"/"
     path, _, query = target.partition(b"?")
     if target != b"*" and _PATH.fullmatch(path) is None:
         raise _malformed(Text(en="the request target is not a path", ja="リクエスト先がパスではありません"))

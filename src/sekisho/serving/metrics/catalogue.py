@@ -38,9 +38,9 @@ GAUGES: Final = {
     "ml_worker_resident_memory_bytes": "Resident memory of the workers together.",
     "ml_batch_rows_most": "Rows of several requests that are run as one batch at most; 1: each request is run by itself.",
     "ml_connections": "Open connections.",
+    "ml_certificate_ends_timestamp_seconds": "When the certificate of the service ends, Unix time; 0 where it has none.",
 }
 """What is true now, and must not outlive a worker."""
-_MERGE: Final[dict[str, Literal["sum", "max"]]] = {"ml_batch_rows_most": "max"}
 
 
 def families(signature: Signature, routes: Sequence[str], *, version: str, info: dict[str, str]) -> tuple[Family, ...]:
@@ -57,7 +57,7 @@ def families(signature: Signature, routes: Sequence[str], *, version: str, info:
         *_of_predictions(signature, version),
         *_of_requests(routes),
         *(Family(name=name, kind="counter", help=words) for name, words in _COUNTERS.items()),
-        *(Family(name=name, kind="gauge", help=words, merge=_MERGE.get(name, "sum")) for name, words in GAUGES.items()),
+        *(Family(name=name, kind="gauge", help=words, merge=_merge(name)) for name, words in GAUGES.items()),
         Family(
             name="ml_model_info",
             kind="gauge",
@@ -121,6 +121,10 @@ def _of_requests(routes: Sequence[str]) -> tuple[Family, ...]:
             values=tuple((code,) for code in sorted(KINDS)),
         ),
     )
+
+
+def _merge(gauge: str) -> Literal["sum", "max"]:
+    return "max" if gauge.endswith(("_timestamp_seconds", "_most")) else "sum"
 
 
 def class_labels(signature: Signature) -> tuple[str, ...]:
