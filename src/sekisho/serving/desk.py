@@ -17,6 +17,7 @@ from sekisho.serving.logs import timestamp
 from sekisho.serving.problems import Problem
 from sekisho.serving.routing import Reply, Written
 from sekisho.serving.running.jobs import Job
+from sekisho.serving.streamed import StreamedAnswer
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -129,21 +130,28 @@ class Desk:
 
     def compose(self, job: Job, answers: Answers, first: int, flags: dict[int, list[Flag]]) -> Composed:
         """Write the answer to a job. Thread-safe, for large ones."""
-        after = first + len(job.question.rows)
-        reply = Reply(
-            request_id=job.exchange.request_id,
-            timestamp=self._now(),
-            model_version=self._version,
-            predictions=answers.predictions[first:after],
-            confidence=None if answers.confidence is None else answers.confidence[first:after],
-            probabilities=None if answers.probabilities is None else answers.probabilities[first:after],
-            flags=flags,
-            table=None if answers.table is None else answers.table[first:after],
-        )
+        reply = self._reply(job, answers, first, first + len(job.question.rows), flags)
         written = job.route.write(reply, job.question)
         if job.exchange.admission.form.packed:
             written = _packed(written)
         return reply, written
+
+    def begin(self, job: Job) -> StreamedAnswer | None:
+        """Return what sends the answer to a job part by part; ``None`` if it must be sent as a whole."""
+        exchange = job.exchange
+        pieces = job.route.pieces(job.question)
+        if pieces is None or not exchange.connection.can_stream(exchange) or _is_told(job):
+            return None
+        media_type, echoed = pieces.media_type, exchange.admission.form.echoed
+        return StreamedAnswer(
+            job,
+            pieces,
+            head=lambda packed: self._front.begin_answer(exchange, media_type, (*(_PACKED if packed else ()), *echoed)),
+            reply=lambda answers, flags: self._reply(job, answers, 0, len(answers.predictions), flags),
+            counted=lambda reply: self._tally.answers(reply.predictions, reply.confidence, reply.probabilities),
+            finished=self._streamed,
+            failed=lambda error: self.failed(job, error),
+        )
 
     def answered(self, job: Job, composed: Composed) -> None:
         """Answer a job."""
@@ -195,6 +203,42 @@ class Desk:
     def fault(self, error: BaseException) -> None:
         """Take note of an error that is ours."""
         self._front.fault(error)
+
+    def _reply(self, job: Job, answers: Answers, first: int, after: int, flags: dict[int, list[Flag]]) -> Reply:
+        return Reply(
+            request_id=job.exchange.request_id,
+            timestamp=self._now(),
+            model_version=self._version,
+            predictions=answers.predictions[first:after],
+            confidence=None if answers.confidence is None else answers.confidence[first:after],
+            probabilities=None if answers.probabilities is None else answers.probabilities[first:after],
+            flags=flags,
+            table=None if answers.table is None else answers.table[first:after],
+        )
+
+    def _streamed(self, answer: StreamedAnswer, error: ModelFailed | None) -> None:
+        """Count and keep an answer that was sent part by part, or broken off."""
+        job = answer.job
+        exchange, rows = job.exchange, job.question.rows
+        seconds = monotonic() - exchange.started
+        self._tally.predictions("success" if error is None else "error", len(rows), seconds)
+        self._front.streamed(exchange, None if error is None else problems.of_model(error).kind.code)
+        if error is not None:
+            return
+        self._tally.flags(answer.flags)
+        if self.recorder is not None:
+            last = answer.last
+            assert last is not None
+            self.recorder.keep(
+                exchange.request_id,
+                last.timestamp,
+                seconds,
+                rows,
+                job.question.verbatim,
+                answer.predictions,
+                answer.confidence,
+                answer.flags,
+            )
 
     # What happens to a request
 

@@ -203,10 +203,29 @@ class Front:
         """Answer, count and log."""
         if exchange.gone:
             return
+        self._count(exchange, status, code)
+        exchange.complete(self.responses, status, body, media_type, fields)
+        self._note(exchange, status, code)
+
+    def begin_answer(self, exchange: Exchange, media_type: bytes, fields: tuple[tuple[bytes, bytes], ...]) -> bytes:
+        """Return the head of an answer that follows piece by piece."""
+        return self.responses.begin(
+            media_type, request_id=exchange.request_id, close=exchange.connection.ends, fields=fields
+        )
+
+    def streamed(self, exchange: Exchange, code: str | None = None) -> None:
+        """Count and log an answer that was sent piece by piece, or broken off because of ``code``."""
+        status = 200 if code is None else problems.KINDS[code].status
+        self._count(exchange, status, code)
+        self._note(exchange, status, code)
+
+    def _count(self, exchange: Exchange, status: int, code: str | None) -> None:
+        route = exchange.admission.route
+        self._tally.request(OTHER if route is None else route.path, status, code)
+
+    def _note(self, exchange: Exchange, status: int, code: str | None) -> None:
         admission = exchange.admission
         route = OTHER if admission.route is None else admission.route.path
-        self._tally.request(route, status, code)
-        exchange.complete(self.responses, status, body, media_type, fields)
         seconds = monotonic() - exchange.started
         if code not in CODES or self._callers.deserves_line(admission.caller.id):
             self._log.request(status, route, exchange.request_id, admission.caller.id, seconds, code)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import msgspec
 
@@ -63,6 +63,23 @@ class Reply(msgspec.Struct, frozen=True, kw_only=True, eq=False, gc=False):
     probabilities: Sequence[Sequence[float]] | None
     flags: Mapping[int, Sequence[Flag]]
     table: NDArray[np.float64] | None = None
+
+
+class Pieces(Protocol):
+    """Writes one answer piece by piece. :meth:`part` is called for every part of the rows in order, by any thread."""
+
+    @property
+    def media_type(self) -> bytes:
+        """What the answer is."""
+        ...
+
+    def part(self, reply: Reply) -> bytes:
+        """Return the bytes of the next rows; before the first of them, what an answer begins with."""
+        ...
+
+    def end(self, reply: Reply, rows: int) -> bytes:
+        """Return what an answer of so many rows ends with. ``reply`` says what belongs to no row."""
+        ...
 
 
 class Written(msgspec.Struct, frozen=True, kw_only=True, eq=False, gc=False):
@@ -148,6 +165,10 @@ class Route(ABC):
     @abstractmethod
     def write(self, reply: Reply, question: Question) -> bytes | Written:
         """Return the answer: the bytes of JSON, or something else. Thread-safe."""
+
+    def pieces(self, question: Question) -> Pieces | None:  # noqa: ARG002
+        """Return what writes a large answer piece by piece; ``None`` if such an answer cannot be cut."""
+        return None
 
     @abstractmethod
     def operation(self) -> Mapping[str, Any]:

@@ -107,10 +107,10 @@ class Tally:
             cells, classes = self._cells, self._classes
             if many:
                 for label, rows in Counter(predictions).items():  # type: ignore[arg-type] # one label a row
-                    cells[classes[label]] += rows  # type: ignore[index]
+                    cells[classes[label]] += rows
             else:
                 for label in predictions:
-                    cells[classes[label]] += 1.0  # type: ignore[index]
+                    cells[classes[label]] += 1.0  # type: ignore[index] # one label a row
         if many and stated:
             self._value.observe_all(stated)
         else:

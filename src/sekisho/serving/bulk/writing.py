@@ -78,24 +78,39 @@ def write_table(columns: Columns, media_type: str, reply: Reply) -> Written:
         reply: Whose answer it is, for what belongs to no row.
 
     """
-    if media_type in {CSV, LINES, LINES_TOO}:
-        columns = {name: values if isinstance(values, list) else values.tolist() for name, values in columns.items()}
     if media_type == CSV:
-        return Written(body=_csv(columns), media_type=CSV_HEADER)
+        return Written(body=csv_lines(columns, header=True), media_type=CSV_HEADER)
     if media_type in {LINES, LINES_TOO}:
-        rows = [dict(zip(columns, cells, strict=True)) for cells in zip(*columns.values(), strict=True)]
-        return Written(body=msgspec.json.Encoder().encode_lines(rows), media_type=media_type.encode())
-    return Written(body=_arrow(columns, media_type, reply), media_type=media_type.encode())
+        return Written(body=json_lines(columns), media_type=media_type.encode())
+    return Written(body=_arrow(arrow_table(columns, reply), media_type), media_type=media_type.encode())
+
+
+def csv_lines(columns: Columns, *, header: bool) -> bytes:
+    """Return the rows of a table as CSV, with the names of its columns before them if ``header``."""
+    rows = zip(*map(_listed, columns.values()), strict=True)
+    return _lines([list(columns), *rows] if header else list(rows))
+
+
+def json_lines(columns: Columns) -> bytes:
+    """Return the rows of a table as JSON Lines."""
+    rows = [dict(zip(columns, cells, strict=True)) for cells in zip(*map(_listed, columns.values()), strict=True)]
+    return msgspec.json.Encoder().encode_lines(rows)
+
+
+def arrow_table(columns: Columns, reply: Reply) -> Any:
+    """Return a table of pyarrow; its metadata holds what belongs to no row."""
+    import pyarrow as pa
+
+    columns = {name: _of_one_type(values) if isinstance(values, list) else values for name, values in columns.items()}
+    return pa.table(columns).replace_schema_metadata(
+        {"model_version": reply.model_version, "request_id": reply.request_id, "timestamp": reply.timestamp}
+    )
 
 
 def bare_csv(values: list[Any]) -> Written:
     """Return one value a line, or the values of several answers, as SageMaker's containers answer."""
     rows = [list(value.values()) if isinstance(value, dict) else [value] for value in values]
     return Written(body=_lines(rows), media_type=CSV_BARE)
-
-
-def _csv(columns: Columns) -> bytes:
-    return _lines([list(columns), *zip(*columns.values(), strict=True)])
 
 
 def _lines(rows: list[Any]) -> bytes:
@@ -114,14 +129,15 @@ def _of_one_type(values: list[Any]) -> list[Any]:
     return list(map(class_name, values)) if len(kinds) > 1 and not kinds <= {int, float} else values
 
 
-def _arrow(columns: Columns, media_type: str, reply: Reply) -> bytes:
+def _listed(values: Any) -> list[Any]:
+    listed: list[Any] = values if isinstance(values, list) else values.tolist()
+    return listed
+
+
+def _arrow(table: Any, media_type: str) -> bytes:
     import pyarrow as pa
     from pyarrow import ipc
 
-    columns = {name: _of_one_type(values) if isinstance(values, list) else values for name, values in columns.items()}
-    table = pa.table(columns).replace_schema_metadata(
-        {"model_version": reply.model_version, "request_id": reply.request_id, "timestamp": reply.timestamp}
-    )
     sink = pa.BufferOutputStream()
     if media_type == PARQUET:
         from pyarrow import parquet

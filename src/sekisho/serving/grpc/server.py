@@ -64,6 +64,16 @@ class _Line:
     def answer(self, exchange: Exchange, data: bytes) -> None:
         """Never asked: a call completes itself."""
 
+    def can_stream(self, exchange: Exchange) -> bool:  # noqa: ARG002
+        """Say no: a call has one answer."""
+        return False
+
+    def write(self, data: bytes) -> None:
+        """Never asked."""
+
+    async def writable(self) -> None:
+        """Never asked."""
+
     def end(self) -> None:
         """Never asked."""
 

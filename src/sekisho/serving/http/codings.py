@@ -52,8 +52,13 @@ def unpack(body: bytes, coding: str, *, most: int) -> bytes:
 
 def pack(body: bytes) -> bytes:
     """Return a body compressed with gzip, quickly rather than well."""
-    packer = zlib.compressobj(1, zlib.DEFLATED, _WINDOW_OF_GZIP)
-    return packer.compress(body) + packer.flush()
+    whole = packer()
+    return whole.compress(body) + whole.flush()
+
+
+def packer() -> zlib._Compress:
+    """Return what compresses an answer with gzip, quickly rather than well."""
+    return zlib.compressobj(1, zlib.DEFLATED, _WINDOW_OF_GZIP)
 
 
 def _deflated(body: bytes, coding: str) -> Iterator[bytes]:

@@ -78,6 +78,8 @@ class Connection(asyncio.Protocol):
         """Whether what comes in is thrown away."""
         self._stuck = False
         """Whether the client does not read."""
+        self._unstuck: asyncio.Future[None] | None = None
+        """Done when it reads again, or has gone; ``None`` if nobody waits for that."""
         self._tail = 0
 
     # What asyncio calls
@@ -127,6 +129,7 @@ class Connection(asyncio.Protocol):
             exchange.gone = True
         self._waiting.clear()
         self._release()
+        self._wake()
         self._parser = None
 
     def pause_writing(self) -> None:
@@ -138,6 +141,7 @@ class Connection(asyncio.Protocol):
     def resume_writing(self) -> None:
         """Go on: the client reads again."""
         self._stuck = False
+        self._wake()
         if not self._transport.is_closing():
             self._transport.resume_reading()
         self.until = monotonic() + self._site.limits.idle_seconds
@@ -258,6 +262,21 @@ class Connection(asyncio.Protocol):
         self._transport.write(data)
         self._rest()
 
+    def can_stream(self, exchange: Exchange) -> bool:
+        """Whether the answer to ``exchange`` can be sent piece by piece: no earlier one is due, and the client knows chunks."""
+        return bool(self._waiting) and self._waiting[0] is exchange and exchange.admission.head.version == "1.1"
+
+    def write(self, data: bytes) -> None:
+        """Send bytes of the answer that is due next."""
+        self._transport.write(data)
+
+    async def writable(self) -> None:
+        """Wait until the client has read most of what was sent, or is gone."""
+        if self._stuck and self._unstuck is None:
+            self._unstuck = asyncio.get_running_loop().create_future()
+        if self._unstuck is not None:
+            await asyncio.shield(self._unstuck)
+
     @property
     def ends(self) -> bool:
         """Whether the connection ends after the answers that are due."""
@@ -283,6 +302,11 @@ class Connection(asyncio.Protocol):
             self._transport.close()
 
     # What happens in between
+
+    def _wake(self) -> None:
+        unstuck, self._unstuck = self._unstuck, None
+        if unstuck is not None:
+            unstuck.set_result(None)
 
     def _read(self, data: bytes) -> None:
         if self._closing or (self._last and self._incoming is None):

@@ -60,6 +60,18 @@ class Channel(Protocol):
         """Send the answer to ``exchange`` as soon as those before it have gone."""
         ...
 
+    def can_stream(self, exchange: Exchange) -> bool:
+        """Whether the answer to ``exchange`` can be sent piece by piece: no earlier one is due, and the client knows chunks."""
+        ...
+
+    def write(self, data: bytes) -> None:
+        """Send bytes of the answer that is due next."""
+        ...
+
+    async def writable(self) -> None:
+        """Wait until the client has read most of what was sent, or is gone."""
+        ...
+
     def end(self) -> None:
         """End the connection as soon as the answers that are due have gone."""
         ...
@@ -126,6 +138,35 @@ class Exchange:
     def send(self, data: bytes) -> None:
         """Send the bytes of the answer, as soon as those before it on the same connection have gone."""
         self.connection.answer(self, data)
+
+
+class Stream:
+    """An answer that is sent piece by piece, in chunks (RFC 9112, 7.1).
+
+    Args:
+        exchange: Whose; its connection can stream.
+        head: The bytes before the first chunk; they go with it.
+
+    """
+
+    def __init__(self, exchange: Exchange, head: bytes) -> None:
+        self._exchange = exchange
+        self._head = head
+
+    async def write(self, data: bytes) -> None:
+        """Send a piece, and wait until the client keeps up. Does nothing if it is gone."""
+        if data and not self._exchange.gone:
+            head, self._head = self._head, b""
+            self._exchange.connection.write(b"%b%x\r\n%b\r\n" % (head, len(data), data))
+            await self._exchange.connection.writable()
+
+    def finish(self) -> None:
+        """End the answer: all of it was sent."""
+        self._exchange.send(self._head + b"0\r\n\r\n")
+
+    def abort(self) -> None:
+        """End the connection without an end of the answer, so that nobody takes what was sent for all of it."""
+        self._exchange.connection.abort()
 
 
 class Site(Protocol):

@@ -55,17 +55,26 @@ class Responses:
             bodiless: Whether the body is left out, as the answer to ``HEAD``.
 
         """
-        prefix = self._prefixes.get((status, media_type))
-        if prefix is None:
-            prefix = self._prefix(status, media_type)
-        more = _CLOSE if close else b""
-        if fields:
-            more += b"".join([b"%b: %b\r\n" % field for field in fields])
+        more = _more(fields, close=close)
+        prefix = self._prefixes.get((status, media_type)) or self._prefix(status, media_type)
         head = b"%bx-request-id: %b\r\ncontent-length: %d\r\n%b\r\n" % (prefix, request_id.encode(), len(body), more)
         return head if bodiless else head + body
+
+    def begin(
+        self, media_type: bytes, *, request_id: str, close: bool, fields: tuple[tuple[bytes, bytes], ...] = ()
+    ) -> bytes:
+        """Return the head of an answer of status 200 whose body follows in chunks (RFC 9112, 7.1)."""
+        more = _more(fields, close=close)
+        prefix = self._prefixes.get((200, media_type)) or self._prefix(200, media_type)
+        return b"%bx-request-id: %b\r\ntransfer-encoding: chunked\r\n%b\r\n" % (prefix, request_id.encode(), more)
 
     def _prefix(self, status: int, media_type: bytes) -> bytes:
         line = b"HTTP/1.1 %d %b\r\n" % (status, _REASONS.get(status, b""))
         prefix = b"%bdate: %b\r\ncontent-type: %b\r\n%b" % (line, self._date, media_type, self._always)
         self._prefixes[status, media_type] = prefix
         return prefix
+
+
+def _more(fields: tuple[tuple[bytes, bytes], ...], *, close: bool) -> bytes:
+    more = _CLOSE if close else b""
+    return more + b"".join([b"%b: %b\r\n" % field for field in fields]) if fields else more

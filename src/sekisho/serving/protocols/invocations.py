@@ -25,6 +25,7 @@ from sekisho.errors import InvalidInput
 from sekisho.predict import json_text
 from sekisho.serving.bulk.described import TABLE_ANSWERS, table_bodies
 from sekisho.serving.bulk.media import CSV, OFFER
+from sekisho.serving.bulk.pieces import JsonPieces, TablePieces, can_be_cut
 from sekisho.serving.bulk.reading import check_answer, read_table
 from sekisho.serving.bulk.writing import bare_csv, predictions_of, write_table
 from sekisho.serving.protocols.interface import JSON, Form, Model, Question, Reply, Route, WireProtocol, Written
@@ -33,6 +34,8 @@ from sekisho.text import Text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+
+    from sekisho.serving.routing import Pieces
 
 FORMS: Final = ("dataframe_split", "dataframe_records", "instances", "inputs", "features")
 _REMEDY: Final = Text(
@@ -82,6 +85,14 @@ class _Invocations(Route):
         if question.wish == CSV:
             return bare_csv(list(reply.predictions))
         return write_table(predictions_of(reply, self._model.signature), question.wish, reply)
+
+    def pieces(self, question: Question) -> Pieces | None:
+        signature = self._model.signature
+        if question.wish == CSV or not can_be_cut(question.wish, signature.output):
+            return None
+        if question.wish == JSON:
+            return JsonPieces(lambda reply: self._encoder.encode(reply.predictions), lambda reply, rows: {})  # noqa: ARG005
+        return TablePieces(lambda reply: predictions_of(reply, signature), question.wish)
 
     def operation(self) -> Mapping[str, Any]:
         signature = self._model.signature

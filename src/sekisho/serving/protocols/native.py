@@ -12,6 +12,7 @@ from sekisho.predict import json_text
 from sekisho.predict.naming import class_name
 from sekisho.serving.bulk.described import TABLE_ANSWERS, table_bodies
 from sekisho.serving.bulk.media import OFFER
+from sekisho.serving.bulk.pieces import JsonPieces, TablePieces, can_be_cut
 from sekisho.serving.bulk.reading import check_answer, read_table
 from sekisho.serving.bulk.writing import columns_of, write_table
 from sekisho.serving.protocols.interface import JSON, Form, Model, Question, Reply, Route, WireProtocol, Written
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
     from sekisho.artifact.signature import Output
     from sekisho.predict.rows import Row
+    from sekisho.serving.routing import Pieces
 
 _ROW_REMEDY = Text(
     en='send {"features": [...]} or {"features": {...}}',
@@ -118,6 +120,19 @@ class _Batch(Route):
     def write(self, reply: Reply, question: Question) -> bytes | Written:
         if question.wish != JSON:
             return write_table(columns_of(reply, self._model.signature), question.wish, reply)
+        answers = self._answers(reply)
+        return self._encoder.encode({"predictions": answers, **_envelope(reply, len(answers))})
+
+    def pieces(self, question: Question) -> Pieces | None:
+        signature = self._model.signature
+        if not can_be_cut(question.wish, signature.output):
+            return None
+        if question.wish != JSON:
+            return TablePieces(lambda reply: columns_of(reply, signature), question.wish)
+        return JsonPieces(lambda reply: self._encoder.encode(self._answers(reply)), _envelope)
+
+    def _answers(self, reply: Reply) -> list[Any]:
+        """Return the answer to each row."""
         usual: list[str] = []
         if reply.confidence is None or reply.probabilities is None:
             answers: list[Any] = [{"prediction": prediction, "flags": usual} for prediction in reply.predictions]
@@ -136,15 +151,7 @@ class _Batch(Route):
                 one["flags"] = found
             else:
                 one.flags = found
-        return self._encoder.encode(
-            {
-                "predictions": answers,
-                "count": len(answers),
-                "model_version": reply.model_version,
-                "timestamp": reply.timestamp,
-                "request_id": reply.request_id,
-            }
-        )
+        return answers
 
     def operation(self) -> Mapping[str, Any]:
         signature = self._model.signature
@@ -189,6 +196,16 @@ class _Batch(Route):
         self._model.check_count(len(value))
         rows = [_read_row(self._model, request, row=place) for place, request in enumerate(value)]
         return Question(rows=rows, verbatim=body, wish=wish)
+
+
+def _envelope(reply: Reply, rows: int) -> dict[str, Any]:
+    """Return what stands beside the answers to many rows."""
+    return {
+        "count": rows,
+        "model_version": reply.model_version,
+        "timestamp": reply.timestamp,
+        "request_id": reply.request_id,
+    }
 
 
 def _table_by_class(output: Output) -> Any:

@@ -13,9 +13,18 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, Final
 
-from sekisho.errors import ModelFailed
+from sekisho.errors import DeadlineExceeded, ModelFailed
 from sekisho.predict.answers import invalid_output
-from sekisho.serving.running.jobs import deliver, flags_between, give_up, live, rows_of, settle_refusals
+from sekisho.predict.predictor import Prepared
+from sekisho.serving.running.jobs import (
+    deliver,
+    flags_between,
+    give_up,
+    live,
+    our_fault,
+    rows_of,
+    settle_refusals,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -24,9 +33,13 @@ if TYPE_CHECKING:
     from sekisho.predict.predictor import Predictor
     from sekisho.predict.scrutiny import Findings
     from sekisho.serving.running.jobs import Desk, Job
+    from sekisho.serving.streamed import StreamedAnswer
 
 MOST_BULK: Final = 256
 """Rows; a request with more is run in a thread, so that the others need not wait while its answer is written."""
+
+PART: Final = 2_000
+"""Rows; the answer to more is sent in parts of as many, if it can be."""
 
 
 class InProcess:
@@ -120,6 +133,46 @@ class InProcess:
             give_up(jobs, error, self._desk)
 
     async def _run_bulk(self, job: Job) -> None:
+        answer = self._desk.begin(job) if len(job.question.rows) > PART else None
+        if answer is None:
+            await self._run_whole(job)
+        else:
+            await self._run_parts(job, answer)
+
+    async def _run_parts(self, job: Job, answer: StreamedAnswer) -> None:
+        """Answer part by part; between two parts, the thread is free for others, and the client may catch up."""
+        rows = job.question.rows
+
+        def answered(prepared: Prepared, first: int) -> bytes:
+            after = min(first + PART, len(rows))
+            part = Prepared(
+                rows=after - first, arrays=tuple(array[first:after] for array in prepared.arrays), findings=None
+            )
+            answers = self._predictor.read(self._predictor.run(part), part.rows)
+            if answers.unsound:
+                raise invalid_output()
+            findings = prepared.findings
+            return answer.compose(answers, {} if findings is None else flags_between(findings, first, after))
+
+        try:
+            prepared = await self._loop.run_in_executor(self._bulk, self._predictor.prepare, rows)
+            if not settle_refusals((job,), prepared.findings, self._desk):
+                return
+            for first in range(0, len(rows), PART):
+                if job.exchange.gone:
+                    return
+                if answer.late:
+                    raise DeadlineExceeded(job.ends - job.exchange.started)
+                self._desk.asked()
+                await answer.send(await self._loop.run_in_executor(self._bulk, answered, prepared, first), first)
+            await answer.finish()
+        except ModelFailed as error:
+            answer.fail(error)
+        except Exception as error:  # a fault of ours must not take the other requests along
+            self._desk.fault(error)
+            answer.fail(our_fault())
+
+    async def _run_whole(self, job: Job) -> None:
         rows = job.question.rows
         self._desk.asked()
 

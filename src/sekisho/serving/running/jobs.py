@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from sekisho.predict.scrutiny import Findings, Flag
     from sekisho.serving.http.exchange import Exchange
     from sekisho.serving.routing import Question, Route
+    from sekisho.serving.streamed import StreamedAnswer
 
 
 class Job:
@@ -60,6 +61,10 @@ class Desk(Protocol):
             flags: What is unusual about rows, by their index in the job.
 
         """
+        ...
+
+    def begin(self, job: Job) -> StreamedAnswer | None:
+        """Return what sends the answer to a job part by part; ``None`` if it must be sent as a whole."""
         ...
 
     def answered(self, job: Job, composed: Any) -> None:
@@ -171,11 +176,13 @@ def give_up(jobs: Sequence[Job], error: Exception, desk: Desk) -> None:
     desk.fault(error)
     for job in jobs:
         if not job.exchange.gone:
-            desk.failed(
-                job,
-                ModelFailed(
-                    "internal_error",
-                    Text(en="the service failed", ja="サービス内部で問題が起きました"),
-                    Text(en="tell the operator", ja="運用者に連絡してください"),
-                ),
-            )
+            desk.failed(job, our_fault())
+
+
+def our_fault() -> ModelFailed:
+    """Return the error for a fault of ours."""
+    return ModelFailed(
+        "internal_error",
+        Text(en="the service failed", ja="サービス内部で問題が起きました"),
+        Text(en="tell the operator", ja="運用者に連絡してください"),
+    )
