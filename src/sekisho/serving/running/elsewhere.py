@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final
 
 from sekisho.errors import ModelFailed, SekishoError
 from sekisho.serving.running.jobs import deliver, give_up, live, rows_of, settle_refusals
+from sekisho.serving.running.quarantine import Quarantine
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -26,6 +27,8 @@ MOST_ROWS: Final = 1_024
 """Rows of one batch."""
 FIRST_PAUSE: Final = 0.1
 LONGEST_PAUSE: Final = 5.0
+SECONDS_TO_ANSWER: Final = 1.0
+"""How long a child may take to say its answer, once it has begun."""
 """Seconds before a child that could not be started is tried again: doubled each time."""
 
 
@@ -40,6 +43,7 @@ class Elsewhere:
         desk: Where answers go.
         loop: The event loop.
         died: Told about every child that had to be started again.
+        prove: Asks a child its golden rows: so it has paid for its first call before anybody waits for it.
 
     """
 
@@ -50,6 +54,7 @@ class Elsewhere:
         desk: Desk,
         loop: asyncio.AbstractEventLoop,
         died: Callable[[], None],
+        prove: Callable[[FencedRuntime], None],
     ) -> None:
         self._predictor = predictor
         self._runtimes = tuple(runtimes)
@@ -57,10 +62,12 @@ class Elsewhere:
         self._desk = desk
         self._loop = loop
         self._died = died
+        self._prove = prove
         self._jobs: deque[Job] = deque()
         self._threads = ThreadPoolExecutor(max_workers=len(runtimes), thread_name_prefix="model")
         self._tasks: set[asyncio.Future[None]] = set()
         self._closing = False
+        self._quarantine = Quarantine()
 
     @property
     def waiting(self) -> int:
@@ -74,6 +81,11 @@ class Elsewhere:
 
     def submit(self, job: Job) -> None:
         """Take a job."""
+        if self._quarantine:
+            refusal = self._quarantine.refusal(job.question.rows, time.monotonic())
+            if refusal is not None:
+                self._desk.failed(job, refusal)
+                return
         self._jobs.append(job)
         if self._free and len(self._jobs) == 1:
             self._loop.call_soon(self._dispatch)
@@ -116,6 +128,8 @@ class Elsewhere:
             await self._ask(runtime, jobs)
         except ModelFailed as error:
             if len(jobs) == 1:
+                if not runtime.is_alive:
+                    self._quarantine.blame(jobs[0].question.rows, time.monotonic())
                 self._desk.failed(jobs[0], error)
             for job in jobs if len(jobs) > 1 else ():
                 job.alone = True
@@ -143,17 +157,28 @@ class Elsewhere:
             # If one of them hangs, the others need time for a second try.
             seconds /= 4.0
         columns = self._predictor.columns(prepared)
-        outputs = await self._loop.run_in_executor(self._threads, lambda: runtime.run(columns, seconds=seconds))
+        # A child that breaks off in the middle of its answer is waited for by nobody but this.
+        timer = self._loop.call_later(seconds + SECONDS_TO_ANSWER, runtime.stop)
+        try:
+            outputs = await self._loop.run_in_executor(self._threads, lambda: runtime.run(columns, seconds=seconds))
+        finally:
+            timer.cancel()
+        for job in jobs if self._quarantine else ():
+            self._quarantine.clear(job.question.rows)
         deliver(jobs, self._predictor.read(outputs, prepared.rows), prepared.findings, self._desk)
 
     async def _revive(self, runtime: FencedRuntime) -> None:
         pause = FIRST_PAUSE
         while not self._closing:
             try:
-                await self._loop.run_in_executor(self._threads, runtime.wait_until_ready)
+                await self._loop.run_in_executor(self._threads, self._make_ready, runtime)
             except SekishoError:
                 runtime.stop()
                 await asyncio.sleep(pause)
                 pause = min(LONGEST_PAUSE, 2 * pause)
             else:
                 return
+
+    def _make_ready(self, runtime: FencedRuntime) -> None:
+        runtime.wait_until_ready()
+        self._prove(runtime)
