@@ -140,6 +140,7 @@ class PostgresDatabase(Database):
     Args:
         url: Where it is.
         durable: Whether a commit waits for the disk, whatever the server's own default.
+        lazy: Whether it is asked only when it is first needed.
 
     Raises:
         LedgerError: It does not answer, or does not let this user make tables.
@@ -149,7 +150,7 @@ class PostgresDatabase(Database):
 
     values_of: ClassVar[str] = "json_array_elements_text(?::json) AS one (value)"
 
-    def __init__(self, url: str, *, durable: bool = False) -> None:
+    def __init__(self, url: str, *, durable: bool = False, lazy: bool = False) -> None:
         try:
             import psycopg
         except ImportError:
@@ -162,8 +163,9 @@ class PostgresDatabase(Database):
         self._lock = threading.RLock()
         self._closed = False
         self._connection: Connection[Any] | None = None
-        with self._failing():
-            _ = self.connection
+        if not lazy:
+            with self._failing():
+                _ = self.connection
 
     @property
     def connection(self) -> Connection[Any]:

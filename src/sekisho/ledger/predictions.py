@@ -152,6 +152,7 @@ class PredictionBook:
     Args:
         address: The file, which is made with its folder when it is not there; or ``postgresql://user@host:5432/database``.
         durable: Whether :meth:`write` waits until the disk has what was written, so that it survives a power failure too.
+        lazy: Whether it is opened only when it is first needed: then a book that cannot be opened is tried again each time.
 
     Attributes:
         database: What it is kept in.
@@ -163,15 +164,15 @@ class PredictionBook:
 
     """
 
-    def __init__(self, address: Path | str, *, durable: bool = False) -> None:
+    def __init__(self, address: Path | str, *, durable: bool = False, lazy: bool = False) -> None:
         address = checked(address)
         if is_url(address):
             from sekisho.ledger.postgres import PostgresDatabase
 
-            self.database: Database = PostgresDatabase(str(address), durable=durable)
+            self.database: Database = PostgresDatabase(str(address), durable=durable, lazy=lazy)
         else:
             assert not isinstance(address, str)
-            self.database = SqliteDatabase(address, durable=durable)
+            self.database = SqliteDatabase(address, durable=durable, lazy=lazy)
         self._lock = threading.Lock()
         self._models: dict[BookModel, int] = {}
         self._bucket: int | None = None
@@ -302,7 +303,7 @@ class PredictionBook:
             ids: set[str] = set()
             for bucket in {bucket for _, bucket in found if bucket is not None}:
                 where = f"FROM ids_2 WHERE bucket = ? AND sequence IN {chosen}"
-                ids |= {name for (name,) in run(f"SELECT DISTINCT request_id {where}", (bucket, listed)).fetchall()}  # noqa: S608
+                ids |= {name for (name,) in run(f"SELECT DISTINCT request_id {where}", (bucket, listed)).fetchall()}
                 run(f"DELETE {where}", (bucket, listed))
             run(f"DELETE FROM answers_2 WHERE sequence IN {chosen}", (listed,))  # noqa: S608
             self.drop_outcomes(run, ids)

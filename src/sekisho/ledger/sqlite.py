@@ -128,6 +128,7 @@ class SqliteDatabase(Database):
     Args:
         path: The file; it is made, with its folder, when it is not there, for its owner alone.
         durable: Whether a commit waits for the disk.
+        lazy: Whether it is opened only when it is first needed.
 
     Raises:
         LedgerError: The file cannot be made, opened or read as a book.
@@ -136,7 +137,7 @@ class SqliteDatabase(Database):
 
     values_of: ClassVar[str] = "json_each(?)"
 
-    def __init__(self, path: Path, *, durable: bool = False) -> None:
+    def __init__(self, path: Path, *, durable: bool = False, lazy: bool = False) -> None:
         self.place = str(path)
         self._path = path
         self._durable = durable
@@ -144,8 +145,9 @@ class SqliteDatabase(Database):
         self._closed = False
         self._connection: sqlite3.Connection | None = None
         self._file: tuple[int, int] | None = None
-        with self._failing():
-            self._open()
+        if not lazy:
+            with self._failing():
+                self._open()
 
     @property
     def connection(self) -> sqlite3.Connection:
