@@ -10,7 +10,7 @@ import pytest
 
 import sekisho
 
-PUBLIC = ["DriftDetector", "ModelArtifact", "Registry", "__version__", "check", "pack", "serve"]
+PUBLIC = ["DriftDetector", "ModelArtifact", "Registry", "__version__", "check", "pack", "score_file", "serve"]
 
 
 def test_the_public_names_are_pinned() -> None:
@@ -41,7 +41,7 @@ EXTRAS = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("room", ["contract", "ledger", "artifact", "predict", "gate", "serving", "watch"])
+@pytest.mark.parametrize("room", ["contract", "ledger", "artifact", "predict", "gate", "serving", "watch", "scoring"])
 def test_a_room_that_ships_is_imported_with_the_core_dependencies_alone(room: str) -> None:
     walk = (
         "import importlib, pkgutil\n"

@@ -1,8 +1,8 @@
 """Sekisho takes a trained model to production, past a checkpoint whose every box is a program that proves itself.
 
 A model walks the rooms in this order: ``contract`` says what production requires, ``artifact`` packs the model safely,
-``probes`` measure, ``checks`` judge, ``gate`` brings them together, ``serving`` answers, ``watch`` reads what was answered, and
-``targets`` carries it all to where it runs. ``text`` and ``errors`` give every room its words.
+``probes`` measure, ``checks`` judge, ``gate`` brings them together, ``serving`` answers, ``scoring`` answers whole tables, ``watch``
+reads what was answered, and ``targets`` carries it all to where it runs. ``text`` and ``errors`` give every room its words.
 
 Public names are imported when they are first used, so that ``import sekisho`` costs nothing.
 """
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from sekisho.artifact.packing import pack as pack
     from sekisho.artifact.registry.registry import Registry as Registry
     from sekisho.gate.notebook import check as check
+    from sekisho.scoring.score import score_file as score_file
     from sekisho.serving.supervisor import serve as serve
     from sekisho.watch.drift.detector import DriftDetector as DriftDetector
 
@@ -28,10 +29,11 @@ _HOMES: Final[dict[str, str]] = {
     "Registry": "sekisho.artifact.registry.registry",
     "check": "sekisho.gate.notebook",
     "pack": "sekisho.artifact.packing",
+    "score_file": "sekisho.scoring.score",
     "serve": "sekisho.serving.supervisor",
 }
 
-__all__ = ["DriftDetector", "ModelArtifact", "Registry", "__version__", "check", "pack", "serve"]
+__all__ = ["DriftDetector", "ModelArtifact", "Registry", "__version__", "check", "pack", "score_file", "serve"]
 
 
 def __getattr__(name: str) -> Any:

@@ -11,6 +11,7 @@ import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin
 
 HANG, DIE, RAISE, NAN, FEWER, IMPOSSIBLE, CRASH, HOARD, PRINT = 601, 602, 603, 604, 605, 606, 607, 608, 609
+SLOW = 610
 
 
 class Troubled(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
@@ -31,6 +32,8 @@ class Troubled(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         what = set(table[:, 0].tolist())
         if HANG in what:
             time.sleep(3600)
+        if SLOW in what:
+            time.sleep(0.3)
         if DIE in what:
             os._exit(9)
         if CRASH in what:

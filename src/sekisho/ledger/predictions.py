@@ -1,97 +1,131 @@
 """The book of predictions: what was asked, what was answered, and what came true.
 
-Answers are written in chunks: everything that one process answered within a fraction of a second is one row of an SQLite file, in
-JSON. That costs a microsecond a prediction instead of four, and takes half the space. People who like SQL read the view
-``predictions``, which shows one line a prediction::
+Answers are written in chunks: everything that one process answered within a fraction of a second is one row of a table, in JSON; a request
+with many rows is a row of its own, in columns. People who like SQL read the view ``predictions``, which shows one line a prediction, and the
+view ``batches``, which shows one line for each request that is kept in columns (``sekisho ledger export`` shows their rows)::
 
     sqlite3 predictions.sqlite "SELECT at, prediction, probability, features FROM predictions ORDER BY sequence DESC LIMIT 5"
 
-Several processes may write and read at the same time (write-ahead log). A chunk is wholly there or not at all; it survives the
-death of the process that wrote it as soon as :meth:`PredictionBook.write` has returned.
+The book is an SQLite file, or a PostgreSQL database by URL. Several processes may write and read at the same time. A chunk is wholly there or
+not at all; it survives the death of the process that wrote it as soon as :meth:`PredictionBook.write` has returned.
 
-On disk: the tables ``models_1``, ``answers_1`` and ``outcomes_1``; the number is the format, and a later format gets tables of its own.
+A request is found by its id through the table ``ids_2``: ids are grouped in buckets of what one process wrote, so that writing touches a few
+pages whatever the ids are, and finding looks once into each bucket.
+
+The number at the end of a table is its format; a later format gets tables of its own. A file of format 1 is taken over when it is opened.
 """
 
 from __future__ import annotations
 
-import sqlite3
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import groupby
-from typing import TYPE_CHECKING, Final, Self
+from typing import TYPE_CHECKING, Any, Final, Self
 
 import msgspec
 
 from sekisho.errors import LedgerError
+from sekisho.ledger.address import checked, is_url
 from sekisho.ledger.chunks import (
     BookModel,
     Entry,
     Prediction,
     PredictionRecord,
+    ReadEntry,
     Scalar,
     entry_of,
     read_entries,
     records_of,
+    written,
 )
-from sekisho.text import Text
+from sekisho.ledger.columns import Columns
+from sekisho.ledger.database import unusable
+from sekisho.ledger.sqlite import SqliteDatabase
 
 if TYPE_CHECKING:
     from pathlib import Path
     from types import TracebackType
 
-    from sekisho.ledger.chunks import ReadEntry
+    from sekisho.ledger.database import Database, Run
 
-__all__ = ["BookModel", "Entry", "Outcome", "PredictionBook", "PredictionRecord", "Scalar"]
+__all__ = ["BookModel", "Chunk", "Entry", "Outcome", "PredictionBook", "PredictionRecord", "Scalar"]
 
-_SCHEMA: Final = """
-CREATE TABLE IF NOT EXISTS models_1 (
-    model INTEGER PRIMARY KEY,
-    digest TEXT NOT NULL,
-    version TEXT NOT NULL,
-    names TEXT NOT NULL,
-    UNIQUE (digest, version, names)
-);
-CREATE TABLE IF NOT EXISTS answers_1 (
-    sequence INTEGER PRIMARY KEY AUTOINCREMENT,
-    model INTEGER NOT NULL REFERENCES models_1 (model),
-    first_at TEXT NOT NULL,
-    last_at TEXT NOT NULL,
-    rows INTEGER NOT NULL,
-    entries TEXT NOT NULL
-);
-CREATE INDEX IF NOT EXISTS answers_1_at ON answers_1 (last_at);
-CREATE TABLE IF NOT EXISTS outcomes_1 (
-    request_id TEXT NOT NULL,
-    row INTEGER NOT NULL,
-    value TEXT NOT NULL,
-    at TEXT NOT NULL,
-    PRIMARY KEY (request_id, row)
-);
-CREATE VIEW IF NOT EXISTS predictions AS
-SELECT
-    a.sequence AS sequence,
-    json_extract(entry.value, '$[0]') AS request_id,
-    answer.key AS row,
-    json_extract(entry.value, '$[1]') AS at,
-    m.digest AS model,
-    m.version AS version,
-    CASE json_extract(entry.value, '$[3]')
-        WHEN 1 THEN json_extract(entry.value, '$[4][' || answer.key || '].features')
-        ELSE json_extract(entry.value, '$[4][' || answer.key || ']')
-    END AS features,
-    answer.value AS prediction,
-    json_extract(entry.value, '$[6][' || answer.key || ']') AS probability,
-    json_extract(entry.value, '$[7]."' || answer.key || '"') AS flags,
-    json_extract(entry.value, '$[2]') AS latency_ms
-FROM answers_1 AS a
-JOIN models_1 AS m USING (model)
-JOIN json_each(a.entries) AS entry
-JOIN json_each(entry.value, '$[5]') AS answer;
+CHUNKS_AT_ONCE: Final = 32
+_BUCKET: Final = 65_536
+"""Ids in one bucket, about."""
+_INSERT: Final = (
+    "INSERT INTO answers_2 (model, first_at, last_at, rows, entries, columns, token, bucket) VALUES (?, ?, ?, ?, ?, ?, ?, ?) "
+    "ON CONFLICT (token) DO NOTHING"
+)
+_COLUMNS: Final = (
+    "SELECT a.sequence, m.digest, m.version, m.names, a.entries, a.columns, a.rows, a.bucket, a.last_at "
+    "FROM answers_2 AS a JOIN models_1 AS m USING (model)"
+)
+# One look into each bucket, by skipping from each to the next.
+_FIND: Final = """
+WITH RECURSIVE buckets (bucket) AS (
+    SELECT min(bucket) FROM ids_2
+    UNION ALL
+    SELECT (SELECT min(i.bucket) FROM ids_2 AS i WHERE i.bucket > b.bucket) FROM buckets AS b WHERE b.bucket IS NOT NULL
+)
+SELECT i.sequence FROM buckets AS b JOIN ids_2 AS i ON i.bucket = b.bucket WHERE i.request_id = ?
+ORDER BY i.sequence DESC LIMIT ?
 """
-_SECONDS_FOR_LOCK: Final = 5.0
-_CHUNKS_AT_ONCE: Final = 32
+_MOST_CHUNKS_OF_AN_ID: Final = 1_000
+
+
+@dataclass(frozen=True, kw_only=True, eq=False, slots=True)
+class Chunk:
+    """One row of the table of answers.
+
+    Attributes:
+        sequence: Its number; later chunks have larger ones.
+        model: Whose answers it holds.
+        content: The JSON.
+        columns: The binary form, if it holds one request in columns.
+        rows: How many predictions it says that it holds.
+        bucket: Where its ids are; ``None`` in chunks of format 1.
+        last_at: When the last of its answers was given.
+        place: Where the book is.
+
+    """
+
+    sequence: int
+    model: BookModel
+    content: str
+    columns: bytes | None
+    rows: int
+    bucket: int | None
+    last_at: str
+    place: str
+
+    def entries(self) -> list[ReadEntry]:
+        """Return what it holds.
+
+        Raises:
+            LedgerError: It is torn.
+
+        """
+        try:
+            return read_entries(self.content, self.columns, self.model.names)
+        except ValueError as error:
+            raise self._torn() from error
+
+    def records(self) -> list[PredictionRecord]:
+        """Return all its rows, in the order of time.
+
+        Raises:
+            LedgerError: It is torn.
+
+        """
+        try:
+            return [record for entry in self.entries() for record in records_of(self.model, entry)]
+        except ValueError as error:
+            raise self._torn() from error
+
+    def _torn(self) -> LedgerError:
+        return unusable(self.place, f"chunk {self.sequence} is torn")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -113,32 +147,37 @@ class Outcome:
 
 
 class PredictionBook:
-    """The book of predictions in an SQLite file. Thread-safe.
+    """The book of predictions in an SQLite file or a PostgreSQL database. Thread-safe.
 
     Args:
-        path: The file; it is made, with its folder, when it is not there.
+        address: The file, which is made with its folder when it is not there; or ``postgresql://user@host:5432/database``.
+        durable: Whether :meth:`write` waits until the disk has what was written, so that it survives a power failure too.
+        lazy: Whether it is opened only when it is first needed: then a book that cannot be opened is tried again each time.
+
+    Attributes:
+        database: What it is kept in.
 
     Raises:
-        LedgerError: The file cannot be made, opened or read as a book.
+        LedgerError: It cannot be made, opened or read as a book.
+        MissingExtra: The library that speaks to the database is not installed.
+        WrongUse: The address is none.
 
     """
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
+    def __init__(self, address: Path | str, *, durable: bool = False, lazy: bool = False) -> None:
+        address = checked(address)
+        if is_url(address):
+            from sekisho.ledger.postgres import PostgresDatabase
+
+            self.database: Database = PostgresDatabase(str(address), durable=durable, lazy=lazy)
+        else:
+            assert not isinstance(address, str)
+            self.database = SqliteDatabase(address, durable=durable, lazy=lazy)
         self._lock = threading.Lock()
         self._models: dict[BookModel, int] = {}
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            self._connection = sqlite3.connect(
-                path, timeout=_SECONDS_FOR_LOCK, isolation_level=None, check_same_thread=False
-            )
-            # Chunks are long: on large pages a thousand rows take 1.5 ms of a processor, on usual ones 2.5. For a new file only.
-            self._connection.execute("PRAGMA page_size = 16384")
-            self._connection.execute("PRAGMA journal_mode = WAL")
-            self._connection.execute("PRAGMA synchronous = NORMAL")
-            self._connection.executescript(_SCHEMA)
-        except (OSError, sqlite3.Error) as error:
-            raise _unusable(path, error) from error
+        self._bucket: int | None = None
+        self._in_bucket = 0
+        self._generation = 0
 
     def __enter__(self) -> Self:
         return self
@@ -149,36 +188,45 @@ class PredictionBook:
         self.close()
 
     def close(self) -> None:
-        """Close the file."""
-        with self._lock:
-            self._connection.close()
+        """Let go of the file or the database."""
+        self.database.close()
 
-    def write(self, model: BookModel, entries: Sequence[Entry]) -> None:
-        """Add one chunk; it survives the death of this process when this returns.
+    # Writing
+
+    def write(self, model: BookModel, entries: Sequence[Entry], *, token: str | None = None) -> None:
+        """Add some answers; they survive the death of this process when this returns.
 
         Args:
             model: Whose answers they are.
             entries: The answers in the order of time; none does nothing.
+            token: A word that no other call uses, for whoever tries again when nobody knows what became of the first time: what was
+                written under it once is not written twice.
 
         Raises:
-            LedgerError: The file cannot be written: the disk is full, or another process holds it for seconds.
+            LedgerError: They cannot be written: the disk is full, the database does not answer, or another process holds it for seconds.
 
         """
         if not entries:
             return
-        content = msgspec.json.encode(entries).decode()
-        rows = sum(len(entry.predictions) for entry in entries)
-        with self._transaction() as connection:
-            connection.execute(
-                "INSERT INTO answers_1 (model, first_at, last_at, rows, entries) VALUES (?, ?, ?, ?, ?)",
-                (self._model(connection, model), entries[0].at, entries[-1].at, rows, content),
-            )
+        with self._lock:
+            try:
+                with self.database.transaction() as run:
+                    if self._generation != self.database.generation:
+                        self._models.clear()
+                        self._bucket, self._generation = None, self.database.generation
+                    number = self._model(run, model)
+                    for place, chunk in enumerate(_chunks(entries)):
+                        self._write_chunk(run, number, chunk, None if token is None else f"{token}-{place}")
+            except BaseException:
+                self._models.clear()
+                self._bucket = None
+                raise
 
     def append(self, records: Sequence[PredictionRecord]) -> None:
         """Add records one by one; those of one request must follow one another.
 
         Raises:
-            LedgerError: The file cannot be written.
+            LedgerError: The book cannot be written.
 
         """
 
@@ -189,51 +237,15 @@ class PredictionBook:
             requests = [list(rows) for _, rows in groupby(chunk, key=lambda record: record.request_id)]
             self.write(model, [entry_of(rows) for rows in requests])
 
-    def recent(self, rows: int, model: str | None = None) -> list[PredictionRecord]:
-        """Return the last ``rows`` predictions, the newest last.
-
-        Args:
-            rows: How many at most.
-            model: The digest of the artifact that must have answered; ``None`` for any.
+    def touch(self) -> None:
+        """Write something that means nothing, to see whether the book can be written.
 
         Raises:
-            LedgerError: The file cannot be read.
+            LedgerError: It cannot.
 
         """
-        newest_first: list[PredictionRecord] = []
-        for record in self._backwards("" if model is None else "WHERE m.digest = ?", () if model is None else (model,)):
-            if len(newest_first) >= rows:
-                break
-            newest_first.append(record)
-        return newest_first[::-1]
-
-    def find(self, request_id: str) -> list[PredictionRecord]:
-        """Return the rows of one request, in order; none if it is not in the book. Searches the whole book.
-
-        Raises:
-            LedgerError: The file cannot be read.
-
-        """
-        records = self._backwards("WHERE instr(a.entries, ?) > 0", (msgspec.json.encode(request_id).decode(),))
-        return sorted((record for record in records if record.request_id == request_id), key=lambda record: record.row)
-
-    def count(self, model: str | None = None) -> int:
-        """Return how many predictions the book holds.
-
-        Args:
-            model: The digest of the artifact that must have answered; ``None`` for any.
-
-        Raises:
-            LedgerError: The file cannot be read.
-
-        """
-        query = "SELECT coalesce(sum(a.rows), 0) FROM answers_1 AS a JOIN models_1 AS m USING (model)"
-        with self._reading():
-            if model is None:
-                (total,) = self._connection.execute(query).fetchone()
-            else:
-                (total,) = self._connection.execute(f"{query} WHERE m.digest = ?", (model,)).fetchone()
-        return int(total)
+        with self.database.transaction() as run:
+            run("UPDATE models_1 SET version = version WHERE model = (SELECT min(model) FROM models_1)")
 
     def add_outcome(self, request_id: str, row: int, value: Prediction, *, at: str) -> None:
         """Write down what came true of one row; a later word on the same row replaces an earlier one.
@@ -245,34 +257,15 @@ class PredictionBook:
             at: Now, RFC 3339, UTC.
 
         Raises:
-            LedgerError: The file cannot be written.
+            LedgerError: The book cannot be written.
 
         """
-        with self._transaction() as connection:
-            connection.execute(
+        with self.database.transaction() as run:
+            run(
                 "INSERT INTO outcomes_1 (request_id, row, value, at) VALUES (?, ?, ?, ?) "
                 "ON CONFLICT (request_id, row) DO UPDATE SET value = excluded.value, at = excluded.at",
                 (request_id, row, msgspec.json.encode(value).decode(), at),
             )
-
-    def outcomes(self, since: str = "") -> list[Outcome]:
-        """Return what came true, the oldest first.
-
-        Args:
-            since: Only what the book was told at this moment or later: RFC 3339, UTC.
-
-        Raises:
-            LedgerError: The file cannot be read.
-
-        """
-        with self._reading():
-            found = self._connection.execute(
-                "SELECT request_id, row, value, at FROM outcomes_1 WHERE at >= ? ORDER BY at, request_id, row", (since,)
-            ).fetchall()
-        return [
-            Outcome(request_id=request_id, row=row, value=msgspec.json.decode(value), at=at)
-            for request_id, row, value, at in found
-        ]
 
     def prune(self, before: str) -> int:
         """Remove every chunk that ended before a moment, and outcomes as old; return how many predictions went.
@@ -281,84 +274,243 @@ class PredictionBook:
             before: RFC 3339, UTC. Nothing younger is removed.
 
         Raises:
-            LedgerError: The file cannot be written.
+            LedgerError: The book cannot be written.
 
         """
-        with self._transaction() as connection:
-            (rows,) = connection.execute(
-                "SELECT coalesce(sum(rows), 0) FROM answers_1 WHERE last_at < ?", (before,)
-            ).fetchone()
-            connection.execute("DELETE FROM answers_1 WHERE last_at < ?", (before,))
-            connection.execute("DELETE FROM outcomes_1 WHERE at < ?", (before,))
-        return int(rows)
+        gone = 0
+        while True:
+            old = self.database.query(
+                "SELECT sequence FROM answers_2 WHERE last_at < ? ORDER BY sequence LIMIT ?", (before, CHUNKS_AT_ONCE)
+            )
+            if not old:
+                break
+            gone += self.drop([sequence for (sequence,) in old])
+        with self.database.transaction() as run:
+            run("DELETE FROM outcomes_1 WHERE at < ?", (before,))
+        return gone
 
-    def _model(self, connection: sqlite3.Connection, model: BookModel) -> int:
+    def drop(self, sequences: Sequence[int]) -> int:
+        """Remove chunks with their ids, and the outcomes of requests that are not in the book any more; return how many predictions went.
+
+        Raises:
+            LedgerError: The book cannot be written.
+
+        """
+        these, listed = self.database.values_of, msgspec.json.encode(list(sequences)).decode()
+        chosen = f"(SELECT CAST(value AS BIGINT) FROM {these})"  # noqa: S608 - our own words
+        with self.database.transaction() as run:
+            found = run(f"SELECT rows, bucket FROM answers_2 WHERE sequence IN {chosen}", (listed,)).fetchall()  # noqa: S608
+            ids: set[str] = set()
+            for bucket in {bucket for _, bucket in found if bucket is not None}:
+                where = f"FROM ids_2 WHERE bucket = ? AND sequence IN {chosen}"
+                ids |= {name for (name,) in run(f"SELECT DISTINCT request_id {where}", (bucket, listed)).fetchall()}
+                run(f"DELETE {where}", (bucket, listed))
+            run(f"DELETE FROM answers_2 WHERE sequence IN {chosen}", (listed,))  # noqa: S608
+            self.drop_outcomes(run, ids)
+        return sum(int(rows) for rows, _ in found)
+
+    def drop_outcomes(self, run: Run, ids: set[str]) -> int:
+        """Remove the outcomes of those of some requests that are not in the book any more; return how many."""
+        listed = msgspec.json.encode(sorted(ids)).decode()
+        told = run(
+            f"SELECT DISTINCT request_id FROM outcomes_1 WHERE request_id IN (SELECT value FROM {self.database.values_of})",  # noqa: S608
+            (listed,),
+        ).fetchall()
+        gone = 0
+        for (request_id,) in told:
+            if run(_FIND, (request_id, 1)).fetchone() is None:
+                gone += run("DELETE FROM outcomes_1 WHERE request_id = ?", (request_id,)).rowcount
+        return gone
+
+    # Reading
+
+    def recent(self, rows: int, model: str | None = None) -> list[PredictionRecord]:
+        """Return the last ``rows`` predictions, the newest last.
+
+        Args:
+            rows: How many at most.
+            model: The digest of the artifact that must have answered; ``None`` for any.
+
+        Raises:
+            LedgerError: The book cannot be read.
+
+        """
+        newest_first: list[PredictionRecord] = []
+        before = 2**63 - 1
+        where, values = ("", ()) if model is None else ("m.digest = ? AND", (model,))
+        while len(newest_first) < rows:
+            # Few chunks at first: one may hold all that is asked for.
+            most = min(CHUNKS_AT_ONCE, 1 + len(newest_first))
+            chunks = self._chunks(f"{where} a.sequence < ? ORDER BY a.sequence DESC LIMIT {most}", (*values, before))
+            if not chunks:
+                break
+            for chunk in chunks:
+                before = chunk.sequence
+                newest_first += reversed(chunk.records())
+        return newest_first[:rows][::-1]
+
+    def find(self, request_id: str) -> list[PredictionRecord]:
+        """Return the rows of one request, in order; none if it is not in the book. An id that was used twice gives the rows of both.
+
+        Raises:
+            LedgerError: The book cannot be read.
+
+        """
+        found = [
+            record
+            for chunk in self._chunks_of(request_id, _MOST_CHUNKS_OF_AN_ID)
+            for record in chunk.records()
+            if record.request_id == request_id
+        ]
+        return sorted(found, key=lambda record: (record.row, record.at))
+
+    def rows_of(self, request_id: str) -> int | None:
+        """Return how many rows the newest request of this id had; ``None`` if there is none in the book.
+
+        Raises:
+            LedgerError: The book cannot be read.
+
+        """
+        for chunk in self._chunks_of(request_id, 1):
+            for entry in reversed(chunk.entries()):
+                if entry.request_id == request_id:
+                    return len(entry.predictions)
+        return None
+
+    def count(self, model: str | None = None) -> int:
+        """Return how many predictions the book holds.
+
+        Args:
+            model: The digest of the artifact that must have answered; ``None`` for any.
+
+        Raises:
+            LedgerError: The book cannot be read.
+
+        """
+        query = "SELECT coalesce(sum(a.rows), 0) FROM answers_2 AS a JOIN models_1 AS m USING (model)"
+        if model is None:
+            ((total,),) = self.database.query(query)
+        else:
+            ((total,),) = self.database.query(f"{query} WHERE m.digest = ?", (model,))
+        return int(total)
+
+    def outcomes(self, since: str = "") -> list[Outcome]:
+        """Return what came true, the oldest first.
+
+        Args:
+            since: Only what the book was told at this moment or later: RFC 3339, UTC.
+
+        Raises:
+            LedgerError: The book cannot be read.
+
+        """
+        return self._outcomes("at >= ? ORDER BY at, request_id, row", (since,))
+
+    def outcomes_of(self, ids: Sequence[str]) -> dict[tuple[str, int], Outcome]:
+        """Return what came true of some requests, by request and row.
+
+        Raises:
+            LedgerError: The book cannot be read.
+
+        """
+        where = f"request_id IN (SELECT value FROM {self.database.values_of})"  # noqa: S608 - our own words
+        found = self._outcomes(where, (msgspec.json.encode(ids).decode(),))
+        return {(outcome.request_id, outcome.row): outcome for outcome in found}
+
+    def chunks(self) -> Iterator[Chunk]:
+        """Yield the whole book, the oldest chunk first, a few in memory at a time; what is written meanwhile comes too.
+
+        Raises:
+            LedgerError: The book cannot be read.
+
+        """
+        after = 0
+        while found := self._chunks(f"a.sequence > ? ORDER BY a.sequence LIMIT {CHUNKS_AT_ONCE}", (after,)):
+            after = found[-1].sequence
+            yield from found
+
+    def _chunks_of(self, request_id: str, most: int) -> list[Chunk]:
+        """Return the newest chunks that hold a request, the newest first."""
+        listed = [sequence for (sequence,) in self.database.query(_FIND, (request_id, most))]
+        where = f"a.sequence IN (SELECT CAST(value AS BIGINT) FROM {self.database.values_of}) ORDER BY a.sequence DESC"  # noqa: S608
+        found = self._chunks(where, (msgspec.json.encode(listed).decode(),)) if listed else []
+        if len(found) < most and self.database.query("SELECT 1 FROM answers_2 WHERE bucket IS NULL LIMIT 1"):
+            found += self._chunks_of_format_1(request_id, most - len(found))
+        return found
+
+    def _chunks_of_format_1(self, request_id: str, most: int) -> list[Chunk]:
+        """Return chunks whose ids stand in no table: all of them are searched."""
+        where = "a.bucket IS NULL AND instr(a.entries, ?) > 0 ORDER BY a.sequence DESC"
+        chunks = self._chunks(where, (msgspec.json.encode(request_id).decode(),))
+        return [chunk for chunk in chunks if any(entry.request_id == request_id for entry in chunk.entries())][:most]
+
+    def _chunks(self, where: str, values: tuple[Any, ...]) -> list[Chunk]:
+        return [
+            Chunk(
+                sequence=sequence,
+                model=BookModel(digest=digest, version=version, names=tuple(msgspec.json.decode(names))),
+                content=content,
+                columns=columns,
+                rows=rows,
+                bucket=bucket,
+                last_at=last_at,
+                place=self.database.place,
+            )
+            for sequence, digest, version, names, content, columns, rows, bucket, last_at in self.database.query(
+                f"{_COLUMNS} WHERE {where}", values
+            )
+        ]
+
+    def _outcomes(self, where: str, values: tuple[Any, ...]) -> list[Outcome]:
+        found = self.database.query(f"SELECT request_id, row, value, at FROM outcomes_1 WHERE {where}", values)  # noqa: S608
+        return [
+            Outcome(request_id=request_id, row=row, value=msgspec.json.decode(value), at=at)
+            for request_id, row, value, at in found
+        ]
+
+    def _write_chunk(self, run: Run, model: int, entries: Sequence[Entry], token: str | None) -> None:
+        columns: bytes | None = None
+        if isinstance(entries[0].rows, Columns):
+            content, columns = written(entries[0])
+        else:
+            content = msgspec.json.encode(entries).decode()
+        rows = sum([len(entry.predictions) for entry in entries])
+        values = (model, entries[0].at, entries[-1].at, rows, content, columns, token, self._bucket)
+        sequence = self.database.insert(run, _INSERT, values)
+        if sequence is None:
+            return
+        if self._bucket is None:
+            self._bucket, self._in_bucket = sequence, 0
+            run("UPDATE answers_2 SET bucket = sequence WHERE sequence = ?", (sequence,))
+        ids = msgspec.json.encode(sorted({entry.request_id for entry in entries})).decode()
+        these = self.database.values_of
+        run(
+            f"INSERT INTO ids_2 (bucket, request_id, sequence) SELECT CAST(? AS BIGINT), value, CAST(? AS BIGINT) FROM {these}",  # noqa: S608
+            (self._bucket, sequence, ids),
+        )
+        self._in_bucket += len(entries)
+        if self._in_bucket >= _BUCKET:
+            self._bucket = None
+
+    def _model(self, run: Run, model: BookModel) -> int:
         known = self._models.get(model)
         if known is not None:
             return known
         values = (model.digest, model.version, msgspec.json.encode(model.names).decode())
-        connection.execute("INSERT OR IGNORE INTO models_1 (digest, version, names) VALUES (?, ?, ?)", values)
-        (number,) = connection.execute(
-            "SELECT model FROM models_1 WHERE digest = ? AND version = ? AND names = ?", values
-        ).fetchone()
+        run("INSERT INTO models_1 (digest, version, names) VALUES (?, ?, ?) ON CONFLICT DO NOTHING", values)
+        (number,) = run("SELECT model FROM models_1 WHERE digest = ? AND version = ? AND names = ?", values).fetchone()
         self._models[model] = int(number)
         return int(number)
 
-    def _backwards(self, condition: str, values: tuple[str, ...]) -> Iterator[PredictionRecord]:
-        """Yield records, the newest first, chunk by chunk."""
-        query = (
-            "SELECT a.sequence, m.digest, m.version, m.names, a.entries FROM answers_1 AS a JOIN models_1 AS m USING (model) "  # noqa: S608 - our own words
-            f"{condition} {'AND' if condition else 'WHERE'} a.sequence < ? ORDER BY a.sequence DESC LIMIT {_CHUNKS_AT_ONCE}"
-        )
-        before = 2**63 - 1
-        while True:
-            with self._reading():
-                chunks = self._connection.execute(query, (*values, before)).fetchall()
-            if not chunks:
-                return
-            for sequence, digest, version, names, content in chunks:
-                before = sequence
-                model = BookModel(digest=digest, version=version, names=tuple(msgspec.json.decode(names)))
-                for entry in reversed(self._entries(content)):
-                    yield from reversed(records_of(model, entry))
 
-    def _entries(self, content: str) -> list[ReadEntry]:
-        try:
-            return read_entries(content)
-        except msgspec.DecodeError as error:
-            raise _unusable(self._path, error) from error
-
-    @contextmanager
-    def _transaction(self) -> Iterator[sqlite3.Connection]:
-        try:
-            with self._lock:
-                self._connection.execute("BEGIN IMMEDIATE")
-                try:
-                    yield self._connection
-                    self._connection.execute("COMMIT")
-                except BaseException:
-                    self._models.clear()
-                    if self._connection.in_transaction:
-                        self._connection.execute("ROLLBACK")
-                    raise
-        except sqlite3.Error as error:
-            raise _unusable(self._path, error) from error
-
-    @contextmanager
-    def _reading(self) -> Iterator[None]:
-        try:
-            with self._lock:
-                yield
-        except sqlite3.Error as error:
-            raise _unusable(self._path, error) from error
-
-
-def _unusable(path: Path, error: Exception) -> LedgerError:
-    return LedgerError(
-        Text(en=f"the book of predictions cannot be used: {error}", ja=f"予測台帳を使えません: {error}"),
-        Text(
-            en="check the permissions and the free space, or move the file away to begin a new book",
-            ja="権限と空き容量を確認するか、ファイルを退避して新しい台帳を作ってください",
-        ),
-        where=path,
-    )
+def _chunks(entries: Sequence[Entry]) -> Iterator[Sequence[Entry]]:
+    """Yield entries in chunks: those that hold columns alone, the others together."""
+    begin = 0
+    for place, entry in enumerate(entries):
+        if isinstance(entry.rows, Columns):
+            if begin < place:
+                yield entries[begin:place]
+            yield entries[place : place + 1]
+            begin = place + 1
+    if begin < len(entries):
+        yield entries[begin:]

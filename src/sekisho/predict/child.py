@@ -22,6 +22,7 @@ import msgspec
 
 from sekisho.artifact.artifact import ModelArtifact
 from sekisho.errors import ModelFailed
+from sekisho.predict.answers import invalid_output
 from sekisho.predict.fence import Fence
 from sekisho.predict.lifeline import die_with_parent
 from sekisho.predict.parcels import Reply, answer, asked, reply
@@ -45,6 +46,8 @@ def main(arguments: list[str]) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     die_with_parent(int(parent))
     _silence()
+    with suppress(PermissionError):
+        os.setsid()  # so that whatever the model starts can be ended with it
     if fence.memory:
         _hold_below(fence.memory)
     wire = Connection(int(descriptor))
@@ -74,6 +77,8 @@ def _nurse(wire: Connection, runtime: Runtime) -> None:
         if os.fork() == 0:
             link.close()
             wire.close()
+            os.setsid()
+            signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # the model may want to hear of what it starts
             die_with_parent(nursery)
             own = Connection(descriptors[0])
             own.send_bytes(reply(Reply(ready=True, process_id=os.getpid(), memory=_resident())))
@@ -101,7 +106,12 @@ def _load(wire: Connection, folder: Path, fence: Fence) -> Runtime | None:
 
 def _answer(runtime: Runtime, message: bytes) -> bytes:
     try:
-        return answer(runtime.run(asked(message)), memory=_resident())
+        columns = asked(message)
+        rows = {len(column) for column in columns.values()}
+        outputs = runtime.run(columns)
+        if rows and {len(outputs.values)} != rows:
+            raise invalid_output()  # before so much of it travels that there is no room for it
+        return answer(outputs, memory=_resident())
     except ModelFailed as error:
         return reply(Reply(failure=type(error).__name__, code=error.code, memory=_resident()))
     except Exception as error:  # whatever a model raises becomes an answer of its own

@@ -69,12 +69,13 @@ def read_rows(
                 row=row,
             )
     return [
-        [_cell(feature, line[place]) for feature, place in zip(signature.features, order, strict=True)]
+        [read_cell_text(feature, line[place]) for feature, place in zip(signature.features, order, strict=True)]
         for line in lines
     ]
 
 
-def _cell(feature: Feature, words: str) -> Scalar:
+def read_cell_text(feature: Feature, words: str) -> Scalar:
+    """Return a cell of CSV as a JSON value: an empty one is null, one that is no value of its kind stays a string."""
     if not words:
         return None
     kinds = {type(value) for value in feature.categories or ()} if feature.kind == "category" else set()

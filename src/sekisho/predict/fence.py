@@ -8,6 +8,7 @@ runs behind a fence once, in a child of its own, before it is let into the servi
 from __future__ import annotations
 
 import os
+import select
 import signal
 import socket
 import subprocess
@@ -17,6 +18,7 @@ import time
 from contextlib import closing, suppress
 from dataclasses import dataclass
 from multiprocessing import Pipe
+from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal
 
 import msgspec
@@ -28,12 +30,13 @@ from sekisho.text import Text
 
 if TYPE_CHECKING:
     from multiprocessing.connection import Connection
-    from pathlib import Path
 
     from sekisho.artifact.formats.interface import Columns, Outputs
 
 DEFAULT_MEMORY: Final = 4 * 2**30
 DEFAULT_START_SECONDS: Final = 60.0
+LONGEST_ANSWER: Final = 2**30
+"""Bytes; more than this is no answer to what a request may hold."""
 _SECONDS_TO_CLOSE: Final = 2.0
 _THREADS: Final = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
@@ -68,30 +71,48 @@ class Life:
         process: The child itself, if it is ours; ``None`` if the nursery bore it.
         handle: A file descriptor of a child that the nursery bore (``pidfd_open(2)``), so that no other process with the same number is
             ever killed in its place; -1 while it has not told its number.
+        number: Its process id; 0 while it has not told it.
+        enough: Bytes of resident memory at which it has taken so much more than at first that it is ended; 0: no limit.
 
     """
 
     wire: Connection
     process: subprocess.Popen[bytes] | None = None
     handle: int = -1
+    number: int = 0
+    enough: int = 0
 
-    def born(self, process_id: int) -> None:
-        """Take hold of a child that has told its number."""
-        if self.process is None:
-            with suppress(OSError):
-                self.handle = os.pidfd_open(process_id)
+    def born(self, said: Reply, memory: int) -> None:
+        """Take hold of a child that has told its number.
+
+        Args:
+            said: What it said first.
+            memory: How much it may hold.
+
+        """
+        self.number = said.process_id
+        self.enough = (said.memory + memory) // 2 if memory else 0
+        with suppress(OSError):
+            self.handle = os.pidfd_open(said.process_id)
+
+    def says(self, seconds: float) -> bool:
+        """Wait until it says something, or is dead; return whether either is so. What it started may hold its pipe open when it is dead."""
+        poll = select.poll()
+        poll.register(self.wire.fileno(), select.POLLIN)
+        if self.handle >= 0:
+            poll.register(self.handle, select.POLLIN)
+        return bool(poll.poll(max(0.0, seconds) * 1e3))
 
     def end(self) -> None:
-        """Kill it. One that has not told its number yet ends by itself, because nobody listens."""
+        """Kill it, and what it has started. One that has not told its number yet ends by itself, because nobody listens."""
         self.wire.close()
+        if self.handle >= 0:
+            _end_group(self.number, self.handle)
+            os.close(self.handle)
+            self.handle = -1
         if self.process is not None:
             self.process.kill()
             self.process.wait(_SECONDS_TO_CLOSE)
-        if self.handle >= 0:
-            with suppress(ProcessLookupError):
-                signal.pidfd_send_signal(self.handle, signal.SIGKILL)
-            os.close(self.handle)
-            self.handle = -1
 
 
 class FencedRuntime:
@@ -145,7 +166,7 @@ class FencedRuntime:
         if first is None or not first.ready:
             self.stop()
             raise _cannot_load(self._folder, "" if first is None else first.failure or "")
-        self._living().born(first.process_id)
+        self._living().born(first, self._fence.memory)
         self._ready = True
 
     def run(self, columns: Columns, *, seconds: float) -> Outputs:
@@ -163,7 +184,8 @@ class FencedRuntime:
         except ArtifactError:
             raise _died() from None
         said = self._ask(columns, max(0.0, ends - time.monotonic()), seconds)
-        if self._fence.memory and said.memory > self._fence.memory // 2:
+        life = self._life
+        if life is not None and life.enough and said.memory > life.enough:
             # It leaks. A new child is cheaper than one that dies in the middle of a request.
             self.stop()
         if said.code == "invalid_output":
@@ -198,7 +220,7 @@ class FencedRuntime:
 
     def _receive(self, seconds: float) -> Reply | None:
         """Return what the child says next; ``None`` if it is gone, or talks nonsense."""
-        return _receive(self._living().wire, seconds)
+        return _receive(self._living(), seconds)
 
     def _living(self) -> Life:
         life = self._life
@@ -248,7 +270,9 @@ class Nursery:
     def _fork(self, wire: Connection) -> None:
         if self._life is None:
             self._life = _spawn(self._folder, self._fence, "nursery")
-            first = _receive(self._life.wire, self._fence.start_seconds)
+            first = _receive(self._life, self._fence.start_seconds)
+            if first is not None and first.ready:
+                self._life.born(first, 0)
             if first is None or not first.ready:
                 self._stop()
                 raise _cannot_load(self._folder, "" if first is None else first.failure or "")
@@ -279,7 +303,22 @@ def _spawn(folder: Path, fence: Fence, mode: str) -> Life:
     return Life(wire=ours, process=process)
 
 
-def _receive(wire: Connection, seconds: float) -> Reply | None:
+def _end_group(number: int, handle: int) -> None:
+    """Kill a child and all in its group: what it has started.
+
+    The number of a group is nobody else's as long as one of it lives; but of one that is dead and has left nobody, the number may be
+    another's by now.
+    """
+    with suppress(ProcessLookupError):
+        signal.pidfd_send_signal(handle, signal.SIGKILL)
+        os.killpg(number, signal.SIGKILL)
+        return
+    if not Path(f"/proc/{number}").exists():
+        with suppress(ProcessLookupError, PermissionError):
+            os.killpg(number, signal.SIGKILL)
+
+
+def _receive(life: Life, seconds: float) -> Reply | None:
     """Return what a child says next; ``None`` if it is gone, or talks nonsense.
 
     Raises:
@@ -287,9 +326,9 @@ def _receive(wire: Connection, seconds: float) -> Reply | None:
 
     """
     try:
-        if not wire.poll(seconds):
+        if not life.says(seconds):
             raise DeadlineExceeded(seconds)
-        return replied(wire.recv_bytes())
+        return replied(life.wire.recv_bytes(LONGEST_ANSWER)) if life.wire.poll() else None
     except (EOFError, OSError, msgspec.DecodeError):
         return None
 

@@ -137,13 +137,23 @@ class Model:
         predictor = self._predictor
         assert predictor is not None
         prepared = golden_rows(self._artifact, predictor)
-        if prepared is None:
-            return
-        if self.is_ours:
+        if self.is_ours and prepared is not None:
             compare_golden(self._artifact, predictor.run(prepared))
         for child in self._children:
-            columns = predictor.columns(prepared)
-            compare_golden(self._artifact, child.run(columns, seconds=self._settings.deadline_seconds))
+            self._prove_child(child)
+
+    def _prove_child(self, child: FencedRuntime) -> None:
+        """Compare a child's answers to the golden rows; without any, ask it a row that is made up, so that it has been asked once."""
+        predictor = self._predictor
+        assert predictor is not None
+        seconds = self._settings.start_seconds
+        prepared = golden_rows(self._artifact, predictor)
+        if prepared is not None:
+            compare_golden(self._artifact, child.run(predictor.columns(prepared), seconds=seconds))
+            return
+        row = predictor.reader.read(example_row(self._artifact.signature), row=0)
+        with suppress(ModelFailed):
+            child.run(predictor.columns(predictor.prepare([row])), seconds=seconds)
 
     def runner(self, desk: Desk, loop: asyncio.AbstractEventLoop, died: Callable[[], None]) -> Runner:
         """Return what brings jobs to the model.
@@ -157,7 +167,7 @@ class Model:
         assert self._predictor is not None
         if self.is_ours:
             return InProcess(self._predictor, desk, loop, self.batching)
-        return Elsewhere(self._predictor, self._children, desk, loop, died, self.batching)
+        return Elsewhere(self._predictor, self._children, desk, loop, died, self._prove_child, self.batching)
 
     def _time_batches(self) -> None:
         """Find out what batches cost; a model that fails at it is taken as it comes."""
@@ -177,6 +187,8 @@ class Model:
 
         with suppress(ModelFailed):
             self.batching = by_wish(self._settings.batching, measure(run, cells, longest=longest, seconds=seconds))
+        for child in self._children[:1]:
+            child.wait_until_ready()  # it may have been ended for taking too long
 
     def is_sound(self) -> bool:
         """Whether the model still answers its golden rows as it did. One that runs elsewhere is not asked: it may be busy."""

@@ -174,6 +174,12 @@ INVALID_OUTPUT = _kind(
     "invalid_output", 500, "The model gave an answer that cannot be", "モデルがあり得ない答えを返しました"
 )
 MODEL_DIED = _kind("model_died", 503, "The process of the model died", "モデルのプロセスが落ちました")
+ROWS_QUARANTINED = _kind(
+    "rows_quarantined",
+    503,
+    "These rows have ended the process of the model again and again",
+    "この行はモデルのプロセスを繰り返し落としています",
+)
 DEADLINE_EXCEEDED = _kind(
     "deadline_exceeded", 504, "The model did not answer in time", "モデルが時間内に応答しませんでした"
 )

@@ -327,3 +327,30 @@ def _secured(workshop: Workshop) -> Iterator[Target]:
     issued.private_key_pem.write_to_path(str(private))
     with serving(workshop.iris, certificate=chain, private_key=private, limits=TIGHT) as running:
         yield target_of(running, questions_about_flowers(), limits={**LIMITS, **TIGHT}, tls=running.url)
+
+
+@configuration("few")
+def _few(workshop: Workshop) -> Iterator[Target]:
+    """Twenty connections and no more."""
+    from tests.serving.conftest import serving
+
+    with serving(workshop.iris, limits={"connections": 20}) as running:
+        yield target_of(running, questions_about_flowers(), limits={**LIMITS, "few": 20})
+
+
+@configuration("slow-model")
+def _slow_model(workshop: Workshop) -> Iterator[Target]:
+    """A model that takes a third of a second for some rows, in a process of its own, and a book of predictions."""
+    from tests.serving.conftest import serving
+    from tests.serving.troubled import SLOW
+
+    ledger = workshop.place("slow-model") / "predictions.sqlite"
+    settings = {"trusted_types": ["troubled.Troubled"], "ledger": ledger, "model_processes": 2}
+    with serving(workshop.troubled, **settings) as running:
+        running.ledger = ledger
+        question = Question(
+            name="predict", path="/predict", good={"features": [1.0, 2.0]}, roles={"number": ("features", 1)}
+        )
+        target = target_of(running, {"predict": question}, limits=LIMITS)
+        target.more["slow-body"] = question.replaced(("features", 0), SLOW)
+        yield target

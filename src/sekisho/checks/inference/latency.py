@@ -97,6 +97,14 @@ def _in_time(limit: float | None, p99: Interval | None, load: Latency) -> Findin
 
 
 def _succeeded(load: Latency) -> Finding:
+    if load.unreadable:
+        return holds(
+            False,  # noqa: FBT003
+            Text(
+                en=f"{load.unreadable} of {load.read} answers with a status of success hold no prediction: errors answered as success do not count",
+                ja=f"成功ステータスの応答 {load.read} 件中 {load.unreadable} 件に予測がありません。成功を装ったエラーは数えません",
+            ),
+        )
     if load.unexpected:
         said = ", ".join(f"{count} × {status if status != '0' else '–'}" for status, count in load.unexpected.items())
         return holds(
@@ -165,6 +173,9 @@ latency.fails(  # met by the figure, not by its bound
 )
 latency.fails(example_contract(serving=_ASKED), replace(_LOAD, first_ms=6_012.0))  # imports when first asked
 latency.fails(example_contract(serving=_ASKED), replace(_LOAD, unexpected={"500": 12, "0": 1}))
+latency.fails(
+    example_contract(serving=_ASKED), replace(_LOAD, read=800, unreadable=20)
+)  # errors in the clothes of success
 latency.is_unknown(  # slow, but so was the generator
     example_contract(serving=_ASKED), replace(_LOAD, percentiles=_bounds(30.0, 90.0, 140.0, 190.0), lag_p99_ms=88.0)
 )

@@ -47,6 +47,7 @@ def logging(lines: LogLines) -> Verdict:
     """Ask that each request left a line of JSON with its id, and that no planted value stands in any line."""
     return verdict(
         _leaks(lines),
+        *_forged(lines),
         _identified(lines),
         *_found(lines),
         _readable(lines),
@@ -75,6 +76,18 @@ def _leaks(lines: LogLines) -> Finding:
         False,  # noqa: FBT003
         Text(en=f"what callers send stands in the log: {kinds}", ja=f"呼び出し元が送った値がログに出ています: {ja}"),
     )
+
+
+def _forged(lines: LogLines) -> Iterator[Finding]:
+    if lines.forged:
+        places = ", ".join(lines.forged)
+        yield holds(
+            False,  # noqa: FBT003
+            Text(
+                en=f"callers can write members or lines of their own into the log: {places}",
+                ja=f"呼び出し元がログに独自の項目や行を書き込めます: {places}",
+            ),
+        )
 
 
 def _identified(lines: LogLines) -> Finding:
@@ -143,6 +156,7 @@ _CLEAN: Final = LogLines(
 logging.passes(_CLEAN)
 logging.fails(replace(_CLEAN, leaked=("a category", "a name and a card number")))
 logging.fails(replace(_CLEAN, leaked=("key",)))
+logging.fails(replace(_CLEAN, forged=("path",)))
 logging.fails(replace(_CLEAN, unreadable=12, lines=57))
 logging.fails(replace(_CLEAN, found=31))
 logging.fails(replace(_CLEAN, lacking={"model": 44}))

@@ -38,13 +38,14 @@ SOON: Final = 60.0
 def mode(contract: Contract, modes: Modes, parity: ServedParity) -> Verdict:
     """Ask that batches answer as single rows do, that a bad row is named, and that the mode fits the need for fresh answers."""
     cheapest = min((cost.milliseconds for cost in modes.batches if cost.rows > 1), default=None)
+    single = None if modes.single is None else modes.single.milliseconds
     return verdict(
         *_alike(parity),
         *_bad_row(modes),
-        _fits(contract, modes.single.milliseconds, cheapest),
-        single_ms=modes.single.milliseconds,
+        _unanswered(contract, modes) or _fits(contract, single or 0.0, cheapest),
+        single_ms=single,
         cheapest_batch_ms=cheapest,
-        times_cheaper=None if not cheapest else round(modes.single.milliseconds / cheapest, 2),
+        times_cheaper=None if not cheapest or single is None else round(single / cheapest, 2),
         break_even_rows=_break_even(modes),
         freshness_seconds=contract.serving.freshness_seconds,
         mode=contract.serving.mode,
@@ -88,6 +89,26 @@ def _bad_row(modes: Modes) -> Iterator[Finding]:
             ja=f"不正な行を含むバッチは {status} ですが、どの行かを示しません",
         ),
     )
+
+
+def _unanswered(contract: Contract, modes: Modes) -> Finding | None:
+    """Return what stands in the way of a judgement: nothing was answered, or the chosen mode has no route."""
+    if contract.serving.mode == "batch" and not modes.batches:
+        return holds(
+            False,  # noqa: FBT003
+            Text(
+                en="batches are the chosen mode, and the service answers none",
+                ja="バッチを選んでいますが、サービスはバッチに応答しません",
+            ),
+        )
+    if modes.single is None:
+        return holds(
+            None,
+            Text(
+                en="no single row was answered, so that no cost is known", ja="1件の要求に応答がなく、費用を測れません"
+            ),
+        )
+    return None
 
 
 def _fits(contract: Contract, single: float, cheapest: float | None) -> Finding:
@@ -137,10 +158,10 @@ def _fits(contract: Contract, single: float, cheapest: float | None) -> Finding:
 
 def _break_even(modes: Modes) -> int | None:
     """Return the smallest batch in which a row costs less than half of what it costs by itself."""
-    return next(
-        (cost.rows for cost in modes.batches if cost.rows > 1 and cost.milliseconds * 2 < modes.single.milliseconds),
-        None,
-    )
+    if modes.single is None:
+        return None
+    half = modes.single.milliseconds / 2
+    return next((cost.rows for cost in modes.batches if cost.rows > 1 and cost.milliseconds < half), None)
 
 
 # How it looks when it passes, and when it fails
@@ -172,4 +193,10 @@ mode.fails(_NOW, replace(_MODES, bad_row_named=False), _SAME)
 mode.fails(_NOW, replace(_MODES, bad_row_status=500, bad_row_named=False), _SAME)
 mode.fails(example_contract(serving={"freshness_seconds": 86_400, "mode": "real-time"}), _MODES, _SAME)
 mode.fails(example_contract(serving={"freshness_seconds": 1, "mode": "batch"}), _MODES, _SAME)
+mode.fails(  # a batch job that nothing answers
+    example_contract(serving={"freshness_seconds": 86_400, "mode": "batch"}),
+    replace(_MODES, batches=(), bad_row_status=None, bad_row_named=False),
+    _SAME,
+)
+mode.is_unknown(_NOW, replace(_MODES, single=None), _SAME)
 mode.is_unknown(example_contract(), _MODES, _SAME)

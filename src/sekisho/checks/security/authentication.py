@@ -10,20 +10,30 @@ from sekisho.contract.sections import Contract
 from sekisho.gate.check import check
 from sekisho.gate.testing import example_contract
 from sekisho.gate.verdict import Finding, Verdict, holds, verdict
-from sekisho.probes.security.routes import RouteTrial, RouteWalk
+from sekisho.probes.security.routes import ALMOST, RouteTrial, RouteWalk
 from sekisho.probes.security.secret_scan import SecretFinding, SecretScan
 from sekisho.text import Text
 
 SHOWN: Final = 5
 TURNED_AWAY: Final = {401, 403}
 NOT_THERE: Final = {404, 405}
-WITHOUT: Final = ("no key", "wrong key", "empty key", "key in the query")
+WITHOUT: Final = ("no key", "wrong key", "empty key", "key in the query", *ALMOST, "wrong values")
 
 _WAYS: Final = {
     "no key": Text(en="without a key", ja="キーなし"),
     "wrong key": Text(en="with a wrong key", ja="誤ったキー"),
     "empty key": Text(en="with an empty key", ja="空のキー"),
     "key in the query": Text(en="with the key in the address", ja="URL内のキー"),
+    "part of the key": Text(en="with the first half of the key", ja="キーの前半"),
+    "the key and more": Text(en="with the key and one more letter", ja="キーに1文字追加"),
+    "the key in other letters": Text(en="with the key in the other case", ja="大文字・小文字を入れ替えたキー"),
+    "a wildcard": Text(en="with a wildcard", ja="ワイルドカード"),
+    "a usual word": Text(en="with a usual word", ja="よくある単語"),
+    "a quote": Text(en="with a piece of SQL", ja="SQLの断片"),
+    "wrong values": Text(
+        en="without a key, for wrong values are told before the key is asked for", ja="キーなし（認証より先に値を検証）"
+    ),
+    "HEAD": Text(en="by HEAD without a key", ja="キーなしのHEAD"),
 }
 _DETOURS: Final = {
     "a Host that holds a path": "パスを含むHostヘッダー",
@@ -31,6 +41,12 @@ _DETOURS: Final = {
     "dots": "パス中の「..」",
     "trailing slash": "末尾のスラッシュ",
     "X-Original-URL": "X-Original-URLヘッダー",
+    "capital letters": "大文字",
+    "percent encoding": "パーセントエンコーディング",
+    "X-Forwarded-For": "X-Forwarded-Forヘッダー",
+    "X-HTTP-Method-Override": "X-HTTP-Method-Overrideヘッダー",
+    "semicolon": "セミコロン",
+    "health in the query": "クエリ内の公開パス",
 }
 _RULES: Final = {
     "secret in file": Text(en="a secret in a file", ja="ファイル内の秘密情報"),
@@ -66,6 +82,7 @@ def authentication(contract: Contract, walk: RouteWalk, scan: SecretScan) -> Ver
         *_lets_in(guarded, walk),
         *_rights(guarded, walk),
         *_detours(guarded, walk),
+        *_oracle(walk),
         *_files(scan.findings),
         routes=len(walk.routes),
         guarded=len(guarded),
@@ -87,12 +104,18 @@ def _switched_on(contract: Contract) -> Iterator[Finding]:
 
 
 def _open(guarded: Sequence[RouteTrial]) -> list[tuple[RouteTrial, str]]:
-    return [
+    found = [
         (route, way)
         for route in guarded
         for way in WITHOUT
-        if way in route.statuses and route.statuses[way] not in TURNED_AWAY | NOT_THERE
+        if way in route.statuses and route.statuses[way] not in TURNED_AWAY | NOT_THERE | _not_counting(way)
     ]
+    return found or [(route, "HEAD") for route in guarded if 200 <= route.statuses.get("HEAD", 401) < 300]
+
+
+def _not_counting(way: str) -> set[int]:
+    """Return statuses that refuse a way of asking for its form: an odd key, or a query that the route does not have."""
+    return {400, 422} if way in {"key in the query", *ALMOST} else set()
 
 
 def _closed(guarded: Sequence[RouteTrial]) -> Finding:
@@ -167,6 +190,17 @@ def _detours(guarded: Sequence[RouteTrial], walk: RouteWalk) -> Iterator[Finding
         )
 
 
+def _oracle(walk: RouteWalk) -> Iterator[Finding]:
+    if walk.oracle:
+        yield holds(
+            False,  # noqa: FBT003
+            Text(
+                en="a key that is nearly right is refused in other words than one that is not: whoever guesses is told how near he is",
+                ja="正しいキーに近いキーだけ拒否の応答が異なり、推測の手がかりを与えています",
+            ),
+        )
+
+
 def _files(findings: Sequence[SecretFinding]) -> Iterator[Finding]:
     if not findings:
         yield holds(
@@ -222,6 +256,12 @@ authentication.fails(  # a key for the metrics may predict
     _SCAN,
 )
 authentication.fails(example_contract(), replace(_WALK, detours={"a Host that holds a path": 200}), _SCAN)
+authentication.fails(  # the first letters of a key are enough
+    example_contract(),
+    replace(_WALK, routes=(replace(_PREDICT, statuses={**_PREDICT.statuses, "part of the key": 200}),)),
+    _SCAN,
+)
+authentication.fails(example_contract(), replace(_WALK, oracle=True), _SCAN)
 authentication.fails(example_contract(), _WALK, replace(_SCAN, findings=(_FOUND,)))
 authentication.fails(
     example_contract(),

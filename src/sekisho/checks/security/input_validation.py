@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import Final
 
@@ -30,6 +30,11 @@ _TYPES: Final = {
     "null": "null",
     "a number": "数値",
     "a number in a string": "文字列の数値",
+    "NaN": "NaN",
+    "Infinity": "Infinity",
+    "-Infinity": "-Infinity",
+    "a feature missing": "特徴量の不足",
+    "an unknown feature": "未知の特徴量",
 }
 _VALUES: Final = {
     "far above": "上限を大きく超える値",
@@ -43,6 +48,7 @@ _VALUES: Final = {
 _SIZES: Final = {
     "body": "巨大な本文",
     "body in chunks": "分割送信の巨大な本文",
+    "a long list": "長いリスト",
     "nesting": "深い入れ子",
     "keys": "大量のキー",
     "rows": "上限を超える行数",
@@ -69,6 +75,18 @@ _SIZES: Final = {
 def input_validation(contract: Contract, seen: HostileInput) -> Verdict:
     """Ask that wrong types are refused, unheard-of values are refused or flagged by policy, and size hurts nobody."""
     security = contract.security
+    ranges = {each.name: each.out_of_range for each in contract.features if each.out_of_range is not None}
+    categories = {each.name: each.unseen_category for each in contract.features if each.unseen_category is not None}
+
+    def range_policy(feature: str) -> str:
+        return ranges.get(feature, security.out_of_range)
+
+    def category_policy(feature: str) -> str:
+        return categories.get(feature, security.unseen_category)
+
+    def number_policy(feature: str) -> str:
+        return "accept" if range_policy(feature) == "accept" else "flag"
+
     out_of_range = [trial for trial in seen.values if trial.kind == "out of range"]
     unseen = [trial for trial in seen.values if trial.kind == "unseen category"]
     beyond = [trial for trial in seen.values if trial.kind == "beyond numbers"]
@@ -76,9 +94,9 @@ def input_validation(contract: Contract, seen: HostileInput) -> Verdict:
     growth = None if seen.memory_peak is None or seen.memory_before is None else seen.memory_peak - seen.memory_before
     return verdict(
         _types(seen.types),
-        *_values(out_of_range, security.out_of_range, Text(en="values out of range", ja="範囲外の値"), in_metrics),
-        *_values(unseen, security.unseen_category, Text(en="categories never seen", ja="未知のカテゴリ"), in_metrics),
-        *_values(beyond, "flag", Text(en="numbers beyond all reason", ja="桁外れの数値"), in_metrics),
+        *_by_policy(out_of_range, range_policy, Text(en="values out of range", ja="範囲外の値"), in_metrics),
+        *_by_policy(unseen, category_policy, Text(en="categories never seen", ja="未知のカテゴリ"), in_metrics),
+        *_by_policy(beyond, number_policy, Text(en="numbers beyond all reason", ja="桁外れの数値"), in_metrics),
         *_sizes(seen.sizes),
         _others(seen),
         *_memory(growth, contract.serving.maximum_body_bytes),
@@ -130,11 +148,20 @@ def _type_of(value: str) -> str:
     return value if value in _TYPES else "a number in a string"
 
 
+def _by_policy(
+    trials: Sequence[ValueTrial], policy: Callable[[str], str], what: Text, in_metrics: bool
+) -> Iterator[Finding]:
+    """Judge the values of each feature by its own policy."""
+    kinds = dict.fromkeys(policy(trial.feature) for trial in trials)
+    for kind in kinds:
+        yield from _values([trial for trial in trials if policy(trial.feature) == kind], kind, what, in_metrics)
+
+
 def _values(trials: Sequence[ValueTrial], policy: str, what: Text, in_metrics: bool) -> Iterator[Finding]:
     """Judge values by their policy; ``in_metrics`` says that the service counted as many as it answered without a remark."""
     if not trials:
         return
-    broken = [trial for trial in trials if _broke(trial.status)]
+    broken = [trial for trial in trials if _broke(trial.status) or trial.is_hollow]
     if policy == "reject":
         wrong = [trial for trial in trials if _is_ok(trial.status)]
         wanted = Text(en="refused", ja="拒否")
@@ -190,9 +217,14 @@ def _sizes(trials: Sequence[SizeTrial]) -> Iterator[Finding]:
 
 
 def _is_turned_away(trial: SizeTrial) -> bool:
-    """Return whether a request was refused; one over the body limit must be cut off, not read and then found wanting."""
-    if trial.name.startswith("body"):
+    """Return whether a request was refused.
+
+    A body over the limit is right but for its size: a service that takes no chunks says so (RFC 9112, section 6.1).
+    """
+    if trial.name == "body":
         return trial.status == TOO_LARGE or trial.fault == "closed"
+    if trial.name == "body in chunks" and trial.status == 501:
+        return True
     return 400 <= trial.status < 500 or trial.fault == "closed"
 
 
@@ -287,6 +319,14 @@ input_validation.fails(  # flagged where the contract wants it refused
 )
 input_validation.fails(  # strings and booleans made into numbers
     example_contract(), replace(_SEEN, types=(_TYPE, replace(_TYPE, value="true", status=200)))
+)
+input_validation.passes(  # the contract lets one feature be what it likes
+    example_contract(features=[{"name": "age", "out_of_range": "accept"}]),
+    replace(_SEEN, values=(replace(_RANGE, flagged=False),)),
+)
+input_validation.fails(  # answered with success, and with no prediction
+    example_contract(security={"out_of_range": "accept"}),
+    replace(_SEEN, values=(replace(_BEYOND, status=200, is_hollow=True),)),
 )
 input_validation.fails(  # infinity in a 32-bit model
     example_contract(), replace(_SEEN, values=(replace(_BEYOND, status=200),))

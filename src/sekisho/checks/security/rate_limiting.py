@@ -16,6 +16,8 @@ from sekisho.text import Text
 TOLERANCE: Final = 0.05
 LATE_MS: Final = 50.0
 """A load generator that is later than this cannot keep the pace of a limit."""
+BYPASS: Final = 0.9
+"""The part of requests to another route that passes only where nobody counts them with the others."""
 BEYOND_DOUBT: Final = 1.5
 """So many times what is allowed passes no correct limit, however unevenly requests come."""
 
@@ -42,6 +44,8 @@ def rate_limiting(contract: Contract, flood: Flood) -> Verdict:
     allowed = flood.limit * flood.seconds
     return verdict(
         _limited(flood, flood.limit),
+        *_spread(flood),
+        *_elsewhere(flood, flood.limit),
         *_refusals(flood),
         *_others(flood),
         limit=flood.limit,
@@ -53,22 +57,31 @@ def rate_limiting(contract: Contract, flood: Flood) -> Verdict:
         allowed=allowed,
         limited=flood.limited,
         second_accepted=flood.second_accepted,
+        busy_workers=flood.busy_workers,
+        generator_lag_ms=flood.lag_p99_ms,
     )
 
 
 def _limited(flood: Flood, limit: float) -> Finding:
     allowed = limit * flood.seconds
     slack = max(1.0, TOLERANCE * allowed)
+    shared = min(flood.elsewhere_accepted or 0, max(allowed - flood.accepted, 0.0))  # what the batch route took of it
     seen = Text(
         en=f"{flood.accepted} of {flood.sent} requests passed in {flood.seconds:g} s, {allowed:g} were allowed "
         f"(workers: {flood.workers})",
         ja=f"{flood.seconds:g} 秒間に {flood.sent} 件中 {flood.accepted} 件が通過、許容は {allowed:g} 件（ワーカー {flood.workers}）",
     )
+    half = flood.sent / 2
+    if flood.accepted - flood.spoofed_accepted < BYPASS * half <= flood.spoofed_accepted:
+        seen = Text(
+            en=f"{seen.en}; {flood.spoofed_accepted} of them said that they come from elsewhere (X-Forwarded-For), and were believed",
+            ja=f"{seen.ja}。うち {flood.spoofed_accepted} 件は X-Forwarded-For の申告を信じて通しています",
+        )
     # What a pause saved up may pass after it, but never more than the limit gives from the first request on.
     too_many = flood.accepted > allowed + slack
     too_many &= flood.accepted_in_all > flood.burst + limit * flood.seconds_in_all + slack
-    too_few = flood.accepted < allowed - slack - limit * flood.pause
-    if not too_many and not too_few and abs(flood.accepted - allowed) > slack:
+    too_few = flood.accepted + shared < allowed - slack - limit * flood.pause
+    if not too_many and not too_few and abs(flood.accepted + shared - allowed) > slack:
         seen = Text(
             en=f"{seen.en}, which a pause of {flood.pause:.2g} s explains",
             ja=f"{seen.ja}。差は {flood.pause:.2g} 秒の停止で説明できます",
@@ -81,7 +94,43 @@ def _limited(flood: Flood, limit: float) -> Finding:
                 ja=f"{seen.ja}。ただし負荷生成側が {flood.lag_p99_ms:.0f} ms 遅れていました。空いているマシンで測り直してください",
             ),
         )
+    if too_few and flood.heard is not None and flood.heard < allowed:
+        return holds(
+            None,
+            Text(
+                en=f"{seen.en}; but only {flood.heard} were answered in that time at all: the service or the machine is slower than the limit",
+                ja=f"{seen.ja}。ただしその間に応答があったのは {flood.heard} 件だけで、サービスかマシンが制限値より遅い状態です",
+            ),
+        )
     return holds(not too_many and not too_few, seen)
+
+
+def _spread(flood: Flood) -> Iterator[Finding]:
+    """Ask that more than one worker was reached: a limit that each keeps for itself looks right when one answers all."""
+    if flood.workers > 1 and flood.busy_workers is not None and flood.busy_workers < 2:
+        yield holds(
+            None,
+            Text(
+                en=f"nearly all requests went to one of {flood.workers} workers, so that it is not known whether they share the limit",
+                ja=f"ほとんどのリクエストが {flood.workers} ワーカー中1つに届いたため、制限を共有しているか分かりません",
+            ),
+        )
+
+
+def _elsewhere(flood: Flood, limit: float) -> Iterator[Finding]:
+    """Ask that the batch route counts too: what passes on both together must not be more than the limit."""
+    if flood.elsewhere_sent is None or flood.elsewhere_accepted is None:
+        return
+    allowed = limit * flood.seconds
+    together = flood.accepted + flood.elsewhere_accepted
+    if flood.elsewhere_accepted > BYPASS * flood.elsewhere_sent and together > BEYOND_DOUBT * allowed:
+        yield holds(
+            False,  # noqa: FBT003
+            Text(
+                en=f"the batch route has a limit of its own or none: {flood.elsewhere_accepted} of {flood.elsewhere_sent} more requests passed there",
+                ja=f"バッチ用ルートの制限が別枠か、制限がありません: 追加の {flood.elsewhere_sent} 件中 {flood.elsewhere_accepted} 件が通過",
+            ),
+        )
 
 
 def _refusals(flood: Flood) -> Iterator[Finding]:
@@ -177,6 +226,27 @@ rate_limiting.fails(
     example_contract(security=_LIMITED), replace(_FLOOD, limited=500, retry_after=500, other={"503": 99})
 )
 rate_limiting.is_unknown(example_contract(security=_LIMITED), replace(_FLOOD, second_sent=None, second_accepted=None))
+rate_limiting.fails(  # the batch route is a way round it
+    example_contract(security=_LIMITED), replace(_FLOOD, elsewhere_sent=300, elsewhere_accepted=298)
+)
+rate_limiting.passes(  # both routes share the limit
+    example_contract(security=_LIMITED),
+    replace(
+        _FLOOD,
+        accepted=226,
+        accepted_in_all=390,
+        limited=674,
+        retry_after=674,
+        elsewhere_sent=300,
+        elsewhere_accepted=75,
+    ),
+)
+rate_limiting.is_unknown(  # one of two workers answered all
+    example_contract(security=_LIMITED), replace(_FLOOD, busy_workers=1)
+)
+rate_limiting.is_unknown(  # the service is slower than its limit
+    example_contract(security=_LIMITED), replace(_FLOOD, accepted=150, limited=60, retry_after=60, heard=210)
+)
 rate_limiting.is_unknown(  # the generator could not keep its own pace
     example_contract(security=_LIMITED), replace(_FLOOD, accepted=352, accepted_in_all=520, lag_p99_ms=240.0)
 )

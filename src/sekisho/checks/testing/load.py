@@ -38,7 +38,7 @@ LATE: Final = 0.25
 def load(contract: Contract, load: Latency, baseline: Baseline) -> Verdict:
     """Ask that the scenario ran as it was due, that nothing failed, and that it is not surely slower than the last release."""
     limit = contract.serving.latency_p99_ms or 0.0
-    failed = sum(load.unexpected.values())
+    failed = sum(load.unexpected.values()) + load.unreadable
     return verdict(
         holds(
             True if load.lag_p99_ms <= LATE * limit else None,
@@ -49,7 +49,11 @@ def load(contract: Contract, load: Latency, baseline: Baseline) -> Verdict:
         ),
         holds(
             not failed,
-            Text(en=f"{failed} of them failed", ja=f"失敗は {failed} 件")
+            Text(
+                en=f"{failed} of them failed"
+                + (f" ({load.unreadable} with a status of success)" * bool(load.unreadable)),
+                ja=f"失敗は {failed} 件" + (f"（うち {load.unreadable} 件は成功ステータス）" * bool(load.unreadable)),
+            )
             if failed
             else Text(en="none failed", ja="失敗はありません"),
         ),
@@ -135,6 +139,7 @@ _NONE: Final = Baseline(file=None, rate=0.0, percentiles={}, same_machine=False)
 load.passes(_CONTRACT, _LOAD, _NONE)
 load.passes(_CONTRACT, _LOAD, _LAST)
 load.fails(_CONTRACT, replace(_LOAD, unexpected={"503": 3}), _NONE)
+load.fails(_CONTRACT, replace(_LOAD, read=400, unreadable=10), _NONE)
 load.fails(_CONTRACT, replace(_LOAD, percentiles={"p95": Interval(point=22.0, low=19.0, high=26.0)}), _LAST)
 load.is_unknown(_CONTRACT, _LOAD, replace(_LAST, same_machine=False))
 load.is_unknown(_CONTRACT, _LOAD, replace(_LAST, rate=200))

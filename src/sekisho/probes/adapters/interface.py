@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol, TypeGuard
+from typing import Final, Protocol, TypeGuard
 
 from sekisho.contract.sections import Serving
 from sekisho.errors import SekishoError
@@ -16,6 +17,13 @@ Row = Mapping[str, object]
 """The values of one row by feature name: JSON values, or ``msgspec.Raw`` for bytes that stand as they are."""
 
 Scalar = float | int | bool | str | None
+
+_REMARK: Final = re.compile(
+    r"flag|warn|^notes?$|remark|out_?of|outlier|clip|clamp|unseen|unknown|anomal|extrapolat|suspicious"
+)
+_SOUND: Final = re.compile(r"within|in_?range|valid|in_?distribution|trusted|reliable")
+_ANSWER: Final = re.compile(r"predict|prob|score|output|label|class")
+"""Members that hold the answer itself, whose names are those of the model."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -186,12 +194,20 @@ def is_number(value: object) -> TypeGuard[int | float]:
 
 def remarks(body: Mapping[str, object]) -> tuple[str, ...]:
     """Return what an answer remarks on its row, under any of the names in use; empty when nothing."""
-    for name in ("flags", "warnings", "warning", "notes", "out_of_range"):
-        value = body.get(name)
-        if isinstance(value, Mapping):
-            value = [key for key, remark in value.items() if remark]
-        if isinstance(value, list | tuple) and value:
-            return tuple(str(item) for item in value)
-        if value and not isinstance(value, list | tuple):
-            return (str(value),)
-    return ()
+    found: list[str] = []
+    for name, value in body.items():
+        if _REMARK.search(name.lower()):
+            found += _told(value)
+        elif _SOUND.search(name.lower()) and value is False:
+            found.append(name)
+        elif isinstance(value, Mapping) and not _ANSWER.match(name):
+            found += remarks(value)
+    return tuple(found)
+
+
+def _told(value: object) -> list[str]:
+    if isinstance(value, Mapping):
+        return [str(key) for key, remark in value.items() if remark]
+    if isinstance(value, list | tuple):
+        return [str(item) for item in value]
+    return [str(value)] if value else []

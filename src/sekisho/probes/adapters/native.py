@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -41,11 +41,15 @@ NOT_OFFERED: Final = {404, 405}
 
 @dataclass(frozen=True, slots=True)
 class Native:
-    """The native protocol for the features ``names``; ``listed`` for services that take them by position alone."""
+    """The native protocol for the features ``names``.
+
+    ``listed`` is for services that take them by position alone, ``by_name_alone`` for those that take no list.
+    """
 
     names: tuple[str, ...]
     routes: Routes = ROUTES
     listed: bool = False
+    by_name_alone: bool = False
 
     @property
     def named(self) -> bool:
@@ -55,7 +59,7 @@ class Native:
     @property
     def both(self) -> bool:
         """Whether features may also go as a plain list."""
-        return not self.listed
+        return not self.listed and not self.by_name_alone
 
     def one(self, row: Row, *, positional: bool = False) -> Request:
         """Return the request for one row."""
@@ -111,7 +115,7 @@ def _answer(body: object) -> Answer:
     return Answer(
         label=plain(body["prediction"]),
         probability=fraction(body.get("probability")),
-        probabilities={str(label): float(value) for label, value in classes.items()}
+        probabilities=_numbers((str(label), value) for label, value in classes.items())
         if isinstance(classes, Mapping)
         else {},
         version=version if isinstance(version, str) else None,
@@ -123,12 +127,20 @@ def _of_each(classes: object) -> dict[str, float]:
     """Return the probabilities of the classes of several answers."""
     if not isinstance(classes, Mapping):
         return {}
-    return {
-        class_of(str(name), str(label)): float(value)
+    return _numbers(
+        (class_of(str(name), str(label)), value)
         for name, stated in classes.items()
         if isinstance(stated, Mapping)
         for label, value in stated.items()
-    }
+    )
+
+
+def _numbers(stated: Iterable[tuple[str, object]]) -> dict[str, float]:
+    found = {name: fraction(value) for name, value in stated}
+    known = {name: value for name, value in found.items() if value is not None}
+    if len(known) < len(found):
+        raise Unreadable("probabilities")
+    return known
 
 
 def settle(adapter: Adapter, ask: Ask, row: Row) -> Native:
@@ -138,6 +150,8 @@ def settle(adapter: Adapter, ask: Ask, row: Row) -> Native:
     listed = replace(adapter, listed=True)
     by_name, by_position = ask([whole.one(row), listed.one(row)])
     speaks = listed if by_name.refused and by_position.ok else whole
+    if by_name.ok and by_position.refused:
+        speaks = replace(whole, by_name_alone=True)
     optional = {
         "ready": Request(target=str(ROUTES.ready)),
         "info": Request(target=str(ROUTES.info)),

@@ -12,14 +12,14 @@ import msgspec
 from sekisho.artifact.signature import Feature, Signature
 from sekisho.contract.sections import Serving
 from sekisho.gate.probe import Progress, probe
-from sekisho.probes.adapters.interface import Row
-from sekisho.probes.resources.exposure import code_of, exposed, is_problem, names_row
+from sekisho.probes.adapters.interface import Adapter, Row, Unreadable
+from sekisho.probes.resources.exposure import code_of, exposed, is_problem, marks_place, names_row
 from sekisho.probes.resources.service import Service
 from sekisho.probes.wire.message import Reply, Request, post
 from sekisho.text import Text
 
-BAD_ROW: Final = 3
-"""Which of the :data:`BATCH` rows is at fault."""
+BAD_ROWS: Final = (3, 1)
+"""Which of the :data:`BATCH` rows is at fault, the first time and the second."""
 BATCH: Final = 5
 _SYNTAX: Final = (400, 422)
 _CONTENT: Final = (422, 400)
@@ -39,8 +39,10 @@ class Fault:
         is_problem: Whether it is a problem detail that names its status.
         code: Its machine-readable code.
         is_steady: Whether both answers have the same status and code.
-        exposed: What the body gives away: ``traceback``, ``path``, ``exception``, ``value``.
-        names_row: Whether it says which row is at fault; ``None`` where no row is.
+        exposed: What the answer gives away: ``traceback``, ``path``, ``exception``, ``query``, ``value``.
+        names_row: Whether it says which row is at fault, wherever that stands; ``None`` where no row is.
+        is_untrue: Whether a problem detail names another status than the answer has.
+        is_answer: Whether an answer with success holds a prediction; ``None`` for any other.
 
     """
 
@@ -54,6 +56,8 @@ class Fault:
     is_steady: bool
     exposed: tuple[str, ...]
     names_row: bool | None
+    is_untrue: bool = False
+    is_answer: bool | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -89,7 +93,7 @@ def faults(service: Service, serving: Serving, progress: Progress) -> FaultTable
     instance = service.main
     good = service.adapter.one(service.rows[0])
     (before,) = instance.ask([good])
-    first, second = (list(_wrong(service, serving, secrets.token_hex(6))) for _ in range(2))
+    first, second = (list(_wrong(service, serving, secrets.token_hex(6), bad)) for bad in BAD_ROWS)
     replies = []
     for start in range(0, len(first), 10):
         progress.advance(start / len(first))
@@ -99,13 +103,14 @@ def faults(service: Service, serving: Serving, progress: Progress) -> FaultTable
     pairs = zip(first, second, replies[::2], replies[1::2], strict=True)
     return FaultTable(
         strict=service.own,
-        faults=tuple(_seen(*pair) for pair in pairs),
+        faults=tuple(_seen(service.adapter, *pair) for pair in pairs),
         still_answers=before.ok and after.ok,
     )
 
 
-def _seen(first: _Wrong, second: _Wrong, reply: Reply, again: Reply) -> Fault:
+def _seen(adapter: Adapter, first: _Wrong, second: _Wrong, reply: Reply, again: Reply) -> Fault:
     body = reply.json()
+    named = _says_row(body, first.row), _says_row(again.json(), second.row)
     leaks = {*exposed(reply, first.planted), *exposed(again, second.planted)}
     if reply.ok:
         leaks.discard("value")  # whoever gets an answer may read what they asked
@@ -119,17 +124,37 @@ def _seen(first: _Wrong, second: _Wrong, reply: Reply, again: Reply) -> Fault:
         code=code_of(body),
         is_steady=(reply.status, code_of(body)) == (again.status, code_of(again.json())),
         exposed=tuple(sorted(leaks)),
-        names_row=None if first.row is None else names_row(body, first.row),
+        names_row=None if first.row is None else all(named),
+        is_untrue=any(_is_untrue(each) for each in (reply, again)),
+        is_answer=_is_answer(adapter, reply) if reply.ok and first.row is None else None,
     )
 
 
-def _wrong(service: Service, serving: Serving, canary: str) -> Iterator[_Wrong]:
+def _says_row(body: object, row: int | None) -> bool:
+    return row is not None and (names_row(body, row) or marks_place(body, row, BATCH))
+
+
+def _is_untrue(reply: Reply) -> bool:
+    body = reply.json()
+    stated = body.get("status") if isinstance(body, Mapping) else None
+    return reply.refused and isinstance(stated, int) and 400 <= stated < 600 and stated != reply.status
+
+
+def _is_answer(adapter: Adapter, reply: Reply) -> bool:
+    try:
+        adapter.read_one(reply)
+    except Unreadable:
+        return False
+    return True
+
+
+def _wrong(service: Service, serving: Serving, canary: str, bad_row: int = BAD_ROWS[0]) -> Iterator[_Wrong]:
     row = service.rows[0]
     yield from _broken_bytes(service, row, canary)
     yield from _wrong_values(service, row, canary)
     yield from _odd_values(service, row, canary)
     yield from _wrong_requests(service, serving, row, canary)
-    yield from _wrong_batches(service, canary)
+    yield from _wrong_batches(service, canary, bad_row)
 
 
 def _broken_bytes(service: Service, row: Row, canary: str) -> Iterator[_Wrong]:
@@ -184,9 +209,10 @@ def _wrong_values(service: Service, row: Row, canary: str) -> Iterator[_Wrong]:
     never_null = next((feature for feature in signature.features if not feature.nullable), None)
     if never_null is not None:
         yield _Wrong(name="value: null", expected=_CONTENT, request=one({**row, never_null.name: None}))
-    names = signature.names
-    fewer = {name: row[name] for name in names[:-1]}
-    yield _Wrong(name="features: one missing", expected=_CONTENT, request=one(fewer))
+    needed = next((feature.name for feature in reversed(signature.features) if not feature.nullable), None)
+    if needed is not None:  # a feature that may be null may be left out too
+        fewer = {name: value for name, value in row.items() if name != needed}
+        yield _Wrong(name="features: one missing", expected=_CONTENT, request=one(fewer))
     yield _Wrong(name="features: one unknown", expected=_CONTENT, request=one({**row, f"unknown_{canary}": 1.0}))
     yield _Wrong(name="features: none", expected=_CONTENT, request=one({}))
 
@@ -194,7 +220,7 @@ def _wrong_values(service: Service, row: Row, canary: str) -> Iterator[_Wrong]:
 def _odd_values(service: Service, row: Row, canary: str) -> Iterator[_Wrong]:
     """Yield rows with values of the right type that no model was made for: answered or refused, but never a failure."""
     one, signature = service.adapter.one, service.signature
-    number = first_of(signature, "float", "integer")
+    number = first_of(signature, "float") or first_of(signature, "integer")
     if number is not None:
         for name, value in (("beyond 32 bits", b"1e300"), ("far below zero", b"-1000000000000")):
             yield _Wrong(name=f"value: {name}", expected=_ODD, request=one({**row, number.name: msgspec.Raw(value)}))
@@ -217,7 +243,8 @@ def _wrong_requests(service: Service, serving: Serving, row: Row, canary: str) -
         ("a pickle", "application/python-pickle"),
     ):
         request = post(route, body, media_type=media_type)
-        yield _Wrong(name=f"request: media type of {name}", expected=(415,), request=request)
+        expected = (415,) if service.own else (415, 400, 422, 200)  # JSON under another name harms nobody
+        yield _Wrong(name=f"request: media type of {name}", expected=expected, request=request)
     if service.own:
         compressed = post(route, body).with_headers(("Content-Encoding", "gzip"))
         yield _Wrong(name="request: compressed, and is not", expected=(415, 400), request=compressed)
@@ -225,19 +252,21 @@ def _wrong_requests(service: Service, serving: Serving, row: Row, canary: str) -
     yield _Wrong(name="request: over the size limit", expected=(413,), request=large)
     for method in ("GET", "DELETE"):
         yield _Wrong(
-            name=f"request: {method} to predict", expected=(405,), request=Request(method=method, target=route)
+            name=f"request: {method} to predict",
+            expected=(405,) if service.own else (405, 404, 501),
+            request=Request(method=method, target=route),
         )
     yield _Wrong(name="request: unknown route", expected=(404,), request=post(f"/no-such-route-{canary}", body))
 
 
-def _wrong_batches(service: Service, canary: str) -> Iterator[_Wrong]:
+def _wrong_batches(service: Service, canary: str, bad_row: int) -> Iterator[_Wrong]:
     number = first_of(service.signature, "float", "integer")
     rows: list[Mapping[str, object]] = [dict(service.rows[at % len(service.rows)]) for at in range(BATCH)]
     if number is not None:
         text = f"SECRET-{canary}"
-        rows[BAD_ROW] = {**rows[BAD_ROW], number.name: text}
+        rows[bad_row] = {**rows[bad_row], number.name: text}
         for name, request in _both_batches(service, rows):
-            yield _Wrong(name=f"{name}: one bad row", expected=_CONTENT, request=request, planted=(text,), row=BAD_ROW)
+            yield _Wrong(name=f"{name}: one bad row", expected=_CONTENT, request=request, planted=(text,), row=bad_row)
     for name, request in _both_batches(service, rows[:1]):
         for what, bad in (("cut off", request.body[:-1]), ("a number", b"4111")):
             yield _Wrong(name=f"{name}: {what}", expected=_SYNTAX, request=post(request.target, bad))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 import numpy as np
@@ -13,11 +13,13 @@ from numpy.typing import NDArray
 from sekisho.contract.sections import Serving
 from sekisho.errors import NotMeasured
 from sekisho.gate.probe import Progress, probe
+from sekisho.probes.adapters.interface import Adapter, Unreadable
 from sekisho.probes.resources.service import Service
 from sekisho.probes.statistics.intervals import Interval
 from sekisho.probes.statistics.quantiles import quantile_interval, values_needed
 from sekisho.probes.wire.client import run
 from sekisho.probes.wire.load import Load, fire, timetable
+from sekisho.probes.wire.message import Reply
 from sekisho.text import Text
 
 CONFIDENCE: Final = 0.95
@@ -26,6 +28,9 @@ WARM_UP: Final = 1.0
 LONGEST: Final = 60.0
 """Seconds that a slow rate may need to bound its 99th percentile."""
 PAYLOADS: Final = 1_000
+MOST_READ: Final = 2_000
+"""How many answers are looked into, about."""
+LARGEST_KEPT: Final = 64 * 1024
 PERCENTILES: Final = {"p50": 0.50, "p95": 0.95, "p99": 0.99}
 SEED: Final = 20_240_601
 
@@ -48,6 +53,8 @@ class Latency:
         first_ok: Whether that one succeeded.
         start_seconds: From its start until it said so.
         cores: Processors of the machine, shared by service and load generator.
+        read: How many answers with a status of success were looked into.
+        unreadable: How many of them held no answer of the model.
 
     """
 
@@ -64,6 +71,31 @@ class Latency:
     first_ok: bool | None
     start_seconds: float | None
     cores: int
+    read: int = 0
+    unreadable: int = 0
+
+
+@dataclass(kw_only=True, slots=True)
+class Looked:
+    """Keeps some of the answers of a load, spread over all of it, to be looked into afterwards.
+
+    Attributes:
+        every: Which are kept: each so many.
+        kept: The replies.
+
+    """
+
+    every: int
+    kept: list[Reply] = field(default_factory=list)
+
+    def note(self, index: int, reply: Reply) -> None:
+        """Keep a reply, if it is its turn."""
+        if index % self.every == 0 and reply.ok and len(reply.body) <= LARGEST_KEPT:
+            self.kept.append(reply)
+
+    def unreadable(self, adapter: Adapter) -> int:
+        """Return how many hold no answer to one row."""
+        return sum(not _is_answer(adapter, reply) for reply in self.kept)
 
 
 @probe(
@@ -95,12 +127,13 @@ def latency(service: Service, serving: Serving, progress: Progress) -> Latency:
     picked = random.permutation(len(service.rows))[:PAYLOADS]
     requests = [instance.signed(service.adapter.one(service.rows[index])) for index in picked]
     moments = timetable(rate, WARM_UP + seconds)
-    load = run(fire(instance.url, requests, moments, on_way=progress.advance))
+    looked = Looked(every=len(moments) // MOST_READ + 1)
+    load = run(fire(instance.url, requests, moments, on_way=progress.advance, on_reply=looked.note))
     first = instance.first_reply
     if first is not None and not first.ok:  # the protocol was not known yet
         with service.another() as fresh:
             first = fresh.first_reply
-    return summary_of(
+    found = summary_of(
         load,
         counted=load.due >= WARM_UP,
         rate=rate,
@@ -109,6 +142,15 @@ def latency(service: Service, serving: Serving, progress: Progress) -> Latency:
         first_ok=None if first is None else first.ok,
         start_seconds=instance.start_seconds,
     )
+    return replace(found, read=len(looked.kept), unreadable=looked.unreadable(service.adapter))
+
+
+def _is_answer(adapter: Adapter, reply: Reply) -> bool:
+    try:
+        adapter.read_one(reply)
+    except Unreadable:
+        return False
+    return True
 
 
 def summary_of(

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
+from urllib.parse import quote
 
 import msgspec
 
@@ -19,6 +20,7 @@ from sekisho.probes.wire.message import Reply, Request, post
 from sekisho.text import Text
 
 REQUESTS: Final = 40
+FORGED_IN: Final = ("path", "User-Agent", "X-Request-ID")
 PATIENCE: Final = 3.0
 """Seconds that lines may take to appear."""
 ID_HEADERS: Final = ("x-request-id", "request-id", "x-correlation-id", "x-amzn-requestid", "traceparent")
@@ -60,6 +62,7 @@ class LogLines:
         lacking: Of the lines about requests, how many lack each of :data:`MEMBERS`; only names that are lacking somewhere.
         planted: How many values were planted: in features, in bodies that are wrong, in the query, and the keys themselves.
         leaked: Which kinds of planted values stand in a line.
+        forged: Where a caller can put a member or a line of its own into the log: ``path``, ``User-Agent`` or ``X-Request-ID``.
 
     """
 
@@ -72,6 +75,7 @@ class LogLines:
     lacking: Mapping[str, int]
     planted: int
     leaked: tuple[str, ...]
+    forged: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -107,13 +111,14 @@ def log_lines(service: Service, progress: Progress) -> LogLines:
                 ),
             )
         start = _settled(instance.log)
-        planted = list(_requests(service))
+        forgeries = {where: _word() for where in FORGED_IN}
+        planted = [*_requests(service), *_forgeries(service, forgeries)]
         replies = instance.ask([each.request for each in planted], progress=progress, share=(0.0, 0.7))
         header = _id_header(replies)
         ids = [reply.headers.get(header, "") if header else "" for reply in replies]
         text = _written(instance.log, start, [each for each in ids if each])
         values = [pair for each in planted for pair in each.values] + [("key", key) for key in instance.keys.secrets]
-    return _told(text, ids=ids, header=header, values=values)
+    return _told(text, ids=ids, header=header, values=values, forgeries=forgeries)
 
 
 def _requests(service: Service) -> Iterator[_Planted]:
@@ -140,6 +145,18 @@ def _requests(service: Service) -> Iterator[_Planted]:
     )
 
 
+def _forgeries(service: Service, words: Mapping[str, str]) -> Iterator[_Planted]:
+    """Yield requests that try to end a string of the log and to begin a member, or a line, of their own."""
+    first = service.adapter.one(service.rows[0])
+    for where, word in words.items():
+        member = f'","{word}":"'
+        if where == "path":
+            target = "/" + quote(f'none{member}x"}}\n{{"{word}":"1', safe="")
+            yield _Planted(request=Request(target=target), values=())
+        else:
+            yield _Planted(request=first.with_headers((where, f"a{member}b")), values=())
+
+
 def _marked(service: Service, row: Row, index: int) -> tuple[dict[str, object], tuple[tuple[str, str], ...]]:
     """Return the row with numbers that stand nowhere else, and now and then a word in place of a category."""
     marked, values = dict(row), []
@@ -152,6 +169,9 @@ def _marked(service: Service, row: Row, index: int) -> tuple[dict[str, object], 
         elif feature.kind in {"category", "text"} and isinstance(value, str) and index % 4 == 0:
             marked[feature.name] = word = _word()
             values.append(("a category", word))
+        elif feature.kind == "integer" and index % 4 == 1:
+            marked[feature.name] = number = 10**8 + secrets.randbelow(9 * 10**8)
+            values.append(("a number", str(number)))
     return marked, tuple(values)
 
 
@@ -187,14 +207,17 @@ def _id_header(replies: list[Reply]) -> str | None:
     return next((name for name in ID_HEADERS if all(reply.headers.get(name) for reply in replies)), None)
 
 
-def _told(text: str, *, ids: list[str], header: str | None, values: list[tuple[str, str]]) -> LogLines:
+def _told(
+    text: str, *, ids: list[str], header: str | None, values: list[tuple[str, str]], forgeries: Mapping[str, str]
+) -> LogLines:
     lines = [line for line in text.splitlines() if line.strip()]
     read = [_object(line) for line in lines]
     about = [
         members
         for line, members in zip(lines, read, strict=True)
-        if members and any(each and each in line for each in ids)
+        if members and any(each and (each in line or each in members.values()) for each in ids)
     ]
+    texts = {value for members in read for value in (members or {}).values() if isinstance(value, str)}
     lacking = {
         name: sum(not words & {key.lower() for key in members} for members in about) for name, words in MEMBERS.items()
     }
@@ -202,12 +225,21 @@ def _told(text: str, *, ids: list[str], header: str | None, values: list[tuple[s
         sent=len(ids),
         id_header=header,
         distinct_ids=len({each for each in ids if each}),
-        found=sum(bool(each) and each in text for each in ids),
+        found=sum(bool(each) and (each in text or each in texts) for each in ids),
         lines=len(lines),
         unreadable=sum(members is None for members in read),
         lacking={name: count for name, count in lacking.items() if count},
         planted=len(values),
         leaked=tuple(sorted({kind for kind, value in values if value in text})),
+        forged=tuple(
+            where for where, word in forgeries.items() if any(_has_member(members, word) for members in read if members)
+        ),
+    )
+
+
+def _has_member(members: Mapping[str, object], name: str) -> bool:
+    return any(
+        key == name or (isinstance(value, Mapping) and _has_member(value, name)) for key, value in members.items()
     )
 
 

@@ -9,6 +9,7 @@ from typing import Final
 from sekisho.contract.sections import Serving
 from sekisho.gate.probe import Progress, probe
 from sekisho.probes.adapters.interface import Row
+from sekisho.probes.resources.exposure import marks_place, names_row
 from sekisho.probes.resources.instance import Instance
 from sekisho.probes.resources.service import Service
 from sekisho.probes.wire.message import Reply, Request
@@ -16,8 +17,9 @@ from sekisho.text import Text
 
 SIZES: Final = (1, 8, 64, 512)
 ROUNDS: Final = 5
-BAD_AT: Final = 3
-"""Where the bad row stands in its batch of five, counted from zero."""
+BAD_AT: Final = (3, 1)
+"""Where the bad row stands in a batch of five, counted from zero, the first time and the second."""
+BATCH: Final = 5
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -39,14 +41,14 @@ class Modes:
     """How the service takes rows.
 
     Attributes:
-        single: What a row costs by itself.
+        single: What a row costs by itself; ``None`` when no single row was answered.
         batches: What it costs in batches of rising size; empty without a batch route.
         bad_row_status: The status of a batch in which one row is bad; ``None`` without a batch route.
-        bad_row_named: Whether that answer says which row.
+        bad_row_named: Whether that answer says which row, wherever it stands.
 
     """
 
-    single: Cost
+    single: Cost | None
     batches: tuple[Cost, ...]
     bad_row_status: int | None
     bad_row_named: bool
@@ -73,13 +75,14 @@ def modes(service: Service, serving: Serving, progress: Progress) -> Modes:
         cost = _cost(instance, offered, size)
         if cost is not None:
             batches.append(cost)
-    bad = _bad_batch(service)
-    reply = None if bad is None else instance.ask([bad])[0]
+    bad = [request for place in BAD_AT if (request := _bad_batch(service, place)) is not None]
+    replies = instance.ask(bad)
     return Modes(
-        single=single or Cost(rows=0, milliseconds=0.0),
+        single=single,
         batches=tuple(batches),
-        bad_row_status=None if reply is None else reply.status,
-        bad_row_named=reply is not None and _names_the_row(reply),
+        bad_row_status=max((reply.status or 599 for reply in replies), default=None),
+        bad_row_named=bool(replies)
+        and all(_says_row(reply, place) for reply, place in zip(replies, BAD_AT, strict=False)),
     )
 
 
@@ -99,29 +102,15 @@ def _cost(instance: Instance, requests: list[Request], size: int) -> Cost | None
     return Cost(rows=size, milliseconds=round(min(times) * 1e3 / max(size, 1), 5)) if times else None
 
 
-def _bad_batch(service: Service) -> Request | None:
+def _bad_batch(service: Service, place: int) -> Request | None:
     """Return a batch of five rows of which one has a value of a kind that its feature never has."""
-    rows: list[dict[str, object]] = [dict(row) for row in _some(service.rows, 5, 0)]
+    rows: list[dict[str, object]] = [dict(row) for row in _some(service.rows, BATCH, 0)]
     name = service.signature.names[0]
-    rows[BAD_AT][name] = {"not": "a value"}
+    rows[place][name] = {"not": "a value"}
     return service.adapter.many(rows)
 
 
-def _names_the_row(reply: Reply) -> bool:
+def _says_row(reply: Reply, place: int) -> bool:
     """Return whether the answer names the bad row: by its number, or by a fault in its place and answers in all others."""
-    return any(_is_number(value) for value in _leaves(reply.json()))
-
-
-def _leaves(value: object) -> list[object]:
-    if isinstance(value, dict):
-        return [leaf for key, item in value.items() for leaf in (key, *_leaves(item))]
-    if isinstance(value, list):
-        return [leaf for item in value for leaf in _leaves(item)]
-    return [value]
-
-
-def _is_number(value: object) -> bool:
-    if isinstance(value, str):
-        words = value.replace("/", " ").replace("[", " ").replace("]", " ").replace(".", " ").replace("#", " ").split()
-        return str(BAD_AT) in [word.strip(",:;()") for word in words]
-    return value == BAD_AT and not isinstance(value, bool)
+    body = reply.json()
+    return names_row(body, place) or marks_place(body, place, BATCH)

@@ -27,6 +27,8 @@ TOLERANCE: Final = 1e-6
 """How far a value may be off, relative beyond 1."""
 SEED: Final = 20_240_601
 CONNECTIONS: Final = 4
+CROWD: Final = 32
+"""How many callers ask at once, so that an answer that goes to another caller is seen."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -91,6 +93,7 @@ class _Way:
     order: list[int]
     requests: list[Request]
     size: int | None = None
+    connections: int = CONNECTIONS
 
 
 @probe("inference/parity", title=Text(en="Compare served answers", ja="応答を照合"), seconds=4)
@@ -113,7 +116,7 @@ def parity(service: Service, serving: Serving, artifact: ModelArtifact | None, p
     ways = list(_ways(service, serving, rows, random))
     for step, way in enumerate(ways):
         progress.advance(0.5 + 0.5 * step / len(ways))
-        answers = _spread(service, way, service.main.ask(way.requests, connections=CONNECTIONS))
+        answers = _spread(service, way, service.main.ask(way.requests, connections=way.connections))
         forms.append(_compare(way.name, against, answers, [truth[index] for index in way.order], regression=regression))
     return ServedParity(available=len(service.rows), offline=artifact is not None, forms=tuple(forms))
 
@@ -124,6 +127,8 @@ def _ways(
     adapter, count = service.adapter, len(rows)
     few = list(range(min(FEWER, count)))
     names = service.signature.names
+    at_once = [adapter.one(rows[index]) for index in few]
+    yield _Way(name=f"{CROWD} at once", order=few, requests=at_once, connections=CROWD)
     if adapter.named:
         shuffled = [{names[at]: rows[index][names[at]] for at in random.permutation(len(names))} for index in few]
         yield _Way(name="names shuffled", order=few, requests=[adapter.one(row) for row in shuffled])

@@ -24,18 +24,24 @@ _SIGNS: Final[Mapping[str, re.Pattern[str]]] = {
         r"|not supported between instances|list index out of range|Found unknown categories|setting an array element"
         r"|NoneType|ufunc|dtype\('|sklearn|onnxruntime|lightgbm|xgboost"
     ),
+    "query": re.compile(
+        r"\bSELECT\s.{1,400}?\sFROM\s|\bINSERT INTO\s|\bUPDATE\s\S+\sSET\s|\bDELETE FROM\s|SQLSTATE|ORA-\d{5}|syntax error at or near"
+        r"|\bno such (?:table|column)\b|psycopg|sqlite3|sqlalchemy|pymysql",
+        re.DOTALL,
+    ),
 }
 
 
 def exposed(reply: Reply, planted: Sequence[str] = ()) -> tuple[str, ...]:
-    """Return what the body of ``reply`` gives away: ``traceback``, ``path``, ``exception`` and ``value``.
+    """Return what ``reply`` gives away: ``traceback``, ``path``, ``exception``, ``query`` and ``value``.
 
     Args:
-        reply: Any answer.
+        reply: Any answer; of its headers those count that are not part of HTTP itself.
         planted: Values that were sent and must not come back.
 
     """
-    text = reply.body.decode("utf-8", errors="replace")
+    headers = [value for name, value in reply.headers.items() if name.startswith("x-") or "error" in name]
+    text = "\n".join((reply.body.decode("utf-8", errors="replace"), *headers))
     found = [name for name, sign in _SIGNS.items() if sign.search(text)]
     if any(value in text for value in planted):
         found.append("value")
@@ -72,6 +78,24 @@ def is_problem(reply: Reply) -> bool:
         and isinstance(body.get("title"), str)
         and body.get("status") == reply.status
     )
+
+
+def marks_place(body: object, row: int, count: int) -> bool:
+    """Return whether an answer to ``count`` rows holds a fault in the place of ``row`` and answers in all others."""
+    if isinstance(body, Mapping):
+        return any(marks_place(value, row, count) for value in body.values() if isinstance(value, list | Mapping))
+    if not isinstance(body, list) or len(body) != count:
+        return False
+    return [_is_fault(item) for item in body] == [place == row for place in range(count)]
+
+
+def _is_fault(item: object) -> bool:
+    if not isinstance(item, Mapping):
+        return item is None
+    return any(item.get(name) for name in ("error", "errors", "code", "detail")) or item.get("status") in {
+        "error",
+        "failed",
+    }
 
 
 def names_row(body: object, row: int) -> bool:

@@ -82,6 +82,11 @@ class Instance:
         """The file with all that it wrote to standard output and error."""
         return None if self.child is None else self.child.log
 
+    @property
+    def has_ended(self) -> bool:
+        """Whether its process is gone."""
+        return self.child is not None and self.child.exit_code is not None
+
     def signed(self, request: Request, caller: Caller = Caller.FULL) -> Request:
         """Return ``request`` with the key of ``caller``."""
         key = self.keys.of(caller)

@@ -22,7 +22,8 @@ from sekisho.probes.wire.message import Reply, Request
 from sekisho.serving.guards.keys import new_key
 from sekisho.text import Text
 
-NOT_FOUND: Final = 404
+SAYS_NOTHING: Final = {301, 302, 303, 307, 308, 401, 403, 404, 405, 501}
+"""Statuses by which a route does not tell whether the service is ready."""
 NO_ENTRY: Final = {401, 403}
 UNLIMITED: Final = 10**8
 """Requests per second and key that no probe reaches."""
@@ -168,23 +169,23 @@ def start(plan: Plan, site: Site, *, port: int, name: str) -> Instance:
     child = _spawn(plan, site.root, site.logs / f"{name}.log")
     instance = Instance(url=f"http://127.0.0.1:{port}", keys=plan.keys, child=child)
     try:
-        await_ready(instance, site)
+        asked = await_ready(instance, site)
         ready = time.monotonic() - began
-        first = first_reply(instance, site)
+        first = first_reply(instance, site, asked)
     except BaseException:
         child.end()
         raise
     return replace(instance, start_seconds=ready, first_reply=first)
 
 
-def first_reply(instance: Instance, site: Site) -> Reply:
-    """Ask for the first prediction.
+def first_reply(instance: Instance, site: Site, asked: Reply | None = None) -> Reply:
+    """Ask for the first prediction, unless ``asked`` came of it already.
 
     Raises:
         NotMeasured: The service asks for a key, and there is none to give.
 
     """
-    (reply,) = exchange(instance.url, [instance.signed(site.adapter.one(site.row))])
+    reply = asked or exchange(instance.url, [instance.signed(site.adapter.one(site.row))])[0]
     if reply.status in NO_ENTRY and instance.keys.full is None:
         raise NotMeasured(
             Text(
@@ -204,8 +205,11 @@ def port_for_one() -> int:
     return free_port()
 
 
-def await_ready(instance: Instance, site: Site) -> None:
+def await_ready(instance: Instance, site: Site) -> Reply | None:
     """Wait until the service says that it is ready, or answers a prediction when it has no route that says so.
+
+    Returns:
+        What came of the prediction; ``None`` when none was asked.
 
     Raises:
         NotMeasured: It ended, or was not ready in time.
@@ -213,18 +217,20 @@ def await_ready(instance: Instance, site: Site) -> None:
     """
     deadline = time.monotonic() + site.seconds
     routes = [route for route in (site.adapter.routes.ready, site.adapter.routes.health) if route]
+    reply = Reply(status=0, fault="refused")
     while time.monotonic() < deadline:
         if instance.child is not None and instance.child.exit_code is not None:
             raise _ended(instance.child, site)
         request = Request(target=routes[0]) if routes else site.adapter.one(site.row)
-        (reply,) = exchange(instance.url, [instance.signed(request)], timeout=5.0)
+        left = max(deadline - time.monotonic(), 0.1)
+        (reply,) = exchange(instance.url, [instance.signed(request)], timeout=min(left, 5.0 if routes else 30.0))
         if reply.ok or (not routes and reply.refused):
-            return
-        if routes and reply.status == NOT_FOUND:
+            return None if routes else reply
+        if routes and reply.status in SAYS_NOTHING:
             routes.pop(0)
             continue
         time.sleep(0.02 if instance.child is not None else 0.25)
-    raise _never_ready(instance, site)
+    raise _never_ready(instance, site, reply)
 
 
 def _spawn(plan: Plan, root: Path, log: Path) -> Child:
@@ -252,18 +258,37 @@ def _ended(child: Child, site: Site) -> NotMeasured:
     )
 
 
-def _never_ready(instance: Instance, site: Site) -> NotMeasured:
+def _never_ready(instance: Instance, site: Site, last: Reply) -> NotMeasured:
     place = instance.url if instance.log is None else _shown(instance.log, site)
+    why = _why(instance, last)
     return NotMeasured(
         Text(
-            en=f"the service was not ready within {site.seconds:g} s",
-            ja=f"サービスが {site.seconds:g} 秒以内に準備完了になりませんでした",
+            en=f"the service was not ready within {site.seconds:g} s: {why.en}",
+            ja=f"サービスが {site.seconds:g} 秒以内に準備完了になりませんでした（{why.ja}）",
         ),
         Text(
             en=f"look at {place}; raise serving.start_seconds if it needs longer, and check serving.protocol",
             ja=f"{place} を確認し、時間が必要なら serving.start_seconds を上げ、serving.protocol も見直してください",
         ),
     )
+
+
+def _why(instance: Instance, last: Reply) -> Text:
+    """Return what is known of a service that is not ready."""
+    if last.fault == "timeout":
+        return Text(en="it does not answer", ja="応答がありません")
+    if last.fault in {"malformed", "closed"}:
+        return Text(en="what answers there does not speak HTTP/1.1", ja="HTTP/1.1 としての応答がありません")
+    if last.fault is not None:
+        ports = () if instance.child is None else instance.child.listening
+        if ports:
+            named = ", ".join(str(port) for port in ports)
+            return Text(
+                en=f"it listens on port {named}, not on the one that it is given ({{port}} in serving.command, or PORT)",
+                ja=f"指定のポート（serving.command の {{port}}、または PORT）ではなく {named} で待ち受けています",
+            )
+        return Text(en="nobody listens there, or TLS fails", ja="待ち受けがないか、TLS の接続に失敗しました")
+    return Text(en=f"it says {last.status}", ja=f"応答は {last.status}")
 
 
 def _shown(path: Path, site: Site) -> str:

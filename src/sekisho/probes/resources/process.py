@@ -62,6 +62,25 @@ class Child:
         ticks = sum(ticks for _, ticks in (_held(self._leash.pid) or {}).values())
         return ticks / os.sysconf("SC_CLK_TCK")
 
+    @property
+    def processor_ticks(self) -> dict[int, int]:
+        """Processor time of each process of the command, by pid, in ticks of the system; empty where it does not tell."""
+        return {pid: ticks for pid, (_, ticks) in (_held(self._leash.pid) or {}).items()}
+
+    @property
+    def listening(self) -> tuple[int, ...]:
+        """Ports on which the command or what it started listens, ascending; empty where the system does not tell."""
+        return tuple(sorted({port for port, _ in self.doors}))
+
+    @property
+    def doors(self) -> tuple[tuple[int, bool], ...]:
+        """Ports on which the command or what it started listens, each with whether other machines may come to it."""
+        sockets: dict[str, tuple[int, bool]] = {}
+        for name in ("tcp", "tcp6"):
+            sockets |= _listeners(Path("/proc/net") / name)
+        held = {sockets[each] for pid in _held(self._leash.pid) or () for each in _sockets_of(pid) if each in sockets}
+        return tuple(sorted(held))
+
     def end(self) -> None:
         """End it with all that it started."""
         if self._leash.stdin is not None:
@@ -144,6 +163,32 @@ def _held(leash_pid: int) -> dict[int, tuple[int, int]] | None:
             held[pid] = used[pid]
             waiting += children[pid]
     return held
+
+
+def _listeners(table: Path) -> dict[str, tuple[int, bool]]:
+    """Return the listening sockets of a table of the kernel: by inode, the port and whether its address is open to the network."""
+    found: dict[str, tuple[int, bool]] = {}
+    try:
+        lines = table.read_text().splitlines()[1:]
+    except OSError:
+        return {}
+    for fields in map(str.split, lines):
+        address, _, port = fields[1].partition(":")
+        if fields[3] == "0A":  # it listens
+            is_local = address.endswith("7F") and (len(address) == 8 or "FFFF0000" in address)
+            is_local |= address == f"{'0' * 24}01000000"  # ::1
+            found[fields[9]] = int(port, 16), not is_local
+    return found
+
+
+def _sockets_of(pid: int) -> Iterator[str]:
+    """Yield the inodes of the sockets that a process holds."""
+    with contextlib.suppress(OSError):
+        for entry in Path(f"/proc/{pid}/fd").iterdir():
+            with contextlib.suppress(OSError):
+                where = os.readlink(entry)
+                if where.startswith("socket:["):
+                    yield where[8:-1]
 
 
 def _proportional(pid: int, resident: int) -> int:

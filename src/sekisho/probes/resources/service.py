@@ -46,6 +46,10 @@ ANSWERS: Final = 10.0
 """Seconds that a service given by address has to say that it is ready; nobody is starting it now."""
 
 
+MOST_RESTARTS: Final = 5
+"""How often a service that has ended is started again for the next probe."""
+
+
 class Service:
     """The service to be judged.
 
@@ -83,6 +87,7 @@ class Service:
         self._lock = threading.RLock()
         self._open = contextlib.ExitStack()
         self._main: Instance | SekishoError | None = None
+        self._restarts = 0
 
     @property
     def adapter(self) -> Adapter:
@@ -130,6 +135,10 @@ class Service:
 
         """
         with self._lock:
+            if isinstance(self._main, Instance) and self._main.has_ended and self._restarts < MOST_RESTARTS:
+                self._restarts += 1  # one probe has seen it end; the others judge a living one
+                self._open.close()
+                self._main = None
             if self._main is None:
                 try:
                     self._main = self._open_main()
@@ -168,7 +177,8 @@ class Service:
         return [self._read(reply) for reply in replies]
 
     def close(self) -> None:
-        """End what was started."""
+        """End what was started, and start nothing any more."""
+        self._restarts = MOST_RESTARTS
         self._open.close()
 
     def _read(self, reply: Reply) -> Answer | Reply:
@@ -184,8 +194,7 @@ class Service:
             instance = self._start(self._open, self._launcher, "service", workers=None, rate_limit=None)
         else:
             instance = Instance(url=str(self._contract.serving.url).rstrip("/"), keys=given_keys(self._contract))
-            await_ready(instance, self._site)
-            first_reply(instance, self._site)
+            first_reply(instance, self._site, await_ready(instance, self._site))
         if self._settle is not None:
             self._adapter, self._settle = self._settle(instance.ask), None
         return instance

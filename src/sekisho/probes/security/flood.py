@@ -7,7 +7,8 @@ import contextlib
 import math
 import socket
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from email.utils import parsedate_to_datetime
 from typing import Final
 
 import numpy as np
@@ -20,7 +21,7 @@ from sekisho.probes.resources.instance import TOO_MANY, Caller, Instance
 from sekisho.probes.resources.service import Service
 from sekisho.probes.wire.client import run
 from sekisho.probes.wire.load import Load, fire, success, timetable
-from sekisho.probes.wire.message import Reply
+from sekisho.probes.wire.message import Reply, Request
 from sekisho.text import Text
 
 TIMES: Final = 3
@@ -38,6 +39,9 @@ CONNECTIONS: Final = 64
 """Connections that the flood is spread over: workers share connections, not requests."""
 RUN_IN: Final = 0.3
 """Seconds of flood after the burst is used up, before anything counts."""
+SHARE: Final = 0.1
+"""The part of all processor time from which on a process counts as one that worked."""
+FEWEST_TICKS: Final = 20
 FASTEST: Final = 3_000.0
 """Requests per second that the load generator can surely send."""
 
@@ -62,6 +66,10 @@ class Flood:
         pause: The longest time without any answer, in seconds: the machine, the service or the generator stood still.
         second_sent, second_accepted: Requests of another caller meanwhile; ``None`` when there was none: no second key.
         lag_p99_ms: How late the load generator itself was, at its 99th percentile.
+        heard: How many requests were answered in that time, whatever the answer.
+        spoofed_accepted: How many of the successes were of requests that named other addresses in ``X-Forwarded-For``.
+        elsewhere_sent, elsewhere_accepted: Requests of the same key to the batch route meanwhile; ``None`` when there is none.
+        busy_workers: How many processes did a good part of the work; ``None`` where that cannot be told.
 
     """
 
@@ -81,6 +89,11 @@ class Flood:
     second_sent: int | None
     second_accepted: int | None
     lag_p99_ms: float
+    heard: int | None = None
+    spoofed_accepted: int = 0
+    elsewhere_sent: int | None = None
+    elsewhere_accepted: int | None = None
+    busy_workers: int | None = None
 
 
 _NOTHING: Final = Flood(
@@ -128,15 +141,33 @@ def flood(service: Service, security: Security, serving: Serving, progress: Prog
             ),
         )
     burst = security.burst or max(1, math.ceil(limit))
+    asked = _Asked(one=service.adapter.one(service.rows[0]), many=service.adapter.many(service.rows[:1]))
     workers = max(FEWEST_WORKERS, serving.workers) if service.own else serving.workers
     with service.another(workers=workers, rate_limit=limit) as instance:
-        return run(_flood(service, instance, limit, burst, workers, progress))
+        before = {} if instance.child is None else instance.child.processor_ticks
+        found = run(_flood(asked, instance, limit, burst, workers, progress))
+        after = {} if instance.child is None else instance.child.processor_ticks
+    return replace(found, busy_workers=_busy(before, after))
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Asked:
+    """What is asked: a row by itself, and one on the batch route; ``None`` where there is none of its own."""
+
+    one: Request
+    many: Request | None
+
+
+def _busy(before: Mapping[int, int], after: Mapping[int, int]) -> int | None:
+    """Return how many processes did a good part of the work; ``None`` where that cannot be told."""
+    spent = [ticks - before.get(pid, 0) for pid, ticks in after.items()]
+    return sum(each >= SHARE * sum(spent) for each in spent) if sum(spent) >= FEWEST_TICKS else None
 
 
 async def _flood(
-    service: Service, instance: Instance, limit: float, burst: int, workers: int, progress: Progress
+    asked: _Asked, instance: Instance, limit: float, burst: int, workers: int, progress: Progress
 ) -> Flood:
-    request = service.adapter.one(service.rows[0])
+    request = asked.one
     seconds = SECONDS * max(1.0, math.ceil(10 / (limit * SECONDS)))  # a slow limit needs time to let some through
     # First enough to use up the burst and what grows back meanwhile, then on without a pause: a pause would fill it again.
     rate = max(limit * TIMES, burst * 4.0)
@@ -148,12 +179,14 @@ async def _flood(
     def note(index: int, reply: Reply) -> None:
         nonlocal retry_after
         if reply.status == TOO_MANY and moments[index] >= start:
-            retry_after += reply.headers.get("retry-after", "").strip().isdecimal()
+            retry_after += _says_when(reply.headers.get("retry-after", ""))
 
+    # Every other request says that it comes from elsewhere: only a proxy that is trusted may say so.
+    spoofed = [request.with_headers(("X-Forwarded-For", f"198.51.100.{number}")) for number in range(1, 201)]
     loads = [
         fire(
             instance.url,
-            [instance.signed(request)],
+            [instance.signed(each) for other in spoofed for each in (request, other)],
             moments,
             spread=CONNECTIONS,
             on_reply=note,
@@ -165,10 +198,15 @@ async def _flood(
         loads.append(fire(instance.url, [instance.signed(request, Caller.SECOND)], beside_moments))
     elif instance.keys.full is None and instance.url.startswith("http://127.0.0.1:") and _has_other_address():
         loads.append(fire(instance.url, [request], beside_moments, source=OTHER_ADDRESS))
+    has_second = len(loads) > 1
+    if asked.many is not None and asked.many.target != request.target:
+        elsewhere = [start + moment for moment in timetable(limit, seconds)]
+        loads.append(fire(instance.url, [instance.signed(asked.many)], elsewhere))
     load, *beside = await asyncio.gather(*loads)
     return _summary(
         load,
-        beside[0].status if beside else None,
+        beside[0].status if has_second else None,
+        beside[has_second].status if len(beside) > has_second else None,
         start=start,
         seconds=seconds,
         limit=limit,
@@ -176,6 +214,17 @@ async def _flood(
         workers=workers,
         retry_after=retry_after,
     )
+
+
+def _says_when(text: str) -> bool:
+    """Return whether a refusal says when to return: seconds, or a date (RFC 9110, section 10.2.3)."""
+    if text.strip().isdecimal():
+        return True
+    try:
+        parsedate_to_datetime(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _has_other_address() -> bool:
@@ -189,6 +238,7 @@ def _has_other_address() -> bool:
 def _summary(
     load: Load,
     second: NDArray[np.int64] | None,
+    elsewhere: NDArray[np.int64] | None,
     *,
     start: float,
     seconds: float,
@@ -203,7 +253,11 @@ def _summary(
     statuses, counts = np.unique(rest, return_counts=True)
     # Successes count by the moment of the answer: a service that falls behind answers later, when more is allowed.
     moments = load.due + load.latency - start
-    answered = moments[success(load.status)]
+    passed = success(load.status)
+    answered = moments[passed]
+    heard = moments[(load.status > 0) & (moments >= 0) & (moments < seconds)]
+    is_spoofed = np.arange(len(load.status)) % 2 == 1
+    inside = passed & (moments >= 0) & (moments < seconds)
     per_second = np.bincount(answered[(answered >= 0) & (answered < seconds)].astype(np.int64), minlength=int(seconds))
     return Flood(
         limit=limit,
@@ -219,6 +273,10 @@ def _summary(
         accepted_in_all=len(answered),
         seconds_in_all=round(start + float(answered.max(initial=0.0)), 3),
         pause=round(float(np.diff(np.sort(moments)).max(initial=0.0)), 3),
+        heard=len(heard),
+        spoofed_accepted=int((inside & is_spoofed).sum()),
+        elsewhere_sent=None if elsewhere is None else len(elsewhere),
+        elsewhere_accepted=None if elsewhere is None else int(success(elsewhere).sum()),
         second_sent=None if second is None else len(second),
         second_accepted=None if second is None else int(success(second).sum()),
         lag_p99_ms=round(float(np.quantile(load.lag, 0.99)) * 1e3, 3),

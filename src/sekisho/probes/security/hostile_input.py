@@ -31,6 +31,8 @@ PATIENCE: Final = 10.0
 """Seconds after which an answer is given up."""
 _REMARK: Final = re.compile(r"out_of_range|outlier|unseen|unknown_categor|clip|flag|anomal|suspicious|input_warning")
 BYSTANDER_PAUSE: Final = 0.02
+DOUBTFUL_MS: Final = 400.0
+"""A wait of the bystander that is tried once more."""
 BASELINE: Final = 0.4
 """Seconds that the bystander is watched before the first large body."""
 
@@ -40,7 +42,7 @@ class TypeTrial:
     """One value of the wrong type in one feature.
 
     Attributes:
-        feature: Its name.
+        feature: Its name; ``*`` where the features as a whole are wrong.
         value: What was sent, in words.
         status: What came; 0 when no answer came.
         echoed: Whether the answer repeats the value.
@@ -64,6 +66,7 @@ class ValueTrial:
         status: What came; 0 when no answer came.
         flagged: Whether the answer remarks on it.
         same_as_edge: Whether the answer is that of the nearest value in range; ``None`` where there is none.
+        is_hollow: Whether it was answered with success and holds no prediction.
 
     """
 
@@ -73,6 +76,7 @@ class ValueTrial:
     status: int
     flagged: bool
     same_as_edge: bool | None
+    is_hollow: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -162,6 +166,10 @@ def _try_types(service: Service, instance: Instance) -> tuple[TypeTrial, ...]:
             trials.append((feature.name, words))
             requests.append(service.adapter.one({**service.rows[0], feature.name: value}))
             planted.append(canary)
+    for words, request in _wrong_shapes(service):
+        trials.append(("*", words))
+        requests.append(request)
+        planted.append("")
     replies = instance.ask(requests, connections=4, timeout=PATIENCE)
     return tuple(
         TypeTrial(
@@ -172,6 +180,17 @@ def _try_types(service: Service, instance: Instance) -> tuple[TypeTrial, ...]:
         )
         for (name, words), canary, reply in zip(trials, planted, replies, strict=True)
     )
+
+
+def _wrong_shapes(service: Service) -> Iterator[tuple[str, Request]]:
+    """Yield rows with a feature too few or too many, by name or by position as the service takes them."""
+    row, adapter = service.rows[0], service.adapter
+    needed = [feature.name for feature in service.signature.features if not feature.nullable]
+    if needed:
+        yield "a feature missing", adapter.one({name: value for name, value in row.items() if name != needed[-1]})
+    yield "an unknown feature", adapter.one({**row, f"unknown_{secrets.token_hex(4)}": 1.0})
+    if adapter.both:
+        yield "an unknown feature", adapter.one({**row, f"unknown_{secrets.token_hex(4)}": 1.0}, positional=True)
 
 
 def _some(features: tuple[Feature, ...]) -> list[Feature]:
@@ -195,6 +214,8 @@ def _wrong_types(feature: Feature) -> Iterator[tuple[str, object, str]]:
         for text in (str(feature.example), "nan", "inf", " 1", "1e3", "\u0661"):
             yield f"the string {text!r}", text, ""
         yield "true", True, ""
+        for text in ("NaN", "Infinity", "-Infinity"):
+            yield text, msgspec.Raw(text.encode()), ""
     elif feature.kind == "boolean":
         yield "the string 'true'", "true", ""
     else:
@@ -209,13 +230,13 @@ def _wrong_types(feature: Feature) -> Iterator[tuple[str, object, str]]:
 
 
 def _try_values(service: Service, instance: Instance) -> tuple[ValueTrial, ...]:
-    """Send every unheard-of value, beside the nearest usual one where there is one."""
+    """Send every unheard-of value, beside the nearest usual one where there is one, else beside a usual row."""
     sent: list[tuple[str, str, str, Row, Row | None]] = []
     for feature in _some(service.signature.features):
         sent += [(feature.name, *trial) for trial in _unheard_of(feature, service.rows[0])]
     replies = iter(
         instance.ask(
-            [service.adapter.one(row) for *_, row, edge in sent for row in (row, edge or row)],
+            [service.adapter.one(row) for *_, row, edge in sent for row in (row, edge or service.rows[0])],
             connections=4,
             timeout=PATIENCE,
         )
@@ -230,8 +251,9 @@ def _try_values(service: Service, instance: Instance) -> tuple[ValueTrial, ...]:
                 kind=kind,
                 value=words,
                 status=reply.status,
-                flagged=bool(set(flags) - set(edge_flags if edge is not None else ())),
+                flagged=bool(set(flags) - set(edge_flags)),
                 same_as_edge=None if edge is None or answer is None or edge_answer is None else answer == edge_answer,
+                is_hollow=reply.ok and answer is None,
             )
         )
     return tuple(trials)
@@ -312,19 +334,27 @@ async def _try_sizes(
         usual, trials = max(waits, default=PATIENCE), []
         large = list(_too_large(service, serving))
         for step, (name, request) in enumerate(large):
-            waits.clear()
-            began = time.monotonic()
-            reply = await client.send(instance.signed(request))
-            seconds = time.monotonic() - began
-            await asyncio.sleep(3 * BYSTANDER_PAUSE)
-            # a bystander that still waits has waited at least since its last answer
-            trials.append(_size_trial(name, request, reply, seconds, max(waits, default=seconds)))
+            trial = await _one_size(client, instance, name, request, waits)
+            if trial.worst_wait_ms > DOUBTFUL_MS:  # once more: what disturbs one of two is not the service
+                again = await _one_size(client, instance, name, request, waits)
+                trial = min(trial, again, key=lambda each: each.worst_wait_ms)
+            trials.append(trial)
             progress.advance(0.4 + 0.6 * (step + 1) / len(large))
     finally:
         bystander.cancel()
         client.close()
         other.close()
     return usual, tuple(trials)
+
+
+async def _one_size(client: Client, instance: Instance, name: str, request: Request, waits: list[float]) -> SizeTrial:
+    waits.clear()
+    began = time.monotonic()
+    reply = await client.send(instance.signed(request))
+    seconds = time.monotonic() - began
+    await asyncio.sleep(3 * BYSTANDER_PAUSE)
+    # a bystander that still waits has waited at least since its last answer
+    return _size_trial(name, request, reply, seconds, max(waits, default=seconds))
 
 
 def _size_trial(name: str, request: Request, reply: Reply, seconds: float, worst: float) -> SizeTrial:
@@ -344,10 +374,12 @@ def _too_large(service: Service, serving: Serving) -> Iterator[tuple[str, Reques
     adapter, row = service.adapter, service.rows[0]
     good = adapter.one(row)
     size = serving.maximum_body_bytes + 2 * 1024 * 1024
-    yield "body", post(good.target, good.body + b" " * size)
+    # What counts stands at the end: a service that reads as far as its limit does not see it.
+    yield "body", post(good.target, b" " * size + good.body)
     first = service.signature.features[0].name
-    numbers = msgspec.Raw(b"[" + b"0," * (size // 2) + b"0]")
-    yield "body in chunks", post(good.target, adapter.one({**row, first: numbers}).body, chunked=True)
+    yield "body in chunks", post(good.target, b" " * size + good.body, chunked=True)
+    numbers = msgspec.Raw(b"[" + b"0," * (serving.maximum_body_bytes // 2 - len(good.body)) + b"0]")
+    yield "a long list", adapter.one({**row, first: numbers})
     deep = msgspec.Raw(b"[" * 100_000 + b"]" * 100_000)
     yield "nesting", adapter.one({**row, first: deep})
     if good.body.startswith(b"{"):

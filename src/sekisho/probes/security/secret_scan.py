@@ -203,7 +203,7 @@ def _grafana(text: str) -> Iterator[tuple[int, str, str]]:
 
 def _in_python(text: str, *, is_test: bool) -> Iterator[tuple[int, str, str]]:
     try:
-        tree = ast.parse(text)
+        tree = _parsed(text)
     except (SyntaxError, ValueError, RecursionError):
         return
     for node in ast.walk(tree):
@@ -211,6 +211,13 @@ def _in_python(text: str, *, is_test: bool) -> Iterator[tuple[int, str, str]]:
             yield from _comparison(node)
         elif not is_test:
             yield from _literals(node)
+
+
+def _parsed(text: str) -> ast.Module:
+    try:
+        return ast.parse(text)
+    except SystemError:  # CPython counts the depth of all threads together (its issue 106905): once more
+        return ast.parse(text)
 
 
 def _literals(node: ast.AST) -> Iterator[tuple[int, str, str]]:

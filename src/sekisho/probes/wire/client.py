@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import ssl
+import zlib
 from collections.abc import Callable, Coroutine, Sequence
 from typing import Final, TypeVar
 from urllib.parse import urlsplit
@@ -172,11 +173,23 @@ class Connection(asyncio.Protocol):
             Reply(
                 status=self._status if fault is None else 0,
                 headers=dict(self._headers),
-                body=bytes(self._body),
+                body=_unpacked(bytes(self._body), self._headers.get("content-encoding", "")),
                 seconds=seconds,
                 fault=fault,
             )
         )
+
+
+def _unpacked(body: bytes, coding: str) -> bytes:
+    """Return a body as it was before it was compressed; as it came when it is not what it says, or too large."""
+    if coding.strip().lower() not in {"gzip", "x-gzip", "deflate"}:
+        return body
+    reader = zlib.decompressobj(zlib.MAX_WBITS | 32)
+    try:
+        plain = reader.decompress(body, LARGEST_REPLY)
+    except zlib.error:
+        return body
+    return plain if reader.eof else body
 
 
 class Client:

@@ -150,6 +150,9 @@ class _Pool:
         if self._opened >= self._size.stop:
             self._waiting.append((data, done))
             return
+        self._open(data, done)
+
+    def _open(self, data: bytes, done: Callable[[Reply], None]) -> None:
         self._opened += 1
         task = self._loop.create_task(self._open_and_send(data, done))
         self._tasks.add(task)
@@ -167,14 +170,18 @@ class _Pool:
 
     def _send(self, connection: Connection, data: bytes, done: Callable[[Reply], None]) -> None:
         timer = self._loop.call_later(self._timeout, connection.give_up)
+        is_used = connection.answered > 0
 
         def finished(reply: Reply) -> None:
             timer.cancel()
+            if not connection.is_open:
+                self._opened -= 1
+            if is_used and reply.fault == "closed" and not reply.headers and not reply.body:
+                self._open(data, done)  # the service had closed it between two requests (RFC 9112, section 9.3.1)
+                return
             self._settle(done, reply)
             if connection.is_open:
                 self._idle.append(connection)
-            else:
-                self._opened -= 1
             self._next()
 
         connection.send(data, finished)

@@ -68,6 +68,14 @@ class InProcess:
         """How many jobs wait."""
         return len(self._jobs) + len(self._tasks)
 
+    def delay(self, caller: str) -> float:  # noqa: ARG002
+        """Nobody waits for longer than a turn, except for other large requests."""
+        return 0.0
+
+    def has_room(self, caller: str, most: int) -> bool:  # noqa: ARG002
+        """Whether one more job may wait."""
+        return self.waiting < most
+
     def submit(self, job: Job) -> None:
         """Take a job."""
         if len(job.question.rows) > self._quick_rows:

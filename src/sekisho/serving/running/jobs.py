@@ -96,6 +96,14 @@ class Runner(Protocol):
         """How many jobs wait."""
         ...
 
+    def delay(self, caller: str) -> float:
+        """Return how long one more job of a caller would wait, in seconds, as far as is known."""
+        ...
+
+    def has_room(self, caller: str, most: int) -> bool:
+        """Whether one more job of a caller may wait, if ``most`` may in all."""
+        ...
+
     def submit(self, job: Job) -> None:
         """Take a job; the desk is told about it once, now or later."""
         ...

@@ -1,0 +1,1 @@
+"""The formats of tables that are scored: CSV, JSON Lines, Parquet, Arrow."""
