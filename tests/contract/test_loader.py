@@ -259,6 +259,30 @@ def test_paths_inside_are_accepted(path: str) -> None:
     assert read_contract(f"{LEAST}[data]\ntest = '{path}'\n".encode(), "f").data.test == path
 
 
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("personal = 'hash'", "ledger.personal: this needs a secret key"),
+        ("subject = 'id'\nkey_file = 'k'\npersonal = 'shred'", "ledger.personal: expected"),
+        ("subject = 'id'", "ledger.subject: this needs a secret key"),
+        ("subject_header = 'X-ID'\npersonal = 'mask'", "ledger.subject_header: this needs a secret key"),
+        ("location = 'mysql://h/d'", "ledger.location: a book cannot be at this address"),
+        ("location = 'postgresql://u:secret@h/d'", "ledger.location: a password stands in the contract"),
+        ("location = 'postgresql://h/d?user=u&password=secret'", "ledger.location: a password stands in the contract"),
+    ],
+)
+def test_a_book_that_cannot_be_kept_is_reported(text: str, words: str) -> None:
+    (found,) = faults(f"{LEAST}[ledger]\n{text}\n")
+    assert words in found
+    assert "secret@" not in found
+    assert "=secret" not in found
+
+
+def test_a_book_may_be_in_a_database_and_its_key_anywhere() -> None:
+    text = "location = 'postgresql://u@h/d'\npersonal = 'encrypt'\nkey_file = '/run/secrets/keys'\nsubject = 'id'\n"
+    assert read_contract(f"{LEAST}[ledger]\n{text}".encode(), "f").ledger.key_file == "/run/secrets/keys"
+
+
 def test_the_key_file_may_lie_outside() -> None:
     contract = read_contract(f"{LEAST}[security]\nkey_file = '/run/secrets/keys'\n".encode(), "f")
     assert contract.security.key_file == "/run/secrets/keys"

@@ -50,6 +50,7 @@ VERBS: Final[dict[str, Text]] = {
         en="What a box wants, why, how it is measured, how it fails", ja="項目の要件・理由・測り方・失敗例を説明する"
     ),
     "serve": Text(en="The inference service", ja="推論サービスを起動する"),
+    "batch": Text(en="The answers to a table of any size", ja="大きさを問わず、表の全行を推論する"),
     "load": Text(en="An open-loop load test of any address", ja="任意のアドレスに一定頻度の負荷をかける"),
     "drift": Text(en="One drift report on two tables", ja="2つの表のドリフトを報告する"),
     "watch": Text(en="Watch the book of predictions for drift", ja="予測台帳のドリフトを監視する"),

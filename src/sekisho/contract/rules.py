@@ -8,7 +8,7 @@ from inspect import signature
 from itertools import pairwise
 from pathlib import PurePosixPath, PureWindowsPath
 from typing import TYPE_CHECKING, Any, Final
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from sekisho.contract import sections
 from sekisho.contract.nearest import did_you_mean
@@ -17,6 +17,7 @@ from sekisho.contract.sections import (
     Bands,
     Contract,
     FeatureTerms,
+    Ledger,
     NotApplicable,
     Rollout,
     Section,
@@ -163,6 +164,53 @@ def _keys_to_check_with(require_signature: bool, trusted_keys: tuple[str, ...]) 
         )
 
 
+def _keyed_book(
+    personal: str, key_file: str | None, subject: str | None, subject_header: str | None
+) -> Iterator[Fault]:
+    wanting = ["personal"] if personal in {"hash", "encrypt"} else []
+    wanting += [name for name, value in (("subject", subject), ("subject_header", subject_header)) if value is not None]
+    if wanting and key_file is None:
+        yield Fault(
+            place=(wanting[0],),
+            what=Text(en="this needs a secret key", ja="秘密鍵が必要です"),
+            remedy=Text(
+                en='make one with sekisho ledger key, and write, for example, key_file = "secrets/ledger.keys"',
+                ja='sekisho ledger key で作り、key_file = "secrets/ledger.keys" のように書いてください',
+            ),
+        )
+
+
+def _book_without_password(location: str | None) -> Iterator[Fault]:
+    if location is None or "://" not in location:
+        return
+    parts = _split(location)
+    if parts is None or parts.scheme not in {"postgresql", "postgres"}:
+        yield Fault(
+            place=("location",),
+            what=Text(en="a book cannot be at this address", ja="予測台帳の場所として使えない URL です"),
+            remedy=Text(
+                en="name a file, or postgresql://user@host:5432/database",
+                ja="ファイルか、postgresql://user@host:5432/database を指定してください",
+            ),
+        )
+    elif parts.password is not None or "password=" in parts.query.lower():
+        yield Fault(
+            place=("location",),
+            what=Text(en="a password stands in the contract", ja="契約にパスワードが書かれています"),
+            remedy=Text(
+                en="take it out, and put it into SEKISHO_LEDGER_PASSWORD or the file that SEKISHO_LEDGER_PASSWORD_FILE names",
+                ja="削除し、環境変数 SEKISHO_LEDGER_PASSWORD か SEKISHO_LEDGER_PASSWORD_FILE のファイルで渡してください",
+            ),
+        )
+
+
+def _split(address: str) -> SplitResult | None:
+    try:
+        return urlsplit(address)
+    except ValueError:
+        return None
+
+
 def _rising_steps(steps: tuple[float, ...]) -> Iterator[Fault]:
     if not steps or steps[0] <= 0 or steps[-1] != 1 or any(later <= one for one, later in pairwise(steps)):
         yield Fault(
@@ -230,6 +278,7 @@ _RULES: Final[dict[type[Section], tuple[Callable[..., Iterator[Fault]], ...]]] =
     Serving: (_web_address,),
     sections.Mapping: (_request_template,),
     Security: (_keys_to_check_with,),
+    Ledger: (_keyed_book, _book_without_password),
     Rollout: (_rising_steps,),
     SignOff: (_known_box, _other_reviewer, _lasting),
     Waiver: (_known_box,),

@@ -297,6 +297,18 @@ class Monitoring(Section, frozen=True, kw_only=True, forbid_unknown_fields=True)
     on_call: Line | None = None
 
 
+class Ledger(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The book of predictions: where it is, what it may lose, and what becomes of people in it."""
+
+    location: Line | None = None
+    durability: Literal["window", "durable"] = "window"
+    down: Literal["serve", "refuse"] = "serve"
+    personal: Literal["drop", "mask", "hash", "encrypt"] = "drop"
+    key_file: Line | None = None
+    subject: Line | None = None
+    subject_header: Line | None = None
+
+
 class Rollout(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """How a new version takes over."""
 
@@ -367,6 +379,7 @@ class Contract(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
     infrastructure: Infrastructure = field(default_factory=Infrastructure)
     security: Security = field(default_factory=Security)
     monitoring: Monitoring = field(default_factory=Monitoring)
+    ledger: Ledger = field(default_factory=Ledger)
     rollout: Rollout = field(default_factory=Rollout)
     documents: Documents = field(default_factory=Documents)
     tests: Tests = field(default_factory=Tests)

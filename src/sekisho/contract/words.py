@@ -53,6 +53,10 @@ SECTION_WORDS: Final[Mapping[str, Text]] = {
     "monitoring": Text(
         en="What is written down, and when somebody is called.", ja="何を記録し、どんなときに人を呼ぶか。"
     ),
+    "ledger": Text(
+        en="The book of predictions: where it is, what it may lose, and what becomes of people in it.",
+        ja="予測台帳。置き場所、失ってよい範囲、個人の扱い。",
+    ),
     "rollout": Text(en="How a new version takes over.", ja="新しい版への切り替え方。"),
     "documents": Text(
         en="The documents that people read before and after the model goes live.", ja="公開の前後に人が読む文書。"
@@ -519,6 +523,34 @@ KEY_WORDS: Final[Mapping[str, Text]] = {
     "monitoring.on_call": Text(
         en="Who is called, and where: a rota, a channel, an address.", ja="呼び出し先。当番表、チャンネル、連絡先など。"
     ),
+    "ledger.location": Text(
+        en="A file, or postgresql://user@host:5432/database, without the password; else a file in .sekisho.",
+        ja="ファイル、または postgresql://user@host:5432/database (パスワードは書かない)。省略すると .sekisho 内のファイル。",
+    ),
+    "ledger.durability": Text(
+        en="Whether an answer is sent at once, so that what was answered in the last 0.2 s may be lost, or once it is written.",
+        ja="応答をすぐ返すか (直近0.2秒分を失うことがある)、台帳に書き終えてから返すか。",
+    ),
+    "ledger.down": Text(
+        en="Whether predictions go on while the book cannot be written, or are refused.",
+        ja="台帳に書けない間、予測を続けるか、断るか。",
+    ),
+    "ledger.personal": Text(
+        en="What is written of personal features: nothing, that there was a value, a keyed hash, or a ciphertext.",
+        ja="個人情報の特徴量の記録方法。記録しない、値の有無だけ、鍵付きハッシュ、暗号文のいずれか。",
+    ),
+    "ledger.key_file": Text(
+        en="The secret keys for hashes and encryption (sekisho ledger key); never in the repository.",
+        ja="ハッシュと暗号化に使う秘密鍵のファイル (sekisho ledger key で作成)。リポジトリには置かないこと。",
+    ),
+    "ledger.subject": Text(
+        en="The feature that says whom a row is about, so that this person can be erased.",
+        ja="行が誰についてのものかを表す特徴量。その人の記録を消去するために使います。",
+    ),
+    "ledger.subject_header": Text(
+        en="The request header that says so, where no feature does.",
+        ja="それを表すリクエストヘッダー (特徴量にない場合)。",
+    ),
     "rollout.strategy": Text(en="How traffic moves to a new version.", ja="新しい版へトラフィックを移す方法。"),
     "rollout.steps": Text(
         en="The share of the traffic at each step; rising, the last is 1.",
@@ -664,6 +696,10 @@ EXAMPLES: Final[Mapping[str, object]] = {
     "monitoring.detector": "monitoring:detect_drift",
     "monitoring.label_delay_days": 30.0,
     "monitoring.on_call": "#ml-on-call",
+    "ledger.location": "postgresql://sekisho@db.example.com:5432/predictions",
+    "ledger.key_file": "secrets/ledger.keys",
+    "ledger.subject": "customer_id",
+    "ledger.subject_header": "X-Customer-ID",
     "rollout.strategy": "canary",
     "documents.api": "docs/openapi.json",
     "documents.model_card": "docs/model-card.md",
