@@ -236,6 +236,50 @@ def test_probabilities_must_be_some(probabilities: Any, unsound: bool) -> None:
         assert answers.confidence == [answers.probabilities[0][1]]
 
 
+def test_many_rows_are_judged_as_one_is() -> None:
+    """Among many rows the odd ones are looked for by arrays; what is found must be what a loop finds."""
+    random = np.random.default_rng(0)
+    table = random.dirichlet(np.ones(3), 500)
+    odd = {
+        3: [0.2, 0.2, 0.2],
+        17: [np.nan, 0.5, 0.5],
+        40: [-1e-7, 0.5, 0.5],
+        41: [1.5, -0.5, 0.0],
+        499: [1 + 1e-7, 0, 0],
+    }
+    for row, values in odd.items():
+        table[row] = values
+    labels = np.array(["a", "b", "c"], dtype=object)[table.argmax(axis=1)]
+    labels[100] = "d"
+    reader = AnswerReader(Output(task="multiclass", classes=("a", "b", "c"), probabilities=True))
+    many = reader.read(Outputs(values=labels, probabilities=table), 500)
+    assert many.unsound == {3, 17, 41, 100}
+    assert many.probabilities is not None
+    assert many.confidence is not None
+    for row in set(range(500)) - many.unsound:
+        one = reader.read(Outputs(values=labels[row : row + 1], probabilities=table[row : row + 1]), 1)
+        assert one.probabilities == many.probabilities[row : row + 1]
+        assert one.confidence == many.confidence[row : row + 1]
+
+
+def test_many_numbers_are_judged_as_one_is() -> None:
+    values = np.arange(40.0)
+    values[[5, 39]] = np.nan, np.inf
+    reader = AnswerReader(Output(task="regression"))
+    assert reader.read(Outputs(values=values, probabilities=None), 40).unsound == {5, 39}
+
+
+def test_rows_by_columns_are_the_rows() -> None:
+    predictor = Predictor(SIGNATURE, Recording())
+    other = {**GOOD, "level": 0.5, "seats": 3, "city": "Uji", "since": None, "code": 1, "open": False}
+    rows = [predictor.reader.read(row, row=0) for row in (GOOD, other, GOOD)]
+    held = predictor.by_columns(predictor.prepare(rows))
+    assert list(held) == rows
+    assert [type(cell) for row in held for cell in row[1:]] == [type(cell) for row in rows for cell in row[1:]]
+    again = predictor.prepare(held)
+    assert again.findings == predictor.prepare(rows).findings
+
+
 def test_a_label_must_be_one_of_the_classes() -> None:
     reader = AnswerReader(Output(task="binary", classes=("no", "yes")))
     answers = reader.read(Outputs(values=np.array(["no", "perhaps"], dtype=object), probabilities=None), 2)

@@ -19,6 +19,7 @@ import msgspec
 from sekisho.artifact.formats.onnx import OnnxRuntime
 from sekisho.errors import ModelFailed
 from sekisho.predict.answers import Answers, answer_reader, invalid_output, model_failed
+from sekisho.predict.columnar import ColumnarRows
 from sekisho.predict.lanes import Lane, lanes_of_columns, lanes_of_graph
 from sekisho.predict.rows import RowReader
 from sekisho.predict.scrutiny import Findings, Scrutiny
@@ -78,6 +79,14 @@ class Predictor:
         """
         arrays = tuple([lane.fill(rows) for lane in self._lanes])
         return Prepared(rows=len(rows), arrays=arrays, findings=self._scrutiny.examine(rows, arrays))
+
+    def by_columns(self, prepared: Prepared) -> ColumnarRows:
+        """Return the rows as columns, without looking at them again: what is kept of many rows is kept so."""
+        columns: dict[int, NDArray[Any]] = {}
+        for lane, array in zip(self._lanes, prepared.arrays, strict=True):
+            columns |= {place: array[:, at] for at, place in enumerate(lane.places)}
+        features = self.signature.features
+        return ColumnarRows(features, [columns[place] for place in range(len(features))])
 
     def run(self, prepared: Prepared) -> Outputs:
         """Ask the model. Thread-safe.

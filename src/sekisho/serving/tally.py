@@ -104,13 +104,14 @@ class Tally:
         elif probabilities is not None and confidence is not None:
             stated = [row[1] for row in probabilities] if self._is_binary else confidence
         if self._classes:
-            cells, classes = self._cells, self._classes
+            cells = self._cells
+            classes: Mapping[Any, int] = self._classes  # one label a row
             if many:
-                for label, rows in Counter(predictions).items():  # type: ignore[arg-type] # one label a row
+                for label, rows in Counter(predictions).items():
                     cells[classes[label]] += rows
             else:
                 for label in predictions:
-                    cells[classes[label]] += 1.0  # type: ignore[index] # one label a row
+                    cells[classes[label]] += 1.0
         if many and stated:
             self._value.observe_all(stated)
         else:

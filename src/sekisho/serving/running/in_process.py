@@ -13,8 +13,11 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, Final
 
+import msgspec
+
 from sekisho.errors import DeadlineExceeded, ModelFailed
 from sekisho.predict.answers import invalid_output
+from sekisho.predict.columnar import ColumnarRows
 from sekisho.predict.predictor import Prepared
 from sekisho.serving.running.jobs import (
     deliver,
@@ -163,7 +166,7 @@ class InProcess:
             return answer.compose(answers, {} if findings is None else flags_between(findings, first, after))
 
         try:
-            prepared = await self._loop.run_in_executor(self._bulk, self._predictor.prepare, rows)
+            prepared = await self._loop.run_in_executor(self._bulk, self._prepare, job)
             if not settle_refusals((job,), prepared.findings, self._desk):
                 return
             for first in range(0, len(rows), PART):
@@ -180,6 +183,14 @@ class InProcess:
             self._desk.fault(error)
             answer.fail(our_fault())
 
+    def _prepare(self, job: Job) -> Prepared:
+        """Make the rows of a large job ready, and let go of them in the form in which they came."""
+        prepared = self._predictor.prepare(job.question.rows)
+        if not isinstance(job.question.rows, ColumnarRows):
+            rows = self._predictor.by_columns(prepared)
+            job.question = msgspec.structs.replace(job.question, rows=rows, verbatim=None)
+        return prepared
+
     async def _run_whole(self, job: Job) -> None:
         rows = job.question.rows
         self._desk.asked()
@@ -187,7 +198,7 @@ class InProcess:
         def work() -> tuple[Any, Findings | None]:
             if job.exchange.gone or job.ends < time.monotonic():
                 return None, None
-            prepared = self._predictor.prepare(rows)
+            prepared = self._prepare(job)
             findings = prepared.findings
             if findings is not None and findings.refusals:
                 return None, findings
