@@ -19,6 +19,7 @@ from .conftest import Running, serving, until
 
 ROUTES: list[tuple[str, str, Any, str]] = [
     ("GET", "/model/info", None, "any"),
+    ("GET", "/models", None, "any"),
     ("GET", "/docs", None, "any"),
     ("GET", "/openapi.json", None, "any"),
     ("GET", "/metrics", None, "metrics"),

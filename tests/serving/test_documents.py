@@ -184,7 +184,7 @@ def test_names_and_categories_become_text_on_the_page_not_markup(
         routes=routes,
     )
     settings = ServingSettings()
-    shown = page(facts, openapi.document(facts, settings), settings, "en").decode()
+    shown = page(facts, openapi.document([facts], settings), settings, "en").decode()
     assert "<script>" not in shown
     assert "{{ 7 * 7 }}" in shown
     assert "&lt;script&gt;" in shown

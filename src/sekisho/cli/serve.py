@@ -4,23 +4,28 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
-import msgspec
 
-from sekisho.artifact.artifact import ModelArtifact
-from sekisho.artifact.keys import TrustedKeys
+from sekisho.artifact.registry.names import looks_like_reference
+from sekisho.artifact.registry.opening import location_of
 from sekisho.cli.options import FiniteRange
-from sekisho.cli.registries import local_artifact, registry_options
+from sekisho.cli.registries import opened_project, registry_options
 from sekisho.contract.loader import load_project
 from sekisho.contract.sections import Monitoring
+from sekisho.errors import WrongUse
 from sekisho.serving.contracted import contracted
 from sekisho.serving.guards.interface import SCOPES, Scope
 from sekisho.serving.guards.keys import new_key
-from sekisho.serving.settings import ServingSettings, settings_of
+from sekisho.serving.settings import settings_of
 from sekisho.serving.supervisor import serve
 from sekisho.text import Text
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from sekisho.serving.sources import Given
 
 HELP = Text(
     en="""Serve the artifact in the folder ARTIFACT over HTTP, or the version NAME@VERSION or NAME@ALIAS of the registry.
@@ -150,7 +155,7 @@ SERVING = Text(en="Serving at {}  (Ctrl-C ends)", ja="{} で提供中です (Ctr
 
 
 @click.command(help=str(HELP))
-@click.argument("artifact", required=False)
+@click.argument("artifacts", metavar="[[NAME=]ARTIFACT]...", nargs=-1)
 @click.option("-C", "--project", type=click.Path(path_type=Path), metavar="DIR", help=str(PROJECT))
 @registry_options
 @click.option("--host", metavar="ADDRESS", help=str(HOST))
@@ -189,7 +194,7 @@ SERVING = Text(en="Serving at {}  (Ctrl-C ends)", ja="{} で提供中です (Ctr
 @click.option("--new-key", "key_id", metavar="ID", help=str(NEW_KEY))
 @click.option("--scope", "scopes", type=click.Choice(SCOPES), multiple=True, help=str(SCOPE))
 def command(
-    artifact: str | None,
+    artifacts: tuple[str, ...],
     project: Path | None,
     registry: str | None,
     endpoint_url: str | None,
@@ -205,27 +210,22 @@ def command(
     if key_id is not None:
         print_key(key_id, scopes or ("predict",))
         return
-    stated: dict[str, Any] = {}
+    stated: dict[str, Any] = from_registry(artifacts, project, registry)
     monitoring = Monitoring()
-    if artifact is None or project is not None:
+    if not artifacts or project is not None:
         opened = load_project(project or Path())
-        artifact = artifact or str(opened.path(opened.contract.model.artifact))
-        stated, monitoring = contracted(opened), opened.contract.monitoring
+        artifacts = artifacts or (str(opened.path(opened.contract.model.artifact)),)
+        stated |= contracted(opened)
+        monitoring = opened.contract.monitoring
     if no_tls:
         stated |= dict.fromkeys(("certificate", "private_key", "client_authority"))
     if no_tokens:
         stated |= dict.fromkeys(("token_keys", "token_issuer", "token_audience"))
-    settings = settings_of(**stated | {name: value for name, value in given.items() if value not in (None, ())})
-    loaded = ModelArtifact.load(
-        local_artifact(artifact, project or Path(), registry, endpoint_url),
-        trust=settings.trust,
-        trusted_types=settings.trusted_types,
-        keys=TrustedKeys.read(settings.trusted_keys),
-        require_signature=settings.require_signature,
-    )
+    named = {name: value for name, value in given.items() if value not in (None, ())}
     if not no_watch:
-        settings = msgspec.structs.replace(settings, companions=watchers(loaded, settings, monitoring))
-    serve(loaded, settings, on_ready=announce)
+        stated["watcher"] = watcher_of(named.get("ledger") or stated.get("ledger"), monitoring)
+    settings = settings_of(**stated | named, registry_endpoint=endpoint_url)
+    serve(artifacts_of(artifacts), settings, on_ready=announce)
 
 
 def print_key(key_id: str, scopes: tuple[Scope, ...]) -> None:
@@ -235,19 +235,54 @@ def print_key(key_id: str, scopes: tuple[Scope, ...]) -> None:
     click.echo(f"{KEEP} {secret}", err=True)
 
 
-def watchers(artifact: ModelArtifact, settings: ServingSettings, monitoring: Monitoring) -> tuple[tuple[str, ...], ...]:
-    """Return the command that watches the predictions for drift; none without a book, or without rows to compare with."""
-    if settings.ledger is None or artifact.reference is None or artifact.folder is None:
+def from_registry(artifacts: Sequence[str], project: Path | None, registry: str | None) -> dict[str, Any]:
+    """Return where versions come from, and whose signatures the contract here asks for, if any of them is to come from a registry."""
+    here = opened_project(project or Path())
+    stated: dict[str, Any] = {"registry": location_of(here, registry)}
+    if here is not None and any(looks_like_reference(word.partition("=")[2] or word) for word in artifacts):
+        security = here.contract.security
+        stated["trusted_keys"] = tuple(here.path(name) for name in security.trusted_keys)
+        stated["require_signature"] = security.require_signature
+    return stated
+
+
+def artifacts_of(words: Sequence[str]) -> list[Given] | dict[str, Given]:
+    """Return what is to be served: as it is called, or by the names that are given as ``NAME=ARTIFACT``.
+
+    Raises:
+        WrongUse: Some have names and others have not, or a name stands twice.
+
+    """
+    parts = [("", word) if Path(word).exists() else _parted(word) for word in words]
+    names = [name for name, _ in parts if name]
+    if not names:
+        return [place for _, place in parts]
+    if len(set(names)) < len(parts):
+        raise WrongUse(
+            Text(
+                en="either every artifact has a name of its own, or none has",
+                ja="名前は、すべての成果物に別々に付けるか、どれにも付けないでください",
+            ),
+            Text(en="write NAME=ARTIFACT for each", ja="それぞれ 名前=成果物 の形で指定してください"),
+        )
+    return dict(parts)
+
+
+def _parted(word: str) -> tuple[str, Given]:
+    name, given, place = word.partition("=")
+    return (name, place) if given else ("", word)
+
+
+def watcher_of(ledger: Path | None, monitoring: Monitoring) -> tuple[str, ...]:
+    """Return the command that watches the predictions of a model for drift; none without a book."""
+    if ledger is None:
         return ()
-    hidden = {feature.name for feature in artifact.signature.features if feature.personal} | set(settings.redacted)
-    command = (
-        *(sys.executable, "-P", "-m", "sekisho.watch.live"),
-        *("--ledger", str(settings.ledger), "--artifact", str(artifact.folder)),
+    return (
+        *(sys.executable, "-P", "-m", "sekisho.watch.live", "--ledger", str(ledger)),
         *("--window-rows", str(monitoring.window_rows), "--smallest-effect", str(monitoring.smallest_effect)),
         *("--false-alarms-per-30-days", str(monitoring.false_alarms_per_30_days)),
-        *(word for name in sorted(hidden) for word in ("--ignore", name)),
+        *(word for name in sorted(monitoring.redacted) for word in ("--ignore", name)),
     )
-    return (command,)
 
 
 def announce(url: str) -> None:

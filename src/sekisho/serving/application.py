@@ -7,28 +7,33 @@ from __future__ import annotations
 
 import asyncio
 import time
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Final
 
 import msgspec
 from fastapi import FastAPI, Request, Response
 
-from sekisho.errors import InvalidInput
+from sekisho.errors import InvalidInput, LedgerError
 from sekisho.predict import json_text
 from sekisho.serving import openapi, problems
 from sekisho.serving.logs import timestamp
 from sekisho.serving.page import page
 from sekisho.serving.problems import Problem
+from sekisho.serving.recorder import FLUSH_SECONDS
 from sekisho.text import LANGUAGES, Language, Text
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from sekisho.artifact.column import Scalar
-    from sekisho.artifact.signature import Feature, Output
+    from sekisho.artifact.signature import Output
     from sekisho.ledger.predictions import PredictionBook
     from sekisho.predict.answers import Prediction
     from sekisho.serving.openapi import Facts
     from sekisho.serving.settings import ServingSettings
+
+
+SECONDS_TO_APPEAR: Final = 3 * FLUSH_SECONDS
+"""How long an answer may take to be in the book."""
 
 
 class _Feedback(msgspec.Struct, forbid_unknown_fields=True):
@@ -37,19 +42,20 @@ class _Feedback(msgspec.Struct, forbid_unknown_fields=True):
     row: Annotated[int, msgspec.Meta(ge=0, le=2**31 - 1)] = 0
 
 
-def build(facts: Facts, settings: ServingSettings, book: Callable[[], PredictionBook | None]) -> FastAPI:
+def build(models: Sequence[Facts], settings: ServingSettings, book: Callable[[], PredictionBook | None]) -> FastAPI:
     """Return the application.
 
     Args:
-        facts: What is known of the model.
+        models: What is known of each model; the first answers where none is named.
         settings: How the service runs.
         book: Gives the book of predictions, if there is one.
 
     """
+    facts = models[0]
+    by_name = {one.name: one for one in models}
     application = FastAPI(title=facts.name, version=facts.version, openapi_url=None, docs_url=None, redoc_url=None)
-    described = openapi.document(facts, settings)
+    described = openapi.document(models, settings)
     encoded = msgspec.json.encode(described)
-    info = msgspec.json.encode(_info(facts))
     pages = {language: page(facts, described, settings, language) for language in LANGUAGES}
 
     @application.api_route("/openapi.json", methods=["GET", "HEAD"])
@@ -63,24 +69,48 @@ def build(facts: Facts, settings: ServingSettings, book: Callable[[], Prediction
         fields = {"content-security-policy": "default-src 'none'; style-src 'unsafe-inline'", "x-frame-options": "DENY"}
         return Response(pages[language], media_type="text/html; charset=utf-8", headers=fields)
 
-    @application.api_route("/model/info", methods=["GET", "HEAD"])
-    async def model_info() -> Response:
-        return Response(info, media_type="application/json")
-
     @application.post("/feedback")
-    async def feedback(request: Request) -> Response:
+    @application.post("/models/{name}/feedback")
+    async def feedback(request: Request, name: str = facts.name) -> Response:
         body = await request.body()
         try:
-            told = _read_feedback(body, facts)
+            told = _read_feedback(body, by_name[name])
         except InvalidInput as error:
             return _problem(problems.of_input(error), request)
         kept = book()
         if kept is None:
             return _problem(Problem(kind=problems.NO_LEDGER), request)
-        await asyncio.to_thread(kept.add_outcome, told.request_id, told.row, told.outcome, at=timestamp(time.time()))
+        try:
+            problem = await _note(kept, told)
+        except LedgerError:
+            problem = Problem(kind=problems.LEDGER_UNAVAILABLE, fields=problems.retry_after(1))
+        if problem is not None:
+            return _problem(problem, request)
         return Response(msgspec.json.encode({"status": "recorded"}), media_type="application/json")
 
     return application
+
+
+async def _note(book: PredictionBook, told: _Feedback) -> Problem | None:
+    """Write an outcome down; a later one for the same row takes its place.
+
+    Raises:
+        LedgerError: The book cannot be used.
+
+    """
+    rows = await asyncio.to_thread(book.rows_of, told.request_id)
+    ends = time.monotonic() + SECONDS_TO_APPEAR
+    while rows is None and time.monotonic() < ends:
+        # It may have been answered a moment ago, by any worker.
+        await asyncio.sleep(FLUSH_SECONDS / 2)
+        rows = await asyncio.to_thread(book.rows_of, told.request_id)
+    if rows is None:
+        return Problem(kind=problems.UNKNOWN_REQUEST)
+    if told.row >= rows:
+        return Problem(kind=problems.KINDS["unknown_row"], field="row")
+    at = timestamp(time.time())
+    await asyncio.to_thread(book.add_outcome, told.request_id, told.row, told.outcome, at=at)
+    return None
 
 
 def _read_feedback(body: bytes, facts: Facts) -> _Feedback:
@@ -139,26 +169,3 @@ def _problem(problem: Problem, request: Request) -> Response:
     language: Language = "ja" if request.headers.get("accept-language", "")[:2].lower() == "ja" else "en"
     body = problems.encode(problem, language=language, request_id=request.state.request_id)
     return Response(body, status_code=problem.status, media_type="application/problem+json")
-
-
-def _info(facts: Facts) -> dict[str, Any]:
-    signature = facts.signature
-    return {
-        "name": facts.name,
-        "version": facts.version,
-        "digest": facts.digest,
-        "runtime": facts.runtime,
-        "model_type": facts.model_type,
-        "task": signature.output.task,
-        "features": [_shown(feature) for feature in signature.features],
-        "output": msgspec.to_builtins(signature.output),
-        "metadata": facts.metadata,
-    }
-
-
-def _shown(feature: Feature) -> dict[str, Any]:
-    members: dict[str, Any] = msgspec.to_builtins(feature)
-    if feature.personal:
-        # What was seen in training is somebody's.
-        members |= dict.fromkeys(("example", "categories", "minimum", "maximum"))
-    return members

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import random
 import time
 from concurrent.futures import ThreadPoolExecutor
+from math import ceil
 from time import monotonic
 from typing import TYPE_CHECKING, Final, Literal
 
@@ -33,7 +35,7 @@ if TYPE_CHECKING:
     from sekisho.serving.routing import Question, Route
     from sekisho.serving.running.jobs import Runner
     from sekisho.serving.settings import ServingSettings
-    from sekisho.serving.tally import Tally
+    from sekisho.serving.tally import ModelTally
 
 Composed = tuple[Reply, bytes | Written]
 """What is told about a job, and how it is written."""
@@ -42,6 +44,10 @@ State = Literal["starting", "ready", "unsound", "draining"]
 
 MOST_AT_ONCE: Final = 64 * 1024
 """Bytes; a larger body is read in a thread, so that the others need not wait for it."""
+SHARE_OF_WAITING: Final = 0.5
+"""The part of a request's time that it may spend in waiting; the rest is for the model, and for what nobody foresees."""
+SECONDS_CROWDED: Final = 1.0
+"""How long the service says that it is overloaded after it has turned somebody away."""
 _LIGHT: Final = frozenset(("application/json", "application/octet-stream", "application/grpc"))
 _PACKED: Final = ((b"content-encoding", b"gzip"), (b"vary", b"accept-encoding"))
 
@@ -65,7 +71,7 @@ class Desk:
     """
 
     def __init__(
-        self, settings: ServingSettings, *, version: str, front: Front, tally: Tally, rate: RateLimit | None
+        self, settings: ServingSettings, *, version: str, front: Front, tally: ModelTally, rate: RateLimit | None
     ) -> None:
         self.state: State = "starting"
         self.runner: Runner | None = None
@@ -80,6 +86,7 @@ class Desk:
         self._early: list[Job] = []
         self._timestamp = ("", 0)
         self._reading = 0
+        self._crowded_until = 0.0
         self._readers = ThreadPoolExecutor(max_workers=1, thread_name_prefix="reader")
 
     @property
@@ -89,22 +96,28 @@ class Desk:
 
     @property
     def is_full(self) -> bool:
-        """Whether so many requests wait that more are turned away."""
-        return self.waiting >= self._settings.queue
+        """Whether so many requests wait that more are turned away, or were a moment ago."""
+        return self.waiting >= self._settings.queue or monotonic() < self._crowded_until
+
+    @property
+    def has_book(self) -> bool:
+        """Whether answers can be written down, or need not be."""
+        return self.recorder is None or not self.recorder.refuses
 
     @property
     def is_able(self) -> bool:
         """Whether there is a model that answers."""
         return self.runner is not None and self.runner.is_able
 
-    def place(self, route: Route) -> Place:
-        """Return where requests to one route of a protocol go."""
+    def place(self, route: Route, path: str, model: str) -> Place:
+        """Return where requests to one route of a protocol go that are counted under ``path`` as those of ``model``."""
         return Place(
-            path=route.path,
+            path=path,
             methods=("POST",),
             scope="predict",
             offer=route.offer,
             go=self._taker(route),
+            model=model,
         )
 
     def open(self, runner: Runner) -> None:
@@ -154,9 +167,22 @@ class Desk:
         )
 
     def answered(self, job: Job, composed: Composed) -> None:
-        """Answer a job."""
-        if _is_told(job):
-            return
+        """Answer a job; where the book is durable, once it is written."""
+        if self.recorder is None or not self.recorder.durable:
+            self._answer(job, composed)
+        elif not job.told and not job.exchange.gone:
+            self._record(self.recorder, job, composed[0], lambda kept: self._acknowledge(job, composed, kept=kept))
+
+    def _acknowledge(self, job: Job, composed: Composed, *, kept: bool) -> None:
+        """Answer a job that is in the book; one that is not has no answer."""
+        if kept:
+            self._answer(job, composed)
+        elif not _is_told(job) and not job.exchange.gone:
+            self._reject(job.exchange, _no_book(), len(composed[0].predictions))
+
+    def _answer(self, job: Job, composed: Composed) -> None:
+        if _is_told(job) or job.exchange.gone:
+            return  # what nobody waits for any more is no answer
         exchange = job.exchange
         reply, written = composed
         seconds = monotonic() - exchange.started
@@ -171,17 +197,23 @@ class Desk:
             self._front.answer(exchange, 200, written.body, media_type=written.media_type, fields=fields)
         else:
             self._front.answer(exchange, 200, written, fields=echoed)
-        if self.recorder is not None:
-            self.recorder.keep(
-                exchange.request_id,
-                reply.timestamp,
-                seconds,
-                job.question.rows,
-                job.question.verbatim,
-                reply.predictions,
-                reply.confidence,
-                reply.flags,
-            )
+        if self.recorder is not None and not self.recorder.durable:
+            self._record(self.recorder, job, reply, None)
+
+    def _record(self, recorder: Recorder, job: Job, reply: Reply, then: Callable[[bool], None] | None) -> None:
+        exchange = job.exchange
+        recorder.keep(
+            exchange.request_id,
+            reply.timestamp,
+            monotonic() - exchange.started,
+            job.question.rows,
+            job.question.verbatim,
+            reply.predictions,
+            reply.confidence,
+            reply.flags,
+            head=exchange.admission.head,
+            then=then,
+        )
 
     def refused(self, job: Job, error: InvalidInput) -> None:
         """Tell a caller that a row does not fit."""
@@ -198,7 +230,7 @@ class Desk:
 
     def asked(self) -> None:
         """Take note that the model is asked once more."""
-        self._tally.add("ml_model_runs", 1.0)
+        self._tally.asked()
 
     def fault(self, error: BaseException) -> None:
         """Take note of an error that is ours."""
@@ -335,9 +367,27 @@ class Desk:
             problem = self._rate.check(exchange.admission.caller, exchange.started)
             if problem is not None:
                 return problem
-        if self.is_full:
-            return Problem(kind=problems.OVERLOADED, fields=problems.retry_after(1 + self.waiting % 5))
-        return None
+        if self.recorder is not None and self.recorder.refuses:
+            return _no_book()
+        return self._crowd_out(exchange)
+
+    def _crowd_out(self, exchange: Exchange) -> Problem | None:
+        """Turn a request away whose turn would not come in time, or for which there is no room."""
+        caller: str = exchange.admission.caller.id
+        wished: float | None = exchange.admission.form.seconds
+        delay = 0.0 if self.runner is None else self.runner.delay(caller)
+        if self.runner is None or self._reading:
+            has_room = self.waiting < self._settings.queue
+        else:
+            has_room = self.runner.has_room(caller, self._settings.queue)
+        patience = SHARE_OF_WAITING * self._deadline
+        if has_room and delay <= (patience if wished is None else min(patience, SHARE_OF_WAITING * wished)):
+            return None
+        if not has_room or delay > patience:
+            self._crowded_until = exchange.started + SECONDS_CROWDED
+        # Spread, so that those who were turned away together do not come back together.
+        wait = min(60, ceil(delay + random.random() * (2.0 + delay)))  # noqa: S311 - no secret
+        return Problem(kind=problems.OVERLOADED, fields=problems.retry_after(wait))
 
     def _reject(self, exchange: Exchange, problem: Problem, rows: int) -> None:
         outcome: Literal["rejected", "error"] = "rejected" if problem.status < 500 else "error"
@@ -350,6 +400,10 @@ class Desk:
         if milliseconds != self._timestamp[1]:
             self._timestamp = (timestamp(milliseconds / 1e3), milliseconds)
         return self._timestamp[0]
+
+
+def _no_book() -> Problem:
+    return Problem(kind=problems.LEDGER_UNAVAILABLE, fields=problems.retry_after(1))
 
 
 def _is_told(job: Job) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import re
 import secrets
 from dataclasses import dataclass
@@ -22,7 +23,7 @@ from sekisho.serving.tally import OTHER
 from sekisho.text import Language, Text
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Mapping
 
     from sekisho.serving.guards.callers import Callers, Identity
     from sekisho.serving.guards.interface import Scope
@@ -43,11 +44,12 @@ class Place:
     """Where requests go.
 
     Attributes:
-        path: The path, as it is counted and logged.
+        path: The path, as it is counted and logged; a version stands in it as ``{version}``, so that no version makes one more.
         methods: The methods that it takes.
         scope: What a key must be good for; ``None``: any key.
         offer: What it takes and gives.
         go: Answers a request, now or later.
+        model: The artifact that is asked, by the beginning of its digest; empty if none is.
 
     """
 
@@ -56,6 +58,7 @@ class Place:
     scope: Scope | None
     offer: Offer
     go: Callable[[Exchange], None]
+    model: str = ""
 
     @property
     def allow(self) -> bytes:
@@ -94,9 +97,23 @@ class Front:
         self._numbers = iter(range(1, 2**63))
         self._tasks: set[asyncio.Task[None]] = set()
 
-    def open(self, places: Iterable[Place]) -> None:
-        """Answer requests to ``places``."""
-        self._places |= {place.path.encode(): place for place in places}
+    def open(self, places: Mapping[str, Place]) -> None:
+        """Answer requests to ``places`` from now on, by path, and to no others.
+
+        What is still on its way to a place that was there before goes to the one of now.
+        """
+        self._places = {path.encode(): place for path, place in places.items()}
+        self.forget()
+
+    @property
+    def paths(self) -> dict[str, Place]:
+        """Where requests go, by path."""
+        return {path.decode(): place for path, place in self._places.items()}
+
+    def forget(self) -> None:
+        """Forget what was found out about heads before."""
+        self.epoch += 1
+        self.known_heads.clear()
 
     # What connections ask
 
@@ -148,7 +165,15 @@ class Front:
 
     def begin(self, exchange: Exchange) -> None:
         """Send a request where it goes."""
-        exchange.admission.route.go(exchange)
+        admission = exchange.admission
+        if admission.epoch != self.epoch:
+            # What its path means may have changed since the head came.
+            admission = dataclasses.replace(admission, route=self._places.get(admission.head.path))
+            exchange.admission = admission
+        if admission.route is None:
+            self.refuse(exchange, Problem(kind=problems.NOT_FOUND))
+        else:
+            admission.route.go(exchange)
 
     def refuse(self, exchange: Exchange, problem: Problem) -> None:
         """Answer with a problem."""
@@ -225,10 +250,10 @@ class Front:
 
     def _note(self, exchange: Exchange, status: int, code: str | None) -> None:
         admission = exchange.admission
-        route = OTHER if admission.route is None else admission.route.path
+        route, model = (OTHER, "") if admission.route is None else (admission.route.path, admission.route.model)
         seconds = monotonic() - exchange.started
         if code not in CODES or self._callers.deserves_line(admission.caller.id):
-            self._log.request(status, route, exchange.request_id, admission.caller.id, seconds, code)
+            self._log.request(status, route, exchange.request_id, admission.caller.id, seconds, code, model)
 
     def later(self, exchange: Exchange, work: Any) -> None:
         """Answer when a coroutine has run; whatever it raises becomes an internal error."""
@@ -247,8 +272,7 @@ class Front:
     def refresh_keys(self) -> None:
         """Read keys again that have changed; what was found out about heads before is forgotten."""
         if self._callers.refresh(self._log.say):
-            self.epoch = self._callers.epoch
-            self.known_heads.clear()
+            self.forget()
 
     def _check_host(self, head: Head) -> None:
         if self._hosts is None:

@@ -9,13 +9,18 @@ import tempfile
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import msgspec
 
+from sekisho.files import write_atomically
 from sekisho.serving import settings as settings_of_service
 from sekisho.serving.guards.rate import make_table
+from sekisho.serving.lineup import Lineup
 from sekisho.serving.settings import ServingSettings
+
+if TYPE_CHECKING:
+    from sekisho.errors import SekishoError
 
 PREFIX: Final = "sekisho-run-"
 LOCK: Final = "lock"
@@ -51,6 +56,15 @@ class RunFolder:
         """How the service runs."""
         return settings_of_service.decode((self.path / "settings.json").read_bytes())
 
+    @property
+    def lineup(self) -> Lineup:
+        """What the service serves."""
+        return msgspec.json.decode((self.path / "lineup.json").read_bytes(), type=Lineup)
+
+    def keep(self, lineup: Lineup) -> None:
+        """Say what the service serves, to every worker that starts from now on."""
+        write_atomically(self.path / "lineup.json", msgspec.json.encode(lineup))
+
     def remove(self) -> None:
         """Remove the folder."""
         shutil.rmtree(self.path, ignore_errors=True)
@@ -58,7 +72,7 @@ class RunFolder:
             os.close(self.lock)
 
 
-def make_run_folder(settings: ServingSettings) -> RunFolder:
+def make_run_folder(settings: ServingSettings, lineup: Lineup) -> RunFolder:
     """Make the folder of a service that is about to run, and remove those of services that were killed.
 
     Raises:
@@ -73,6 +87,7 @@ def make_run_folder(settings: ServingSettings) -> RunFolder:
     folder.metrics.mkdir()
     make_table(folder.limits)
     (folder.path / "settings.json").write_bytes(settings_of_service.encode(settings))
+    folder.keep(lineup)
     return folder
 
 
@@ -112,19 +127,31 @@ class Word(msgspec.Struct, frozen=True, kw_only=True):
     """What a worker tells its supervisor, one JSON object a line.
 
     Attributes:
-        state: ``listening``: it answers, the model is not loaded yet; ``ready``: the model answers as it did when it was packed;
-            ``failed``: it never will.
+        state: ``listening``: it answers, the models are not loaded yet; ``ready``: they answer as they did when they were packed; ``failed``:
+            one never will.
+        where: Which one that is.
         what, remedy: Why it failed, in English and Japanese.
 
     """
 
     state: str
+    where: str | None = None
     what: tuple[str, str] | None = None
     remedy: tuple[str, str] | None = None
 
 
 GO: Final = b"go\n"
-"""What the supervisor tells a worker when the model may be loaded."""
+"""What the supervisor tells a worker when the models may be loaded."""
+
+
+def failure(error: SekishoError) -> Word:
+    """Return what is told of an error."""
+    return Word(
+        state="failed",
+        where=None if error.where is None else str(error.where),
+        what=(error.what.en, error.what.ja),
+        remedy=(error.remedy.en, error.remedy.ja),
+    )
 
 
 def encode(word: Word) -> bytes:

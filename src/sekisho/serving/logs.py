@@ -82,7 +82,9 @@ class Log:
         """Write a line about the service."""
         self._lines.append((level, event, time.time(), members))
 
-    def request(self, status: int, route: str, request_id: str, caller: str, seconds: float, code: str | None) -> None:
+    def request(
+        self, status: int, route: str, request_id: str, caller: str, seconds: float, code: str | None, model: str = ""
+    ) -> None:
         """Write a line about one request.
 
         Args:
@@ -92,6 +94,7 @@ class Log:
             caller: The id of the key, or the address of the peer.
             seconds: From the first byte of the request to the answer.
             code: The code of the problem; ``None`` if it was answered as asked.
+            model: The artifact that was asked; empty if none was.
 
         """
         now = time.time()
@@ -103,7 +106,7 @@ class Log:
             self._skipped += 1
             return
         self._left -= 1
-        self._lines.append((status, route, now, request_id, caller, seconds, code))
+        self._lines.append((status, route, now, request_id, caller, seconds, code, model))
 
     def close(self) -> None:
         """Write what is left, and end the thread."""
@@ -133,7 +136,7 @@ class Log:
             level, event, now, members = entry
             shown = {name: value[:LONGEST_WORD] if isinstance(value, str) else value for name, value in members.items()}
         else:
-            status, route, now, request_id, caller, seconds, code = entry
+            status, route, now, request_id, caller, seconds, code, model = entry
             level, event = ("info" if status < 500 else "error"), "request"
             shown = {
                 "request_id": request_id,
@@ -144,6 +147,8 @@ class Log:
             }
             if code is not None:
                 shown["code"] = code
+            if model:
+                shown["model"] = model
         return (
             _encoder.encode({"time": timestamp(now), "level": level, "event": event, **shown, **self._always}) + b"\n"
         )

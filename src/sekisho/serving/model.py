@@ -39,15 +39,15 @@ def with_policies(signature: Signature, settings: ServingSettings) -> Signature:
     )
 
 
-def fence_of(settings: ServingSettings) -> Fence:
-    """Return the limits of a child process that runs the model."""
+def fence_of(settings: ServingSettings, digest: str) -> Fence:
+    """Return the limits of a child process that runs the artifact with this digest, and no other."""
     return Fence(
         memory=settings.model_memory,
         start_seconds=settings.start_seconds,
         trust=settings.trust,
         trusted_types=settings.trusted_types,
         library_mismatch=settings.library_mismatch,
-        digest=settings.digest,
+        digest=digest,
     )
 
 
@@ -117,7 +117,7 @@ class Model:
             return
         assert self._artifact.folder is not None
         self._predictor = Predictor(self._signature, None)
-        fence = fence_of(self._settings)
+        fence = fence_of(self._settings, self._artifact.digest)
         nursery = Nursery(self._artifact.folder, fence)
         for _ in range(self._settings.model_processes):
             child = FencedRuntime(self._artifact.folder, fence, nursery)

@@ -5,6 +5,9 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import quote
+
+import msgspec
 
 from sekisho.serving.problems import KINDS
 from sekisho.serving.schema import label_schema
@@ -12,7 +15,7 @@ from sekisho.serving.schema import label_schema
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from sekisho.artifact.signature import Signature
+    from sekisho.artifact.signature import Feature, Signature
     from sekisho.serving.routing import Notice, Route
     from sekisho.serving.settings import ServingSettings
 
@@ -61,23 +64,29 @@ class Facts:
         }
 
 
-def document(facts: Facts, settings: ServingSettings) -> dict[str, Any]:
-    """Return the whole document."""
-    paths: dict[str, Any] = {route.path: {"post": _prediction(route, settings)} for route in facts.routes}
+def document(models: Sequence[Facts], settings: ServingSettings) -> dict[str, Any]:
+    """Return the whole document.
+
+    Args:
+        models: What is known of each model; the first answers where none is named.
+        settings: How the service runs.
+
+    """
+    facts = models[0]
+    paths: dict[str, Any] = {route.path: {"post": _prediction(route, route.path, settings)} for route in facts.routes}
     for path, summary, shown in _HEALTH:
-        schema = _status_schema(shown) if shown else {"type": "object", "additionalProperties": False}
-        answers = {"200": _json("Yes.", schema), "503": _json("No.", schema)} if shown != ("alive",) else None
-        paths[path] = {"get": _operation(path, summary, answers or {"200": _json("Yes.", schema)}, settings)}
+        paths[path] = {"get": _status(path, summary, shown, settings)}
     for notice in facts.notices:
-        answers = {"200": _json("Yes." if notice.tells else "As asked.", notice.schema)}
-        if notice.tells:
-            answers["503"] = _json("No.", notice.schema)
-        paths[notice.path] = {"get": _operation(notice.path, notice.summary.en, answers, settings)}
+        paths[notice.path] = {"get": _notice(notice, settings)}
+    if len(models) > 1:
+        for one in models:
+            paths |= _by_name(one, settings)
     metrics = {"200": {"description": "Prometheus text.", "content": {"text/plain": {"schema": {"type": "string"}}}}}
     paths["/metrics"] = {"get": _operation("/metrics", "Metrics for Prometheus, over all workers", metrics, settings)}
-    info = {"200": _json("What is known of the model.", info_schema())}
-    paths["/model/info"] = {"get": _operation("/model/info", "What is known of the model", info, settings)}
-    paths["/feedback"] = {"post": _feedback(facts.signature, settings)}
+    told = {"200": _json("Every model, with its versions.", models_schema())}
+    paths["/models"] = {"get": _operation("/models", "What is served", told, settings)}
+    paths["/model/info"] = {"get": _info("/model/info", settings)}
+    paths["/feedback"] = {"post": _feedback("/feedback", facts.signature, settings)}
     page = {"200": {"description": "This page.", "content": {"text/html": {"schema": {"type": "string"}}}}}
     paths["/docs"] = {"get": _operation("/docs", "These routes, for people", page, settings)}
     itself = {"200": _json("This document.", {"type": "object"})}
@@ -98,8 +107,46 @@ def document(facts: Facts, settings: ServingSettings) -> dict[str, Any]:
     }
 
 
-def info_schema() -> dict[str, Any]:
+def info_of(facts: Facts) -> dict[str, Any]:
     """Return what ``/model/info`` answers."""
+    signature = facts.signature
+    return {
+        "name": facts.name,
+        "version": facts.version,
+        "digest": facts.digest,
+        "runtime": facts.runtime,
+        "model_type": facts.model_type,
+        "task": signature.output.task,
+        "features": [_shown(feature) for feature in signature.features],
+        "output": msgspec.to_builtins(signature.output),
+        "metadata": facts.metadata,
+    }
+
+
+def _shown(feature: Feature) -> dict[str, Any]:
+    members: dict[str, Any] = msgspec.to_builtins(feature)
+    if feature.personal:
+        # What was seen in training is somebody's.
+        members |= dict.fromkeys(("example", "categories", "minimum", "maximum"))
+    return members
+
+
+def models_schema() -> dict[str, Any]:
+    """Return what ``/models`` answers."""
+    word = {"type": "string"}
+    version = {"version": word, "digest": word, "role": {"enum": ["live", "beside", "previous"]}}
+    model = {
+        "name": word,
+        "version": word,
+        "digest": word,
+        "state": {"enum": list(_STATES)},
+        "versions": {"type": "array", "items": _object(version), "minItems": 1},
+    }
+    return _object({"default": word, "models": {"type": "array", "items": _object(model), "minItems": 1}})
+
+
+def info_schema() -> dict[str, Any]:
+    """Return :func:`info_of` as JSON Schema."""
     words = ("name", "version", "digest", "runtime", "model_type")
     return {
         "type": "object",
@@ -130,27 +177,57 @@ def feedback_schema(signature: Signature) -> dict[str, Any]:
     }
 
 
+_STATES: Final = ("ready", "starting", "unsound", "draining", "overloaded", "ledger_unavailable")
 _HEALTH: Final = (
-    ("/health", "Whether the service is healthy", ("healthy", "starting", "unsound", "draining", "overloaded")),
+    ("/health", "Whether the service is healthy", ("healthy", *_STATES[1:])),
     ("/health/live", "Whether the process is alive", ("alive",)),
-    (
-        "/health/ready",
-        "Whether a prediction would be answered",
-        ("ready", "starting", "unsound", "draining", "overloaded"),
-    ),
+    ("/health/ready", "Whether a prediction would be answered", _STATES),
     ("/ping", "The same, as SageMaker asks", ()),
 )
 
 
-def _prediction(route: Route, settings: ServingSettings) -> dict[str, Any]:
+def _by_name(facts: Facts, settings: ServingSettings) -> dict[str, Any]:
+    """Return the routes of one model below its own path, and those of protocols that name it."""
+    below = f"/models/{quote(facts.name, safe='')}"
+    found: dict[str, Any] = {}
+    for route in facts.routes:
+        path = below + route.path if route.reach == "service" else route.path
+        found[path] = {"post": _prediction(route, path, settings)}
+    for path, summary, shown in _HEALTH[:3:2]:
+        found[below + path] = {"get": _status(below + path, summary, shown, settings)}
+    found |= {one.path: {"get": _notice(one, settings)} for one in facts.notices if one.reach != "service"}
+    found[f"{below}/info"] = {"get": _info(f"{below}/info", settings)}
+    found[f"{below}/feedback"] = {"post": _feedback(f"{below}/feedback", facts.signature, settings)}
+    return found
+
+
+def _status(path: str, summary: str, shown: tuple[str, ...], settings: ServingSettings) -> dict[str, Any]:
+    schema = _status_schema(shown) if shown else {"type": "object", "additionalProperties": False}
+    answers = {"200": _json("Yes.", schema)} | ({} if shown == ("alive",) else {"503": _json("No.", schema)})
+    return _operation(path, summary, answers, settings)
+
+
+def _notice(notice: Notice, settings: ServingSettings) -> dict[str, Any]:
+    answers = {"200": _json("Yes." if notice.tells else "As asked.", notice.schema)}
+    if notice.tells:
+        answers["503"] = _json("No.", notice.schema)
+    return _operation(notice.path, notice.summary.en, answers, settings)
+
+
+def _info(path: str, settings: ServingSettings) -> dict[str, Any]:
+    answers = {"200": _json("What is known of the model.", info_schema())}
+    return _operation(path, "What is known of the model", answers, settings)
+
+
+def _prediction(route: Route, path: str, settings: ServingSettings) -> dict[str, Any]:
     operation = dict(route.operation())
     content = {media_type: {"schema": schema} for media_type, schema in operation.pop("answer").items()}
     answers = {"200": {"description": "The predictions.", "content": content, "headers": _headers()}}
     more = (*WITH_BODY, *PREDICTION, *((406,) if len(route.offer.answers) > 1 else ()))
-    return {**_operation(route.path, operation.pop("summary"), answers, settings, more=more), **operation}
+    return {**_operation(path, operation.pop("summary"), answers, settings, more=more), **operation}
 
 
-def _feedback(signature: Signature, settings: ServingSettings) -> dict[str, Any]:
+def _feedback(path: str, signature: Signature, settings: ServingSettings) -> dict[str, Any]:
     output = signature.output
     some = {one.name: one.classes[0] if one.classes else 1.0 for one in output.each}
     outcome = some if output.outputs else some[output.name]
@@ -160,7 +237,7 @@ def _feedback(signature: Signature, settings: ServingSettings) -> dict[str, Any]
     answers = {"200": _json("It is in the book.", answer)}
     return {
         **_operation(
-            "/feedback", "Tell the outcome of an earlier request", answers, settings, more=(*WITH_BODY, 409, 422)
+            path, "Tell the outcome of an earlier request", answers, settings, more=(*WITH_BODY, 404, 409, 422)
         ),
         "requestBody": {"required": True, "content": {"application/json": body}},
     }
@@ -226,11 +303,21 @@ def _headers() -> dict[str, Any]:
     return {"X-Request-ID": {"schema": {"type": "string"}}}
 
 
-def _status_schema(words: tuple[str, ...]) -> dict[str, Any]:
-    model = {} if words == ("alive",) else {"model_version": {"type": "string"}, "model_type": {"type": "string"}}
+def _object(properties: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "type": "object",
-        "properties": {"status": {"enum": list(words)}, **model},
+        "properties": dict(properties),
+        "required": list(properties),
+        "additionalProperties": False,
+    }
+
+
+def _status_schema(words: tuple[str, ...]) -> dict[str, Any]:
+    model = {} if words == ("alive",) else {"model_version": {"type": "string"}, "model_type": {"type": "string"}}
+    several = {"models": {"type": "object", "additionalProperties": {"enum": list(_STATES)}}} if model else {}
+    return {
+        "type": "object",
+        "properties": {"status": {"enum": list(words)}, **model, **several},
         "required": ["status", *model],
         "additionalProperties": False,
     }

@@ -13,7 +13,6 @@ from sekisho.serving.layout import METRICS_VARIABLE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
-    from pathlib import Path
 
     from sekisho.serving.layout import RunFolder
 
@@ -78,7 +77,6 @@ class Starter:
     """Starts the processes of one service.
 
     Attributes:
-        artifact: The folder that is served, absolute.
         run: The folder that the processes share.
         listener: The descriptor of the socket that the workers listen on.
         log: The descriptor that the log goes to.
@@ -86,7 +84,6 @@ class Starter:
 
     """
 
-    artifact: Path
     run: RunFolder
     listener: int
     log: int
@@ -100,7 +97,7 @@ class Starter:
             process = subprocess.Popen(
                 [
                     *(sys.executable, "-P", "-m", "sekisho.serving.worker"),
-                    *(str(self.artifact), str(self.run.path), str(number)),
+                    *(str(self.run.path), str(number)),
                     *map(str, descriptors),
                 ],
                 pass_fds=descriptors,

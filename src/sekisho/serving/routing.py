@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import msgspec
 
@@ -21,6 +21,10 @@ if TYPE_CHECKING:
     from sekisho.predict.answers import Confidence, Prediction
     from sekisho.predict.rows import Row, RowReader
     from sekisho.predict.scrutiny import Flag
+
+
+Reach = Literal["service", "name", "version"]
+"""What a path means: the model that answers where none is named, the live version of the model that it names, or the version that it names."""
 
 
 class Question(msgspec.Struct, frozen=True, kw_only=True, eq=False, gc=False):
@@ -109,6 +113,7 @@ class Model:
         reader: Reads rows by it.
         most_rows: How many rows a request may have.
         most_bytes: How many bytes a body may hold, unpacked.
+        versions: Tells the versions of the model that are served at the moment.
 
     """
 
@@ -119,6 +124,7 @@ class Model:
     name: str = "model"
     version: str = "1"
     platform: str = "onnx"
+    versions: Callable[[], Sequence[str]] = lambda: ()
 
     def check_count(self, rows: int) -> None:
         """Refuse a request with no rows, or too many.
@@ -146,6 +152,8 @@ class Route(ABC):
 
     path: str
     """Where it is."""
+    reach: Reach = "service"
+    """What its path means. A route of the service is also there for every model by name, and for every version."""
     offer: Offer = Offer(media_types=(JSON,))
     """What it takes and gives."""
 
@@ -185,6 +193,7 @@ class Notice:
         says: Its JSON value, given whether the model is ready.
         schema: That value as JSON Schema.
         tells: Whether its status is 503 while the model is not ready.
+        reach: What its path means.
 
     """
 
@@ -193,3 +202,4 @@ class Notice:
     says: Callable[[bool], Mapping[str, Any]]
     schema: Mapping[str, Any]
     tells: bool = False
+    reach: Reach = "service"

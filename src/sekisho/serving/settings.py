@@ -13,6 +13,7 @@ from msgspec import Meta
 
 from sekisho.contract.sections import FeatureTerms
 from sekisho.errors import WrongUse
+from sekisho.ledger.personal import Treatment
 from sekisho.predict.batching import Wish
 from sekisho.text import Text, verbatim
 
@@ -84,7 +85,15 @@ class ServingSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
         rate_store: The Redis in which limits are kept that hold over machines, such as ``rediss://limits.example:6379/0``; its password may
             stand in ``SEKISHO_RATE_STORE_PASSWORD``. ``None``: each machine keeps its own.
         rate_store_down: What is done while it does not answer: each machine keeps its own limits, or requests are refused.
-        ledger: The book of predictions; ``None`` keeps none.
+        ledger: The book of predictions: a file, or ``postgresql://user@host:5432/database``, whose password may stand in
+            ``SEKISHO_LEDGER_PASSWORD``; ``None`` keeps none.
+        ledger_durability: Whether an answer is sent at once (``window``), or once it is in the book (``durable``).
+        ledger_down: What is done while the book cannot be written: predictions go on, or are refused. A durable book refuses them.
+        ledger_personal: What is written of personal features.
+        ledger_key_file: The secret keys of the book.
+        ledger_subject: The feature that says whom a row is about.
+        ledger_subject_header: The request header that says so.
+        retention_days: How many days a prediction is kept; ``None``: for ever.
         log_predictions: The fraction of requests that go into the book.
         redacted: Features that are left out of the book, besides those that the signature calls personal.
         deadline_ms: How long a request may take, in milliseconds.
@@ -103,9 +112,14 @@ class ServingSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
         trusted_keys: Files of public keys whose signatures of the artifact count.
         require_signature: Whether one of them must have signed it.
         library_mismatch: Whether a model that was saved with other versions of its libraries is refused, or served with a warning in the log.
-        digest: The artifact that is served; another in the same folder is refused. Set by the service itself when it has verified one.
         access_log_per_second: Lines about single requests, a second and worker, before the log only counts them.
         companions: Commands that run beside the service and end with it.
+        watcher: The command that watches a model for drift: it runs beside the service once for every live version that knows what it was
+            trained on, with ``--model`` and ``--artifact``; empty: none does.
+        default_model: The model that answers where none is named; ``None``: the first.
+        registry: Where versions come from that are given as ``NAME@VERSION``: a folder or ``s3://bucket/prefix``; ``None``: as the environment
+            says, else the folder ``registry``.
+        registry_endpoint: The S3 server to speak to instead of AWS.
 
     """
 
@@ -132,7 +146,14 @@ class ServingSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     burst: Annotated[int, Meta(ge=1)] | None = None
     rate_store: Annotated[str, Meta(pattern=r"^(rediss?|unix)://[!-~]+\Z", max_length=2_048)] | None = None
     rate_store_down: Literal["local", "refuse"] = "local"
-    ledger: Path | None = None
+    ledger: Annotated[str, Meta(min_length=1, max_length=4_096)] | None = None
+    ledger_durability: Literal["window", "durable"] = "window"
+    ledger_down: Literal["serve", "refuse"] = "serve"
+    ledger_personal: Treatment = "drop"
+    ledger_key_file: Path | None = None
+    ledger_subject: Annotated[str, Meta(min_length=1)] | None = None
+    ledger_subject_header: Annotated[str, Meta(pattern=r"^[A-Za-z][A-Za-z0-9-]{0,63}$")] | None = None
+    retention_days: Annotated[int, Meta(ge=1, le=36_500)] | None = None
     log_predictions: Fraction = 1.0
     redacted: tuple[str, ...] = ()
     deadline_ms: Annotated[int, Meta(ge=1, le=600_000)] = 10_000
@@ -151,9 +172,12 @@ class ServingSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     trusted_keys: tuple[Path, ...] = ()
     require_signature: bool = False
     library_mismatch: Literal["refuse", "warn"] = "refuse"
-    digest: str | None = None
     access_log_per_second: Annotated[int, Meta(ge=0, le=1_000_000)] = 500
     companions: tuple[tuple[str, ...], ...] = ()
+    watcher: tuple[str, ...] = ()
+    default_model: str | None = None
+    registry: str | None = None
+    registry_endpoint: str | None = None
 
     @property
     def is_loopback(self) -> bool:
@@ -187,6 +211,7 @@ def settings_of(**given: Any) -> ServingSettings:
                 Text(en=f"there is no setting {name}", ja=f"{name} という設定はありません"), close[0] if close else ""
             )
         try:
+            value = str(value) if name == "ledger" and isinstance(value, Path) else value
             read[name] = msgspec.convert(value, fields[name], dec_hook=_path)
         except msgspec.ValidationError as error:
             raise _unfit(

@@ -13,18 +13,16 @@ import signal
 import sys
 import threading
 from functools import partial
-from pathlib import Path
 from time import monotonic
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
-from sekisho.artifact.artifact import ModelArtifact
-from sekisho.artifact.keys import TrustedKeys
 from sekisho.errors import SekishoError, ServiceError
-from sekisho.ledger.predictions import PredictionBook
-from sekisho.predict.fence import FencedRuntime
+from sekisho.ledger.address import set_apart
 from sekisho.serving import logs
+from sekisho.serving.bookkeeping import check_book
+from sekisho.serving.candidates import Rehearsals, lineup_of, served_as, verified
 from sekisho.serving.guards.callers import Callers
 from sekisho.serving.guards.guesses import GuessLimit
 from sekisho.serving.guards.keys import refuse_guessable
@@ -33,15 +31,18 @@ from sekisho.serving.guards.rate_store import client_of
 from sekisho.serving.guards.tls import context_of
 from sekisho.serving.layout import GO, RunFolder, Word, decode, make_run_folder
 from sekisho.serving.listener import check_free, listen, url_of
-from sekisho.serving.model import ONNX, fence_of, prove_fenced
 from sekisho.serving.processes import Child, Starter
 from sekisho.serving.settings import ServingSettings, check_exposure, settings_of
+from sekisho.serving.sources import sources_of
 from sekisho.text import Text
 
 if TYPE_CHECKING:
     import socket
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from types import FrameType
+
+    from sekisho.artifact.artifact import ModelArtifact
+    from sekisho.serving.sources import Given
 
 POLL_SECONDS: Final = 0.1
 POLL_SECONDS_AT_START: Final = 0.02
@@ -50,27 +51,31 @@ MOST_FAILED_STARTS: Final = 3
 
 
 def serve(
-    artifact: ModelArtifact | Path | str,
+    artifact: Given | Mapping[str, Given] | list[Given] | tuple[Given, ...],
     settings: ServingSettings | None = None,
     *,
     on_ready: Callable[[str], None] | None = None,
     **more: Any,
 ) -> None:
-    """Serve an artifact until somebody ends it: SIGTERM, or Ctrl-C.
+    """Serve an artifact, or several, until somebody ends it: SIGTERM, or Ctrl-C.
 
     ::
 
         sekisho.serve("artifact", port=8000, workers=2, ledger="predictions.sqlite")
+        sekisho.serve({"fraud": "artifacts/fraud", "churn": "churn@champion"}, port=8000)
 
     Args:
-        artifact: The folder of an artifact, or one that has been loaded or saved.
+        artifact: The folder of an artifact, one that has been loaded or saved, or ``NAME@VERSION`` or ``NAME@ALIAS`` of the registry. Or
+            several, by the names that callers call them; without names, each is called as it was packed. The first answers where no name
+            is said; of one name, the first version is live.
         settings: How the service runs; or give its fields by name.
         on_ready: Told the URL once the service answers predictions.
         more: The fields of :class:`~sekisho.serving.settings.ServingSettings` by name.
 
     Raises:
         WrongUse: A setting cannot be what it is; the service would be open to the network without keys; the keys are of no use.
-        ArtifactError: The artifact or its model cannot be loaded, or answers otherwise than it did when it was packed.
+        ArtifactError: An artifact or its model cannot be loaded, or answers otherwise than it did when it was packed.
+        RegistryError: The registry cannot be read.
         ServiceError: The port is taken, or the workers do not live.
         LedgerError: The book of predictions cannot be opened.
         KeyboardInterrupt: Ctrl-C; by then everything has ended in order.
@@ -79,21 +84,9 @@ def serve(
     if settings is None or more:
         settings = settings_of(**more)
     check_exposure(settings)
-    folder = artifact.folder if isinstance(artifact, ModelArtifact) else Path(artifact)
-    if folder is None:
-        raise ServiceError(
-            Text(en="this artifact is in no folder yet", ja="この成果物はまだフォルダーに保存されていません"),
-            Text(en="save it first: artifact.save(folder)", ja="先に artifact.save(folder) で保存してください"),
-        )
-    loaded = ModelArtifact.load(
-        folder,
-        trust=settings.trust,
-        trusted_types=settings.trusted_types,
-        keys=TrustedKeys.read(settings.trusted_keys),
-        require_signature=settings.require_signature,
-        library_mismatch=settings.library_mismatch,
-    )
-    settings = msgspec.structs.replace(settings, digest=loaded.digest)  # workers take this artifact, and no other
+    sources = sources_of(artifact)
+    loaded = [verified(source.fetch(settings), settings) for source in sources]
+    lineup = lineup_of([served_as(*each) for each in zip(loaded, sources, strict=True)], settings.default_model)
     refuse_changeable(settings)
     if settings.key_file is not None:
         refuse_guessable(settings.key_file)
@@ -101,12 +94,13 @@ def serve(
     if settings.rate_store is not None:
         client_of(settings.rate_store)
     if settings.ledger is not None:
-        PredictionBook(settings.ledger).close()
+        settings = msgspec.structs.replace(settings, ledger=set_apart(settings.ledger))
+    check_book(settings)
     context_of(settings)
     check_free(settings)
     listener = listen(settings)
     with contextlib.closing(listener), _signals() as received:
-        run = make_run_folder(settings)
+        run = make_run_folder(settings, lineup)
         try:
             Supervisor(loaded, settings, run, listener, received, on_ready).run()
         finally:
@@ -144,7 +138,7 @@ class Supervisor:
     """Runs one service.
 
     Args:
-        artifact: What is served.
+        artifacts: What is served.
         settings: How.
         run: The folder that its processes share.
         listener: The socket that they listen on.
@@ -155,18 +149,17 @@ class Supervisor:
 
     def __init__(
         self,
-        artifact: ModelArtifact,
+        artifacts: Sequence[ModelArtifact],
         settings: ServingSettings,
         run: RunFolder,
         listener: socket.socket,
         received: _Received,
         on_ready: Callable[[str], None] | None,
     ) -> None:
-        assert artifact.folder is not None
-        self._artifact = artifact
-        self._folder = artifact.folder.resolve()
+        self._artifacts = artifacts
         self._settings = settings
         self._run = run
+        self._lineup = run.lineup
         self._listener = listener
         self._received = received
         self._on_ready = on_ready
@@ -174,17 +167,15 @@ class Supervisor:
         self._stray_read, self._stray_write = os.pipe()
         # A copy, because in the workers standard output leads to the pipe.
         self._log = os.dup(sys.__stdout__.fileno() if sys.__stdout__ else 1)
-        starter = Starter(
-            artifact=self._folder, run=run, listener=listener.fileno(), log=self._log, stray=self._stray_write
-        )
+        starter = Starter(run=run, listener=listener.fileno(), log=self._log, stray=self._stray_write)
         self._workers = [
             Child(name=f"worker {number}", start=partial(starter.worker, number)) for number in range(settings.workers)
         ]
         self._companions = [
             Child(name=f"companion {number}", start=partial(starter.companion, command))
-            for number, command in enumerate(settings.companions)
+            for number, command in enumerate((*settings.companions, *self._watchers()))
         ]
-        self._fenced = FencedRuntime(self._folder, fence_of(settings))
+        self._rehearsals = Rehearsals()
         self._may_load = False
         self._announced = False
         self._failed_starts = 0
@@ -197,8 +188,9 @@ class Supervisor:
 
         """
         self._selector.register(self._stray_read, selectors.EVENT_READ, self._take_stray)
-        for mismatch in self._artifact.library_mismatches():
-            self._say("warning", "library mismatch", **msgspec.structs.asdict(mismatch))
+        for artifact in self._artifacts:
+            for mismatch in artifact.library_mismatches():
+                self._say("warning", "library mismatch", model=artifact.name, **msgspec.structs.asdict(mismatch))
         for setting, mode in readable_secrets(self._settings):
             self._say("warning", "everybody on this machine may read a secret file", setting=setting, mode=mode)
         proving = threading.Thread(target=self._prove, name="prove", daemon=True)
@@ -211,7 +203,7 @@ class Supervisor:
                 self._step(proving)
             self._say("info", "ending", signal=signal.Signals(self._received.number).name)
         finally:
-            self._fenced.stop()
+            self._rehearsals.stop()
             self._end()
 
     def _step(self, proving: threading.Thread) -> None:
@@ -230,12 +222,13 @@ class Supervisor:
 
     def _prove(self) -> None:
         """Run the golden rows behind a fence, while the workers start."""
-        if self._artifact.runtime_name != ONNX:
-            return  # such a model never leaves its fence
-        try:
-            prove_fenced(self._artifact, self._fenced, seconds=self._settings.start_seconds)
-        except SekishoError as error:
-            self._proof = error
+        self._proof = self._rehearsals.prove_all(self._artifacts, self._settings)
+
+    def _watchers(self) -> list[tuple[str, ...]]:
+        """Return the commands that watch the live versions for drift, those of them that know what they were trained on."""
+        command = self._settings.watcher
+        live = [self._lineup.live(name) for name in self._lineup.names]
+        return [(*command, "--model", one.name, "--artifact", one.folder) for one in live if command and one.watched]
 
     def _look_after(self, child: Child, now: float) -> None:
         if child.process is None:
@@ -295,25 +288,31 @@ class Supervisor:
         if word.state == "failed" and word.what is not None and word.remedy is not None:
             what = Text(en=word.what[0], ja=word.what[1])
             if not self._announced:
-                raise ServiceError(what, Text(en=word.remedy[0], ja=word.remedy[1]), where=self._folder)
-            self._say("error", "worker cannot serve", process=worker.name, why=what.en)
+                raise ServiceError(what, Text(en=word.remedy[0], ja=word.remedy[1]), where=word.where)
+            self._say("error", "worker cannot serve", process=worker.name, where=word.where, why=what.en)
         if word.state == "ready" and not self._announced and all(one.state == "ready" for one in self._workers):
-            self._announced = True
-            url = url_of(self._listener, self._settings)
-            self._say(
-                "info",
-                "ready",
-                url=url,
-                model=self._artifact.digest,
-                name=self._artifact.name,
-                version=self._artifact.version,
-                workers=len(self._workers),
-                trust=self._settings.trust,
-                signed_by=self._artifact.signers,
-                open=self._settings.open,
-            )
-            if self._on_ready is not None:
-                self._on_ready(url)
+            self._announce()
+
+    def _announce(self) -> None:
+        self._announced = True
+        url = url_of(self._listener, self._settings)
+        default = self._lineup.live(self._lineup.default)
+        artifact = next(one for one in self._artifacts if one.digest == default.digest)
+        self._say(
+            "info",
+            "ready",
+            url=url,
+            model=default.digest,
+            name=default.name,
+            version=default.version,
+            models={name: self._lineup.live(name).version for name in self._lineup.names},
+            workers=len(self._workers),
+            trust=self._settings.trust,
+            signed_by=artifact.signers,
+            open=self._settings.open,
+        )
+        if self._on_ready is not None:
+            self._on_ready(url)
 
     def _take_stray(self) -> None:
         """Put into the log whatever a process prints that should not: one JSON object a line, whatever it was."""

@@ -23,14 +23,17 @@ FOLDER_VARIABLE: Final = "PROMETHEUS_MULTIPROC_DIR"
 
 
 class DriftGauges:
-    """The gauges of drift.
+    """The gauges of drift of one model.
+
+    Args:
+        model: What callers call it.
 
     Raises:
         WrongUse: ``PROMETHEUS_MULTIPROC_DIR`` does not name a folder.
 
     """
 
-    def __init__(self) -> None:
+    def __init__(self, model: str) -> None:
         if not Path(os.environ.get(FOLDER_VARIABLE) or "/nowhere").is_dir():
             raise WrongUse(
                 Text(
@@ -44,8 +47,10 @@ class DriftGauges:
 
         registry = CollectorRegistry()
 
+        self._model = model
+
         def gauge(name: str, meaning: str, *labels: str) -> Gauge:
-            return Gauge(name, meaning, labels, registry=registry, multiprocess_mode="mostrecent")
+            return Gauge(name, meaning, ("model", *labels), registry=registry, multiprocess_mode="mostrecent")
 
         self._effect = gauge("ml_drift_effect", "Change of a feature against the reference, 0 (none) to 1.", "feature")
         self._detected = gauge("ml_drift_detected", "Whether a feature drifted: certain and large enough.", "feature")
@@ -62,10 +67,10 @@ class DriftGauges:
             at: The moment of the look, Unix time.
 
         """
-        self._rows.set(rows)
-        self._evaluated.set(at)
+        self._rows.labels(model=self._model).set(rows)
+        self._evaluated.labels(model=self._model).set(at)
         for column in report.columns:
             if column.kind is not None:
-                self._effect.labels(feature=column.name).set(column.effect)
-                self._detected.labels(feature=column.name).set(column.detected)
-        self._columns.set(len(report.drifted))
+                self._effect.labels(model=self._model, feature=column.name).set(column.effect)
+                self._detected.labels(model=self._model, feature=column.name).set(column.detected)
+        self._columns.labels(model=self._model).set(len(report.drifted))

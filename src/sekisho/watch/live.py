@@ -47,7 +47,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         ignored=tuple(options.ignore),
     )
     try:
-        watch(Watcher(ModelArtifact.load(options.artifact), settings), DriftGauges(), stop, parent=options.parent)
+        artifact = ModelArtifact.load(options.artifact)
+        gauges = DriftGauges(options.model or artifact.name)
+        watch(Watcher(artifact, settings), gauges, stop, parent=options.parent)
     except SekishoError as error:
         say("error", "drift cannot be watched", error=str(error))
         return error.exit_code
@@ -111,6 +113,7 @@ def _options() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m sekisho.watch.live")
     parser.add_argument("--ledger", type=Path, required=True)
     parser.add_argument("--artifact", type=Path, required=True)
+    parser.add_argument("--model", help="what callers call the model, for the gauges [default: as it was packed]")
     parser.add_argument("--interval", type=float, default=usual.interval_seconds, help="seconds between two looks")
     parser.add_argument("--window-rows", type=int, default=usual.window_rows)
     parser.add_argument("--false-alarms-per-30-days", type=float, default=usual.false_alarms_per_30_days)

@@ -247,11 +247,13 @@ class Bystander:
 
     Attributes:
         waits: How long each of their answers took, in milliseconds.
+        served: How many of their requests got 200.
         failures: What went wrong.
 
     """
 
     waits: list[float] = field(default_factory=list)
+    served: int = 0
     failures: list[str] = field(default_factory=list)
 
     @property
@@ -276,7 +278,9 @@ def bystander(client: Client, request: bytes, *, every: float = 0.02) -> Iterato
                 connection = connection or client.connect()
                 connection.sendall(request)
                 answer = one_answer(connection)
-                if answer.status != 200:
+                if answer.status == 200:
+                    seen.served += 1
+                else:
                     seen.failures.append(str(answer.status))
                 if answer.headers.get("connection", "").lower() == "close":
                     connection.close()

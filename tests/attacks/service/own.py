@@ -7,6 +7,7 @@ target. Those whose attacks end the service, or change it for good, are ``fresh`
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import sqlite3
 import tempfile
@@ -60,7 +61,13 @@ class Own:
         return list(self.running.lines)
 
     def metric(self, name: str, **labels: str) -> float:
-        return self.running.metric(name, **labels)
+        wanted = [f'{label}="{value}"' for label, value in labels.items()]
+        found = (
+            line
+            for line in self.running.ask("/metrics").body.decode().splitlines()
+            if line.startswith((name + "{", name + " "))
+        )
+        return sum(float(line.rpartition(" ")[2]) for line in found if all(one in line for one in wanted))
 
     def booked(self) -> int:
         assert self.running.ledger is not None
@@ -196,6 +203,19 @@ def questions_about_people(name: str = "churn") -> dict[str, Question]:
     def under(*path: str | int) -> dict[str, tuple[str | int, ...]]:
         return {role: (*path, column) for role, column in roles.items()}
 
+    tables = (
+        "text/csv",
+        "application/jsonlines",
+        "application/x-ndjson",
+        "application/vnd.apache.parquet",
+        "application/vnd.apache.arrow.stream",
+    )
+    bulk: dict[str, Any] = {"takes": tables, "codings": ("gzip", "deflate", "zstd")}
+    lines: dict[str, Any] = {
+        "headers": {"Content-Type": "application/jsonlines"},
+        "takes": ("application/json", *tables),
+        "codings": ("gzip", "deflate", "zstd"),
+    }
     split = {"columns": columns, "data": [list(PERSON.values())]}
     types = {float: "FP64", type(None): "FP64", int: "INT64", str: "BYTES", bool: "BOOL"}
     tensors = [
@@ -205,7 +225,12 @@ def questions_about_people(name: str = "churn") -> dict[str, Question]:
     questions = [
         Question(name="predict", path="/predict", good={"features": PERSON}, roles=under("features")),
         Question(
-            name="batch", path="/predict/batch", good=[{"features": PERSON}], roles=under(0, "features"), row=(0,)
+            name="batch",
+            path="/predict/batch",
+            good=[{"features": PERSON}],
+            roles=under(0, "features"),
+            row=(0,),
+            **bulk,
         ),
         Question(
             name="invocations",
@@ -213,6 +238,7 @@ def questions_about_people(name: str = "churn") -> dict[str, Question]:
             good={"dataframe_split": split},
             roles={role: ("dataframe_split", "data", 0, place) for role, place in places.items()},
             row=("dataframe_split", "data", 0),
+            **bulk,
         ),
         Question(
             name="records",
@@ -220,12 +246,22 @@ def questions_about_people(name: str = "churn") -> dict[str, Question]:
             good={"dataframe_records": [PERSON]},
             roles=under("dataframe_records", 0),
             row=("dataframe_records", 0),
+            **bulk,
         ),
+        Question(name="lines", path="/predict/batch", good=PERSON, roles=under(), **lines),
         Question(
             name="infer",
             path=f"/v2/models/{name}/infer",
             good={"inputs": tensors},
             roles={role: ("inputs", place, "data", 0) for role, place in places.items()},
+            takes=("", "application/octet-stream"),
+            codings=("gzip", "deflate", "zstd"),
+        ),
+        Question(
+            name="feedback",
+            path="/feedback",
+            good={"request_id": "an-attack", "outcome": "stays"},
+            predicts=False,
         ),
     ]
     return {one.name: one for one in questions}
@@ -255,6 +291,8 @@ def questions_about_flowers(name: str = "iris") -> dict[str, Question]:
             path=f"/v2/models/{name}/infer",
             good={"inputs": [tensor]},
             roles={"number": ("inputs", 0, "data", 0)},
+            takes=("", "application/octet-stream"),
+            codings=("gzip", "deflate", "zstd"),
         ),
     ]
     return {one.name: one for one in questions}
@@ -295,7 +333,7 @@ def _usual(workshop: Workshop) -> Iterator[Target]:
     with serving(workshop.people, key_file=folder / "keys", ledger=ledger, access_log_per_second=100_000) as running:
         secrets = {scope: secret for scope, (secret, _) in keys.items()}
         running.key, running.ledger = secrets["admin"], ledger
-        yield target_of(
+        target = target_of(
             running,
             questions_about_people(),
             key=secrets["admin"],
@@ -303,6 +341,18 @@ def _usual(workshop: Workshop) -> Iterator[Target]:
             limits=LIMITS,
             guarded="/model/info",
         )
+        _warm(target)
+        yield target
+
+
+def _warm(target: Target) -> None:
+    """Have the service load what it loads when it is first needed, so that memory that grows later is the attack's."""
+    question = target.questions["batch"]
+    for kind in ("vnd.apache.arrow.stream", "vnd.apache.parquet"):
+        target.send(question, b"no table", headers={"content-type": f"application/{kind}"})
+    target.send(question, b"no frame", headers={"content-encoding": "zstd"})
+    for _ in range(3):
+        target.send(question, json.dumps(question.good * 1000).encode())
 
 
 @configuration("tight")

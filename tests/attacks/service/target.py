@@ -28,6 +28,9 @@ class Question:
             ``closed`` (a category that refuses those it does not know), ``ranged`` (a number that refuses what is out of range).
         row: Where one row stands, if there may be several; the last step is the place in a list.
         headers: More header fields.
+        takes: Media types that it takes besides JSON, and ``""`` if a body need not say what it is.
+        codings: Content encodings that it takes.
+        predicts: Whether a good body makes a prediction.
 
     """
 
@@ -37,6 +40,9 @@ class Question:
     roles: Mapping[str, tuple[str | int, ...]] = field(default_factory=dict)
     row: tuple[str | int, ...] | None = None
     headers: Mapping[str, str] = field(default_factory=dict)
+    takes: tuple[str, ...] = ()
+    codings: tuple[str, ...] = ()
+    predicts: bool = True
 
     @property
     def body(self) -> bytes:
@@ -203,7 +209,9 @@ class Target(Client):
 
     def send(self, question: Question, body: bytes | None = None, **more: Any) -> Answer:
         """Ask a question, by default a good one."""
-        headers = {"content-type": "application/json", **question.headers, **(more.pop("headers", None) or {})}
+        headers = {"content-type": "application/json"}
+        for given in (question.headers, more.pop("headers", None) or {}):
+            headers |= {name.lower(): value for name, value in given.items()}
         return self.ask(question.path, question.body if body is None else body, headers=headers, **more)
 
     def bystander(self, **more: Any) -> Any:
@@ -212,14 +220,15 @@ class Target(Client):
 
     # What can be looked at
 
+    def predicted(self) -> float:
+        """Return how many predictions were made; the same before and after means that none was."""
+        return 0.0 if self.process is None else self.process.metric("ml_predictions_total", status="success")
+
     def counted(self) -> dict[str, float]:
-        """Return how many predictions were made and kept; the same before and after means that nothing was."""
+        """Return how many predictions were made, and how many stand in the book; takes as long as the book does."""
         if self.process is None:
             return {}
-        counts = {"predictions": self.process.metric("ml_predictions_total", status="success")}
-        if self.book:
-            counts["booked"] = float(self.process.booked())
-        return counts
+        return {"predictions": self.predicted(), "booked": float(self.process.booked()) if self.book else 0.0}
 
     def look(self) -> Look:
         """Return how the service is now."""

@@ -37,7 +37,7 @@ _MIB: Final = 2**20
 )
 def resources(contract: Contract, needs: Needs, declared: DeclaredLimits) -> Verdict:
     """Ask that every container of the service has a memory limit with room above the measured peak."""
-    peak = contract.infrastructure.peak_per_second
+    peak = contract.infrastructure.peak_per_second or contract.serving.rate_per_second
     busy = None if peak is None else needs.processor_seconds / 1_000 * peak / contract.infrastructure.replicas
     findings = [finding for each in declared.containers for finding in _granted(each, needs, busy)]
     return verdict(
@@ -97,8 +97,8 @@ def _granted(each: Limits, needs: Needs, busy: float | None) -> Iterator[Finding
         yield holds(
             each.processor_limit >= busy,
             Text(
-                en=f"{place}: {each.processor_limit:g} processors, the stated peak takes {busy:.2g}",
-                ja=f"{place}: CPU 上限 {each.processor_limit:g}、想定ピークでの必要量 {busy:.2g}",
+                en=f"{place}: {each.processor_limit:g} processors, the stated traffic takes {busy:.2g}",
+                ja=f"{place}: CPU 上限 {each.processor_limit:g}、想定トラフィックでの必要量 {busy:.2g}",
             ),
         )
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import datetime as dt
+import ipaddress
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Final
+from urllib.parse import urlsplit
 
 from sekisho.contract.sections import Contract
 from sekisho.gate.attestations import Attestations
@@ -40,6 +42,8 @@ def encryption(contract: Contract, transport: Transport, attestations: Attestati
     answer = transport.answer
     return verdict(
         *_in_the_clear(transport),
+        *_beside(transport),
+        *_stays(contract, transport),
         *_in_transit(transport, attestations),
         _at_rest(contract),
         tls=transport.tls,
@@ -62,6 +66,51 @@ def _in_the_clear(transport: Transport) -> Iterator[Finding]:
                 ja=f"ネットワークに平文の HTTP を公開しています: {places}。TLS を終端するプロキシ（security.tls）の宣言もありません",
             ),
         )
+
+
+def _beside(transport: Transport) -> Iterator[Finding]:
+    if transport.beside:
+        places = ", ".join(transport.beside)
+        yield holds(
+            False,  # noqa: FBT003
+            Text(
+                en=f"plain HTTP is answered beside TLS, and does not lead there: {places}",
+                ja=f"TLS と並んで平文の HTTP にも応答し、TLS へ誘導していません: {places}",
+            ),
+        )
+    if transport.links:
+        places = ", ".join(transport.links)
+        yield holds(
+            False,  # noqa: FBT003
+            Text(
+                en=f"stores on other machines are reached without TLS: {places}",
+                ja=f"別のマシンのデータストアに TLS なしで接続します: {places}",
+            ),
+        )
+
+
+def _stays(contract: Contract, transport: Transport) -> Iterator[Finding]:
+    """Ask that the public address tells browsers to stay with TLS; an address without a name cannot (RFC 6797, section 8.1.1)."""
+    public, answer = contract.security.public_url, transport.answer
+    host = None if public is None else urlsplit(public).hostname
+    if host is None or answer is None or not answer.trusted or "." not in host or _is_address(host):
+        return
+    if not answer.hsts:
+        yield holds(
+            False,  # noqa: FBT003
+            Text(
+                en="browsers are not told to stay with TLS (Strict-Transport-Security)",
+                ja="HSTS（Strict-Transport-Security）がありません",
+            ),
+        )
+
+
+def _is_address(host: str) -> bool:
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True
 
 
 def _in_transit(transport: Transport, attestations: Attestations) -> Iterator[Finding]:
@@ -173,6 +222,13 @@ encryption.fails(
     _NOBODY,
 )
 encryption.fails(_STATED, replace(_SOUND, answer=replace(_ANSWER, days_left=12)), _NOBODY)
+encryption.fails(_STATED, replace(_SOUND, beside=("http://model.example.com:80",)), _NOBODY)
+encryption.fails(_STATED, replace(_SOUND, links=("compose.yaml, api DATABASE_URL",)), _NOBODY)
+encryption.fails(  # the real address does not tell browsers to stay
+    example_contract(security={"at_rest": "encrypted volumes", "public_url": "https://model.example.com"}),
+    replace(_SOUND, answer=replace(_ANSWER, hsts=False)),
+    _NOBODY,
+)
 encryption.is_unknown(_STATED, replace(_SOUND, open=(), tls=None, address=None, answer=None), _NOBODY)
 encryption.is_unknown(_STATED, replace(_SOUND, address=None, answer=None), _NOBODY)
 encryption.is_unknown(_STATED, replace(_SOUND, answer=replace(_ANSWER, reached=False, versions=())), _NOBODY)

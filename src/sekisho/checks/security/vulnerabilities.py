@@ -43,6 +43,7 @@ def vulnerabilities(scan: VulnerabilityScan, image: ImageRules) -> Verdict:
         *_holes(scan),
         *_complete(scan),
         *_image(image),
+        *_installs(image, scan.lock),
         lock=scan.lock,
         listed=scan.listed,
         audited=scan.audited,
@@ -98,6 +99,14 @@ def _complete(scan: VulnerabilityScan) -> Iterator[Finding]:
         yield holds(None, Text(en=f"{scan.lock} names no distribution", ja=f"{scan.lock} に配布物がありません"))
         return
     yield holds(True if scan.audited >= scan.listed else None, looked)
+    if scan.age_days is not None and scan.age_days < -1:
+        yield holds(
+            None,
+            Text(
+                en=f"the data say that they are of {scan.dated}, which is yet to come",
+                ja=f"データの日付（{scan.dated}）が未来です",
+            ),
+        )
     if scan.age_days is None or scan.age_days > OLDEST_DAYS:
         yield holds(
             None,
@@ -129,6 +138,20 @@ def _image(image: ImageRules) -> Iterator[Finding]:
     said = ", ".join(f"{fault.rule}{f' (line {fault.line})' if fault.line else ''}" for fault in image.faults)
     ja = "、".join(f"{_RULES[fault.rule]}{f'（{fault.line}行目）' if fault.line else ''}" for fault in image.faults)
     yield holds(False, Text(en=f"{image.file}: {said}", ja=f"{image.file}: {ja}"))  # noqa: FBT003
+
+
+def _installs(image: ImageRules, lock: str) -> Iterator[Finding]:
+    """Ask that the image installs what was looked up, and nothing beside it."""
+    others = [each for each in image.installs if each.rpartition("/")[2] != lock.rpartition("/")[2]]
+    if others:
+        named = ", ".join(others[:5])
+        yield holds(
+            None,
+            Text(
+                en=f"{image.file} installs {named}, and what was looked up is {lock}: it says nothing of what runs",
+                ja=f"{image.file} は {named} をインストールしますが、照会したのは {lock} で、実際に動くものの確認になりません",
+            ),
+        )
 
 
 # How it looks when it passes, and when it fails
@@ -167,4 +190,7 @@ vulnerabilities.is_unknown(
     _IMAGE,
 )
 vulnerabilities.is_unknown(replace(_SCAN, age_days=40), _IMAGE)
+vulnerabilities.is_unknown(replace(_SCAN, age_days=-30), _IMAGE)
+vulnerabilities.is_unknown(_SCAN, replace(_IMAGE, installs=("requirements.txt",)))  # another list is what runs
+vulnerabilities.passes(_SCAN, replace(_IMAGE, installs=("requirements.lock",)))
 vulnerabilities.is_unknown(replace(_SCAN, audited=23), _IMAGE)

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from typing import Final
+from typing import Final, Literal
 
 from sekisho.contract.sections import Contract
 from sekisho.gate.check import check
 from sekisho.gate.testing import example_contract
 from sekisho.gate.verdict import Finding, Verdict, holds, verdict
 from sekisho.probes.inference.latency import Latency
+from sekisho.probes.infrastructure.capacity import Capacity, Step
 from sekisho.probes.statistics.intervals import Interval
 from sekisho.probes.testing.baseline import SAME_RATE, Baseline
 from sekisho.text import Text
@@ -35,8 +36,11 @@ LATE: Final = 0.25
         ja="到着率固定のシナリオをヒストグラムとマシン情報とともに残し（sekisho load --save）、前回リリースの結果と比較してください",
     ),
 )
-def load(contract: Contract, load: Latency, baseline: Baseline) -> Verdict:
-    """Ask that the scenario ran as it was due, that nothing failed, and that it is not surely slower than the last release."""
+def load(contract: Contract, load: Latency, baseline: Baseline, capacity: Capacity | None) -> Verdict:
+    """Ask that the scenario ran as it was due, that nothing failed, and that it is not surely slower than the last release.
+
+    The largest rate that one replica bears is shown beside it where the contract states a peak to look for.
+    """
     limit = contract.serving.latency_p99_ms or 0.0
     failed = sum(load.unexpected.values()) + load.unreadable
     return verdict(
@@ -57,14 +61,23 @@ def load(contract: Contract, load: Latency, baseline: Baseline) -> Verdict:
             if failed
             else Text(en="none failed", ja="失敗はありません"),
         ),
+        *_percentiles(load),
+        *_sustained(capacity),
         _compared(load, baseline),
         rate=load.rate,
         seconds=load.seconds,
         sent=load.sent,
         failed=failed,
         baseline=baseline.file,
+        generator_lag_ms=load.lag_p99_ms,
+        sustained_per_second=None if capacity is None else capacity.sustained,
+        bound=None if capacity is None else capacity.bound,
         p50_ms=_point(load.percentiles, "p50"),
+        p50_low_ms=_bound(load.percentiles, "p50", "low"),
+        p50_high_ms=_bound(load.percentiles, "p50", "high"),
         p99_ms=_point(load.percentiles, "p99"),
+        p99_low_ms=_bound(load.percentiles, "p99", "low"),
+        p99_high_ms=_bound(load.percentiles, "p99", "high"),
         last_p50_ms=_point(baseline.percentiles, "p50"),
         last_p99_ms=_point(baseline.percentiles, "p99"),
     )
@@ -74,6 +87,36 @@ def _point(percentiles: Mapping[str, Interval], name: str) -> float | None:
     return percentiles[name].point if name in percentiles else None
 
 
+def _bound(percentiles: Mapping[str, Interval], name: str, side: Literal["low", "high"]) -> float | None:
+    return getattr(percentiles[name], side) if name in percentiles else None
+
+
+def _percentiles(load: Latency) -> Iterator[Finding]:
+    if load.percentiles:
+        said = ", ".join(f"{name} {interval} ms" for name, interval in load.percentiles.items())
+        yield holds(True, Text(en=f"{said} (95 %)", ja=f"{said}（95%区間）"))  # noqa: FBT003
+
+
+def _sustained(capacity: Capacity | None) -> Iterator[Finding]:
+    if capacity is None:
+        return
+    limit = {
+        "service": Text(en="then the service was the limit", ja="限界はサービス側"),
+        "generator": Text(
+            en="then the load generator was the limit: it bears at least that",
+            ja="限界は負荷生成側で、少なくともこれだけ耐えます",
+        ),
+        "rate-limit": Text(en="then the rate limit of the one key was met", ja="限界は1つのキーのレート制限"),
+    }[capacity.bound]
+    yield holds(
+        True,  # noqa: FBT003
+        Text(
+            en=f"one replica sustained {capacity.sustained:g} requests/s within {capacity.limit_ms:g} ms; {limit.en}",
+            ja=f"1レプリカは {capacity.limit_ms:g} ms 以内で毎秒 {capacity.sustained:g} 件を維持（{limit.ja}）",
+        ),
+    )
+
+
 def _compared(load: Latency, baseline: Baseline) -> Finding:
     if baseline.file is None:
         return holds(
@@ -81,6 +124,14 @@ def _compared(load: Latency, baseline: Baseline) -> Finding:
             Text(
                 en="no earlier release is named to compare with (tests.load_baseline); scenario, histogram and machine are kept as evidence",
                 ja="比較対象の前回リリースは指定されていません（tests.load_baseline）。シナリオ・ヒストグラム・マシン情報は証拠として保存済みです",
+            ),
+        )
+    if not baseline.is_whole:
+        return holds(
+            False,  # noqa: FBT003
+            Text(
+                en=f"{baseline.file} did not send what was due: a client that waits for answers hides every stall",
+                ja=f"{baseline.file} は予定の件数を送っていません。応答を待つクライアントは停滞を隠します",
             ),
         )
     if not baseline.same_machine or abs(load.rate - baseline.rate) > SAME_RATE * baseline.rate:
@@ -135,12 +186,27 @@ _LOAD: Final = Latency(
 )
 _LAST: Final = Baseline(file="load.json", rate=50, percentiles={"p95": _P95}, same_machine=True)
 _NONE: Final = Baseline(file=None, rate=0.0, percentiles={}, same_machine=False)
+_STEP: Final = Step(rate=120, sent=360, succeeded=360, limited=0, p99_ms=12.0, lag_ms=0.4, held=True)
+_BEARS: Final = Capacity(
+    limit_ms=100,
+    workers=1,
+    needed=120,
+    hold=_STEP,
+    hold_p99=Interval(point=12.0, low=11.0, high=19.0),
+    steps=(_STEP,),
+    sustained=260,
+    bound="service",
+    soak=None,
+    cores=2,
+)
 
-load.passes(_CONTRACT, _LOAD, _NONE)
-load.passes(_CONTRACT, _LOAD, _LAST)
-load.fails(_CONTRACT, replace(_LOAD, unexpected={"503": 3}), _NONE)
-load.fails(_CONTRACT, replace(_LOAD, read=400, unreadable=10), _NONE)
-load.fails(_CONTRACT, replace(_LOAD, percentiles={"p95": Interval(point=22.0, low=19.0, high=26.0)}), _LAST)
-load.is_unknown(_CONTRACT, _LOAD, replace(_LAST, same_machine=False))
-load.is_unknown(_CONTRACT, _LOAD, replace(_LAST, rate=200))
-load.is_unknown(_CONTRACT, replace(_LOAD, lag_p99_ms=60.0), _NONE)
+load.passes(_CONTRACT, _LOAD, _NONE, None)
+load.passes(_CONTRACT, _LOAD, _LAST, None)
+load.passes(_CONTRACT, _LOAD, _LAST, _BEARS)
+load.fails(_CONTRACT, _LOAD, replace(_LAST, is_whole=False), None)  # one client after another
+load.fails(_CONTRACT, replace(_LOAD, unexpected={"503": 3}), _NONE, None)
+load.fails(_CONTRACT, replace(_LOAD, read=400, unreadable=10), _NONE, None)
+load.fails(_CONTRACT, replace(_LOAD, percentiles={"p95": Interval(point=22.0, low=19.0, high=26.0)}), _LAST, None)
+load.is_unknown(_CONTRACT, _LOAD, replace(_LAST, same_machine=False), None)
+load.is_unknown(_CONTRACT, _LOAD, replace(_LAST, rate=200), None)
+load.is_unknown(_CONTRACT, replace(_LOAD, lag_p99_ms=60.0), _NONE, None)

@@ -128,7 +128,9 @@ def latency(service: Service, serving: Serving, progress: Progress) -> Latency:
     requests = [instance.signed(service.adapter.one(service.rows[index])) for index in picked]
     moments = timetable(rate, WARM_UP + seconds)
     looked = Looked(every=len(moments) // MOST_READ + 1)
-    load = run(fire(instance.url, requests, moments, on_way=progress.advance, on_reply=looked.note))
+    load = run(
+        fire(instance.url, requests, moments, trust=instance.trust, on_way=progress.advance, on_reply=looked.note)
+    )
     first = instance.first_reply
     if first is not None and not first.ok:  # the protocol was not known yet
         with service.another() as fresh:

@@ -255,7 +255,9 @@ class _Trial:
                 self.progress.advance(told[0] + (told[1] - told[0]) * fraction)
 
         moments = timetable(rate, seconds)
-        return run(fire(self.instance.url, self.requests, moments, timeout=GIVE_UP, on_way=on_way))
+        return run(
+            fire(self.instance.url, self.requests, moments, timeout=GIVE_UP, trust=self.instance.trust, on_way=on_way)
+        )
 
     def _judged(self, load: Load, rate: float) -> Step:
         succeeded = int(success(load.status).sum())

@@ -12,7 +12,7 @@ from typing import Final
 
 from sekisho.gate.probe import Progress
 from sekisho.probes.resources.process import Child
-from sekisho.probes.wire.client import Client, run
+from sekisho.probes.wire.client import USUAL, Client, Trust, run
 from sekisho.probes.wire.message import Reply, Request
 
 TOO_MANY: Final = 429
@@ -64,6 +64,7 @@ class Instance:
 
     Attributes:
         url: Where it listens.
+        trust: Whose certificates are believed there.
         keys: The keys to ask it with.
         child: Its process; ``None`` when somebody else started it.
         start_seconds: From its start until it said that it is ready; ``None`` when somebody else started it.
@@ -73,6 +74,7 @@ class Instance:
 
     url: str
     keys: Keys
+    trust: Trust = USUAL
     child: Child | None = None
     start_seconds: float | None = None
     first_reply: Reply | None = None
@@ -127,7 +129,7 @@ class Instance:
         progress: Progress,
         share: tuple[float, float],
     ) -> list[Reply]:
-        client = Client(self.url, timeout=timeout)
+        client = Client(self.url, timeout=timeout, trust=self.trust)
         replies: dict[int, Reply] = {}
         queue = iter(range(len(requests)))
         deadline = time.monotonic() + (PATIENCE if patient else 0.0)

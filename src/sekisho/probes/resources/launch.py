@@ -17,7 +17,7 @@ from sekisho.errors import NotMeasured
 from sekisho.probes.adapters.interface import Adapter, Row
 from sekisho.probes.resources.instance import Instance, Keys
 from sekisho.probes.resources.process import Child, free_port, surroundings
-from sekisho.probes.wire.client import exchange
+from sekisho.probes.wire.client import Trust, exchange
 from sekisho.probes.wire.message import Reply, Request
 from sekisho.serving.guards.keys import new_key
 from sekisho.text import Text
@@ -167,9 +167,9 @@ def start(plan: Plan, site: Site, *, port: int, name: str) -> Instance:
     """
     began = time.monotonic()
     child = _spawn(plan, site.root, site.logs / f"{name}.log")
-    instance = Instance(url=f"http://127.0.0.1:{port}", keys=plan.keys, child=child)
+    plain = Instance(url=f"http://127.0.0.1:{port}", keys=plan.keys, child=child)
     try:
-        asked = await_ready(instance, site)
+        instance, asked = await_ready(plain, site)
         ready = time.monotonic() - began
         first = first_reply(instance, site, asked)
     except BaseException:
@@ -185,7 +185,7 @@ def first_reply(instance: Instance, site: Site, asked: Reply | None = None) -> R
         NotMeasured: The service asks for a key, and there is none to give.
 
     """
-    reply = asked or exchange(instance.url, [instance.signed(site.adapter.one(site.row))])[0]
+    reply = asked or _exchange(instance, site.adapter.one(site.row), 30.0)
     if reply.status in NO_ENTRY and instance.keys.full is None:
         raise NotMeasured(
             Text(
@@ -205,11 +205,11 @@ def port_for_one() -> int:
     return free_port()
 
 
-def await_ready(instance: Instance, site: Site) -> Reply | None:
+def await_ready(instance: Instance, site: Site) -> tuple[Instance, Reply | None]:
     """Wait until the service says that it is ready, or answers a prediction when it has no route that says so.
 
     Returns:
-        What came of the prediction; ``None`` when none was asked.
+        The instance, at ``https`` if that is what it speaks; and what came of the prediction, ``None`` when none was asked.
 
     Raises:
         NotMeasured: It ended, or was not ready in time.
@@ -223,14 +223,24 @@ def await_ready(instance: Instance, site: Site) -> Reply | None:
             raise _ended(instance.child, site)
         request = Request(target=routes[0]) if routes else site.adapter.one(site.row)
         left = max(deadline - time.monotonic(), 0.1)
-        (reply,) = exchange(instance.url, [instance.signed(request)], timeout=min(left, 5.0 if routes else 30.0))
+        reply = _exchange(instance, request, min(left, 5.0 if routes else 30.0))
+        if instance.child is not None and reply.fault in {"closed", "malformed"}:
+            over_tls = replace(instance, url=instance.url.replace("http:", "https:"), trust=Trust(anybody=True))
+            secret = _exchange(over_tls, request, min(left, 5.0))
+            if secret.status:
+                instance, reply = over_tls, secret
         if reply.ok or (not routes and reply.refused):
-            return None if routes else reply
+            return instance, None if routes else reply
         if routes and reply.status in SAYS_NOTHING:
             routes.pop(0)
             continue
         time.sleep(0.02 if instance.child is not None else 0.25)
     raise _never_ready(instance, site, reply)
+
+
+def _exchange(instance: Instance, request: Request, timeout: float) -> Reply:
+    (reply,) = exchange(instance.url, [instance.signed(request)], timeout=timeout, trust=instance.trust)
+    return reply
 
 
 def _spawn(plan: Plan, root: Path, log: Path) -> Child:

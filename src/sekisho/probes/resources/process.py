@@ -186,7 +186,7 @@ def _sockets_of(pid: int) -> Iterator[str]:
     with contextlib.suppress(OSError):
         for entry in Path(f"/proc/{pid}/fd").iterdir():
             with contextlib.suppress(OSError):
-                where = os.readlink(entry)
+                where = str(entry.readlink())
                 if where.startswith("socket:["):
                     yield where[8:-1]
 

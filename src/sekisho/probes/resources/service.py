@@ -39,6 +39,7 @@ from sekisho.probes.resources.launch import (
 )
 from sekisho.probes.resources.questions import Questions, questions
 from sekisho.probes.resources.tables import TestSet, TrainingSet
+from sekisho.probes.wire.client import Trust
 from sekisho.probes.wire.message import Reply
 from sekisho.text import Text
 
@@ -193,8 +194,12 @@ class Service:
         if self._launcher is not None:
             instance = self._start(self._open, self._launcher, "service", workers=None, rate_limit=None)
         else:
-            instance = Instance(url=str(self._contract.serving.url).rstrip("/"), keys=given_keys(self._contract))
-            first_reply(instance, self._site, await_ready(instance, self._site))
+            authority = self._contract.security.certificate_authority
+            trust = Trust(authority=None if authority is None else self._root / authority)
+            url = str(self._contract.serving.url).rstrip("/")
+            instance = Instance(url=url, keys=given_keys(self._contract), trust=trust)
+            instance, asked = await_ready(instance, self._site)
+            first_reply(instance, self._site, asked)
         if self._settle is not None:
             self._adapter, self._settle = self._settle(instance.ask), None
         return instance

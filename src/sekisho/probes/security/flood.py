@@ -189,19 +189,22 @@ async def _flood(
             [instance.signed(each) for other in spoofed for each in (request, other)],
             moments,
             spread=CONNECTIONS,
+            trust=instance.trust,
             on_reply=note,
             on_way=progress.advance,
         )
     ]
     beside_moments = [start + moment for moment in timetable(SECOND_RATE, seconds)]
     if instance.keys.second is not None:
-        loads.append(fire(instance.url, [instance.signed(request, Caller.SECOND)], beside_moments))
+        loads.append(
+            fire(instance.url, [instance.signed(request, Caller.SECOND)], beside_moments, trust=instance.trust)
+        )
     elif instance.keys.full is None and instance.url.startswith("http://127.0.0.1:") and _has_other_address():
         loads.append(fire(instance.url, [request], beside_moments, source=OTHER_ADDRESS))
     has_second = len(loads) > 1
     if asked.many is not None and asked.many.target != request.target:
         elsewhere = [start + moment for moment in timetable(limit, seconds)]
-        loads.append(fire(instance.url, [instance.signed(asked.many)], elsewhere))
+        loads.append(fire(instance.url, [instance.signed(asked.many)], elsewhere, trust=instance.trust))
     load, *beside = await asyncio.gather(*loads)
     return _summary(
         load,

@@ -317,7 +317,7 @@ def _remarks_counted(service: Service, instance: Instance) -> int:
 async def _try_sizes(
     service: Service, serving: Serving, instance: Instance, progress: Progress
 ) -> tuple[float, tuple[SizeTrial, ...]]:
-    client, other = Client(instance.url, timeout=PATIENCE), Client(instance.url, timeout=PATIENCE)
+    client, other = (Client(instance.url, timeout=PATIENCE, trust=instance.trust) for _ in range(2))
     small = instance.signed(service.adapter.one(service.rows[0]))
     waits: list[float] = []
 

@@ -13,6 +13,20 @@ from sekisho.text import Text
 
 NAMES: Final = ("Dockerfile", "Containerfile", "docker/Dockerfile")
 LARGEST_FILE: Final = 1024 * 1024
+PACKAGE: Final = re.compile(r"(?!.*\.(?:whl|gz)$)[A-Za-z][\w.-]*(?:\[[\w,-]+\])?(?:[<>~!].*)?")
+"""A package without an exact version."""
+INSTALLERS: Final = {"pip", "setuptools", "wheel", "uv"}
+TAKES_VALUE: Final = {
+    "-c",
+    "-t",
+    "-i",
+    "--constraint",
+    "--target",
+    "--index-url",
+    "--extra-index-url",
+    "--find-links",
+    "--prefix",
+}
 
 Rule = Literal[
     "runs as root", "base without a version", "fetched code is run", "secret in the image", "whole context copied"
@@ -42,6 +56,7 @@ class ImageRules:
         user: As whom the last stage runs; ``None``: root, because nothing else is said.
         digest: Whether the last stage starts from an image fixed by its digest.
         faults: The lines.
+        installs: What the last stage and those before it install from a package index: lists by name, and packages without a version.
 
     """
 
@@ -49,6 +64,7 @@ class ImageRules:
     user: str | None
     digest: bool
     faults: tuple[ImageFault, ...]
+    installs: tuple[str, ...] = ()
 
 
 @probe("security/image-rules", title=Text(en="Read the Dockerfile", ja="Dockerfile を確認"), seconds=0.2)
@@ -82,7 +98,21 @@ def rules_of(text: str, *, file: str, ignores: bool) -> ImageRules:
     faults = [*_bases(steps, arguments), *_lines(steps, ignores=ignores)]
     if user is None or user in {"root", "0", ""}:
         faults.append(ImageFault(line=0, rule="runs as root"))
-    return ImageRules(file=file, user=user, digest="@sha256:" in base, faults=tuple(faults))
+    installs = tuple(dict.fromkeys(each for _, word, rest in steps if word == "RUN" for each in _installs(rest)))
+    return ImageRules(file=file, user=user, digest="@sha256:" in base, faults=tuple(faults), installs=installs)
+
+
+def _installs(command: str) -> Iterator[str]:
+    """Yield the lists, and the packages without an exact version, that a command installs."""
+    for found in re.finditer(r"\bpip3?\s+install\s+([^;&|]*)", command):
+        words = iter(found[1].replace("=", " ", 1).split() if "--requirement=" in found[1] else found[1].split())
+        for word in words:
+            if word in {"-r", "--requirement"}:
+                yield next(words, "").strip("\"'")
+            elif word in TAKES_VALUE:
+                next(words, "")
+            elif PACKAGE.fullmatch(word.strip("\"'")) and word.lower() not in INSTALLERS:
+                yield word
 
 
 def _instructions(text: str) -> Iterator[tuple[int, str, str]]:

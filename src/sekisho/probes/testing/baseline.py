@@ -56,6 +56,7 @@ class Baseline:
         rate: Requests per second.
         percentiles: In milliseconds, with their intervals.
         same_machine: Whether it was measured on a machine like this one.
+        is_whole: Whether it sent what was due at its rate, and its histogram holds all of it.
 
     """
 
@@ -63,6 +64,7 @@ class Baseline:
     rate: float
     percentiles: dict[str, Interval]
     same_machine: bool
+    is_whole: bool = True
 
 
 @probe(
@@ -86,7 +88,13 @@ def baseline(project: Project) -> Baseline:
         rate=record.rate,
         percentiles=record.percentiles,
         same_machine=_alike(record.machine) == _alike(machine_facts()),
+        is_whole=_is_whole(record),
     )
+
+
+def _is_whole(record: Record) -> bool:
+    due = record.rate * record.seconds
+    return abs(record.sent - due) <= max(2.0, SAME_RATE * due) and sum(record.counts) == record.sent
 
 
 def read_record(path: Path, *, where: str) -> Record:

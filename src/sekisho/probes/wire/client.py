@@ -10,6 +10,8 @@ import asyncio
 import ssl
 import zlib
 from collections.abc import Callable, Coroutine, Sequence
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Final, TypeVar
 from urllib.parse import urlsplit
 
@@ -23,6 +25,37 @@ LARGEST_REPLY: Final = 64 * 1024 * 1024
 ResultT = TypeVar("ResultT")
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Trust:
+    """Whose certificates are believed, beside those that this machine believes.
+
+    Attributes:
+        authority: The certificate of a private authority.
+        anybody: Whether every certificate will do: that of a service that was started here for a trial.
+
+    """
+
+    authority: Path | None = None
+    anybody: bool = False
+
+    def context(self) -> ssl.SSLContext:
+        """Return the context of a client that believes these.
+
+        Raises:
+            OSError: The certificate of the authority cannot be read.
+
+        """
+        context = ssl.create_default_context()
+        if self.anybody:
+            context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+        elif self.authority is not None:
+            context.load_verify_locations(self.authority)
+        return context
+
+
+USUAL: Final = Trust()
+
+
 class Address:
     """Where a service listens, taken from its URL.
 
@@ -31,8 +64,10 @@ class Address:
 
     """
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, trust: Trust = USUAL) -> None:
         parts = urlsplit(url)
+        self.trust = trust
+        self._context: ssl.SSLContext | None = None
         if parts.scheme not in {"http", "https"} or not parts.hostname:
             raise ValueError("a service has an address such as http://127.0.0.1:8000")
         self.secure = parts.scheme == "https"
@@ -62,11 +97,12 @@ class Address:
 
         """
         loop = asyncio.get_running_loop()
-        context = ssl.create_default_context() if self.secure else None
+        if self.secure and self._context is None:
+            self._context = self.trust.context()
         local = None if source is None else (source, 0)
         async with asyncio.timeout(timeout):
             _, connection = await loop.create_connection(
-                Connection, self.name, self.port, ssl=context, local_addr=local
+                Connection, self.name, self.port, ssl=self._context, local_addr=local
             )
         return connection
 
@@ -198,11 +234,12 @@ class Client:
     Args:
         url: Where the service listens.
         timeout: Seconds after which a request is given up.
+        trust: Whose certificates are believed.
 
     """
 
-    def __init__(self, url: str, *, timeout: float = 30.0) -> None:
-        self._address = Address(url)
+    def __init__(self, url: str, *, timeout: float = 30.0, trust: Trust = USUAL) -> None:
+        self._address = Address(url, trust)
         self._timeout = timeout
         self._idle: list[Connection] = []
 
@@ -263,7 +300,9 @@ def run(work: Coroutine[object, object, ResultT]) -> ResultT:
         return runner.run(work)
 
 
-def exchange(url: str, requests: Sequence[Request], *, connections: int = 1, timeout: float = 30.0) -> list[Reply]:
+def exchange(
+    url: str, requests: Sequence[Request], *, connections: int = 1, timeout: float = 30.0, trust: Trust = USUAL
+) -> list[Reply]:
     """Send all requests and return the replies in the same order.
 
     Args:
@@ -271,11 +310,12 @@ def exchange(url: str, requests: Sequence[Request], *, connections: int = 1, tim
         requests: What to send.
         connections: How many may be under way at a time.
         timeout: Seconds after which a request is given up.
+        trust: Whose certificates are believed.
 
     """
 
     async def work() -> list[Reply]:
-        client = Client(url, timeout=timeout)
+        client = Client(url, timeout=timeout, trust=trust)
         try:
             return await client.send_all(requests, connections=connections)
         finally:

@@ -16,7 +16,7 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
-from sekisho.probes.wire.client import Address, Connection
+from sekisho.probes.wire.client import USUAL, Address, Connection, Trust
 from sekisho.probes.wire.message import Reply, Request
 
 NO_ANSWER = 0
@@ -49,6 +49,7 @@ async def fire(
     largest_pool: int = 512,
     spread: int = 1,
     source: str | None = None,
+    trust: Trust = USUAL,
     on_reply: Callable[[int, Reply], None] | None = None,
     on_way: Callable[[float], None] | None = None,
 ) -> Load:
@@ -62,11 +63,12 @@ async def fire(
         largest_pool: Connections at most; a request that finds none free waits, and its waiting counts.
         spread: Connections at least, used in turn, so that each of several workers gets its part.
         source: The address of this machine that the requests come from.
+        trust: Whose certificates are believed.
         on_reply: Called with the index in ``due`` and the reply; must not raise.
         on_way: Called now and then with the fraction that has been sent; what it raises ends the load.
 
     """
-    pool = _Pool(Address(url), timeout, range(spread, largest_pool), source)
+    pool = _Pool(Address(url, trust), timeout, range(spread, largest_pool), source)
     payloads = [pool.address.render(request) for request in requests]
     lag = np.zeros(len(due))
     latency = np.full(len(due), np.nan)

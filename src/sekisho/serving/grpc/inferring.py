@@ -18,7 +18,7 @@ from sekisho.serving.routing import Model, Question, Reply, Route
 from sekisho.text import Text
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
 MEDIA_TYPE: Final = "application/grpc"
 _REMEDY: Final = Text(
@@ -86,6 +86,32 @@ class Infer(Route):
         return {}
 
 
+def model_of(body: bytes) -> tuple[str, str]:
+    """Return which model, and which version of it, a serialized ``ModelInferRequest`` asks; empty strings where it does not say.
+
+    Every writer of protocol buffers puts the first fields first. Of a message that was written otherwise, all is read.
+    """
+    from google.protobuf.message import DecodeError
+
+    name, rest = _leading(body, 0, b"\x0a")
+    version, rest = _leading(body, rest, b"\x12")
+    if name and body[rest : rest + 1] not in {b"\x0a", b"\x12"}:
+        return name, version
+    try:
+        request = messages()["ModelInferRequest"].FromString(body)
+    except DecodeError:
+        return "", ""
+    return request.model_name, request.model_version
+
+
+def _leading(body: bytes, at: int, tag: bytes) -> tuple[str, int]:
+    """Return a short string with ``tag`` at ``at``, and where the next field begins; an empty one if there is none."""
+    if body[at : at + 1] != tag or at + 1 >= len(body) or body[at + 1] >= 0x80:
+        return "", at
+    after = at + 2 + body[at + 1]
+    return body[at + 2 : after].decode("utf-8", "replace"), after
+
+
 def check_model(model: Model, name: str, version: str) -> None:
     """Refuse to answer for another model.
 
@@ -94,14 +120,17 @@ def check_model(model: Model, name: str, version: str) -> None:
 
     """
     if name != model.name or version not in {"", model.version}:
-        raise InvalidInput(
-            "not_found",
-            Text(en="there is no such model or version", ja="そのモデルまたはバージョンはありません"),
-            Text(
-                en=f"ask for {model.name}, version {model.version}",
-                ja=f"{model.name}（{model.version}）を指定してください",
-            ),
-        )
+        raise no_model((f"{model.name}, version {model.version}",))
+
+
+def no_model(known: Sequence[str]) -> InvalidInput:
+    """Return the error that there is no such model."""
+    shown = ", ".join(dict.fromkeys(known[:20]))
+    return InvalidInput(
+        "not_found",
+        Text(en="there is no such model or version", ja="そのモデルまたはバージョンはありません"),
+        Text(en=f"ask for {shown}", ja=f"{shown} を指定してください"),
+    )
 
 
 def _tensors(request: Any) -> list[Tensor]:

@@ -11,12 +11,13 @@ import dataclasses
 from math import inf
 from time import monotonic
 from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import quote
 
 import msgspec
 
-from sekisho.errors import InvalidInput, MissingExtra, ServiceError
+from sekisho.errors import MissingExtra, ServiceError
 from sekisho.serving import problems
-from sekisho.serving.grpc.inferring import Infer, check_model
+from sekisho.serving.grpc.inferring import Infer, model_of, no_model
 from sekisho.serving.grpc.messages import SERVICE, messages
 from sekisho.serving.guards.certificates import validity_of
 from sekisho.serving.http.exchange import Exchange
@@ -52,7 +53,14 @@ _STATUSES: Final = {
     504: "DEADLINE_EXCEEDED",
 }
 """The gRPC status for each HTTP status."""
-_ASKED_BY_NAME: Final = ("ModelReady", "ModelMetadata")
+_TOLD: Final = {
+    "ServerLive": "/v2/health/live",
+    "ServerReady": "/v2/health/ready",
+    "ServerMetadata": "/v2",
+    "ModelReady": "/ready",
+    "ModelMetadata": "",
+}
+"""What is told, and where the same is told over HTTP: of a model, below its path."""
 
 
 class _Line:
@@ -118,28 +126,28 @@ class GrpcServer:
     Args:
         settings: How the service runs.
         front: Judges heads, sends answers.
-        model: What is served.
-        infer: Where inference goes.
-        places: The ``GET`` routes of the protocol, by path.
 
     """
 
-    def __init__(
-        self, settings: ServingSettings, front: Front, model: Model, infer: Place, places: Mapping[str, Place]
-    ) -> None:
+    def __init__(self, settings: ServingSettings, front: Front) -> None:
         self._settings = settings
         self._front = front
-        self._model = model
-        self._infer = infer
-        name = next(path for path in places if path.startswith("/v2/models/") and path.count("/") == 3)
-        self._asked = {
-            "ServerLive": places["/v2/health/live"],
-            "ServerReady": places["/v2/health/ready"],
-            "ServerMetadata": places["/v2"],
-            "ModelReady": places[f"{name}/ready"],
-            "ModelMetadata": places[name],
-        }
+        self._infers: Mapping[tuple[str, str], Place] = {}
+        self._places: Mapping[str, Place] = {}
+        self._usual: Place
         self._server: Any = None
+
+    def open(self, infers: Mapping[tuple[str, str], Place], places: Mapping[str, Place]) -> None:
+        """Answer for these models from now on, and for no others.
+
+        Args:
+            infers: Where inference goes, by name and version; with an empty version, by name alone. The first is the usual one.
+            places: The routes over HTTP, by path: the same is told here.
+
+        """
+        self._infers = infers
+        self._places = places
+        self._usual = next(iter(infers.values()))
 
     async def start(self) -> None:
         """Begin to listen.
@@ -163,7 +171,7 @@ class GrpcServer:
             ("grpc.max_connection_idle_ms", int(self._settings.limits.idle_seconds * 1e3)),
         )
         self._server = aio.server(options=options, maximum_concurrent_rpcs=self._settings.queue)
-        methods = {"ModelInfer": self._take_infer, **{name: self._teller(name) for name in self._asked}}
+        methods = {"ModelInfer": self._take_infer, **{name: self._teller(name) for name in _TOLD}}
         handlers = {name: grpc.unary_unary_rpc_method_handler(take) for name, take in methods.items()}
         self._server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(SERVICE, handlers),))
         host = self._settings.host.strip("[]")
@@ -187,7 +195,9 @@ class GrpcServer:
             await self._server.stop(seconds)
 
     async def _take_infer(self, body: bytes, context: Any) -> bytes:
-        status, answer, fields = await self._ask(self._infer, "POST", body, context)
+        # A model that is not served is refused by another one, after the guards.
+        place = self._infers.get(model_of(body), self._usual)
+        status, answer, fields = await self._ask(place, "POST", body, context)
         if status == 200:
             return answer
         await _abort(context, status, answer, fields)
@@ -199,18 +209,20 @@ class GrpcServer:
         kinds = messages()
 
         async def tell(body: bytes, context: Any) -> bytes:
-            status, answer, fields = await self._ask(self._asked[name], "GET", b"", context)
+            try:
+                request = kinds[f"{name}Request"].FromString(body)
+            except DecodeError:
+                request = None
+            place = None if request is None else self._places.get(_path(name, request))
+            # Who may not ask at all is told so first.
+            status, answer, fields = await self._ask(place or self._places["/v2"], "GET", b"", context)
             told = msgspec.json.decode(answer)
             if "code" in told:
                 await _abort(context, status, answer, fields)
-            try:
-                request = kinds[f"{name}Request"].FromString(body)
-                if name in _ASKED_BY_NAME:
-                    check_model(self._model, request.name, request.version)
-            except DecodeError:
+            if request is None:
                 await _abort(context, 400, msgspec.json.encode({"error": "the message cannot be read"}), ())
-            except InvalidInput as error:
-                problem = problems.of_input(error)
+            if place is None:
+                problem = problems.of_input(no_model(tuple(one for one, _ in self._infers)))
                 refused = problems.encode_open_inference(problem, language="en", request_id="")
                 await _abort(context, problem.status, refused, ())
             response = kinds[f"{name}Response"]
@@ -243,6 +255,14 @@ class GrpcServer:
 def infer_route(model: Model) -> Infer:
     """Return the route of ``ModelInfer``."""
     return Infer(model)
+
+
+def _path(name: str, request: Any) -> str:
+    """Return where the same is asked over HTTP."""
+    if not name.startswith("Model"):
+        return _TOLD[name]
+    version = f"/versions/{quote(request.version, safe='')}" if request.version else ""
+    return f"/v2/models/{quote(request.name, safe='')}{version}{_TOLD[name]}"
 
 
 def _filled(kind: Any, told: Mapping[str, Any]) -> Any:

@@ -79,6 +79,8 @@ def _deflated(body: bytes, coding: str) -> Iterator[bytes]:
 
 
 def _zstd(body: bytes) -> Iterator[bytes]:
+    if not body:
+        raise _malformed(ZSTD)  # pyarrow would take it for nothing at all
     try:
         import pyarrow as pa
     except ImportError:

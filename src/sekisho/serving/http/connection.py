@@ -22,6 +22,7 @@ from sekisho.serving.http.exchange import Exchange
 from sekisho.serving.http.head import Refused, read_head
 from sekisho.serving.http.incoming import Incoming
 from sekisho.serving.problems import Problem
+from sekisho.text import Text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -36,9 +37,14 @@ SECONDS_OF_TAIL: Final = 2.0
 MOST_KNOWN_HEADS: Final = 512
 WIRE_PER_BYTE: Final = 8
 """Bytes on the wire for each byte of a body that comes in chunks: enough for chunks of one byte, too few for long extensions."""
+MOST_PIECES: Final = 16_384
+BYTES_OF_PIECE: Final = 256
+"""A body may come in so many pieces, and one more for so many bytes: each costs time, however small it is."""
 _CONTINUE: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
 _DIFFERS: Final = (b"x-request-id", b"traceparent", b"tracestate", b"baggage", b"expect", b"date")
 """Fields that differ from request to request: there is no use in remembering such a head."""
+
+_LARGER_CHUNKS: Final = Text(en="send it in larger chunks", ja="より大きなチャンクに分けて送ってください")
 
 
 class _Stop(Exception):
@@ -220,10 +226,12 @@ class Connection(asyncio.Protocol):
         exchange = incoming.exchange
         assert exchange is not None
         incoming.length += len(body)
-        incoming.body.append(body)
+        incoming.add(body)
         refusal = None
         if incoming.length > exchange.admission.takes:
             refusal = Problem(kind=problems.BODY_TOO_LARGE)
+        elif incoming.pieces > MOST_PIECES + incoming.length // BYTES_OF_PIECE:
+            refusal = Problem(kind=problems.BODY_TOO_LARGE, expected=_LARGER_CHUNKS)
         elif incoming.length > incoming.held:
             refusal = self._hold(incoming, min(2 * incoming.length, exchange.admission.takes))
         if refusal is not None:
@@ -238,7 +246,7 @@ class Connection(asyncio.Protocol):
             return
         exchange = incoming.exchange
         assert exchange is not None
-        exchange.body = b"".join(incoming.body)
+        exchange.body = bytes(incoming.body)
         self._release(incoming)
         self._remember(exchange)
         self.until = inf
@@ -385,7 +393,7 @@ class Connection(asyncio.Protocol):
 
         """
         incoming.dropped = True
-        incoming.body = []
+        incoming.body = b""
         self._release(incoming)
         assert incoming.exchange is not None
         if not to_the_end:

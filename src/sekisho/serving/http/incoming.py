@@ -16,7 +16,8 @@ class Incoming:
         started: When its first byte came, in seconds of the monotonic clock.
         target: The request target.
         fields: The header fields, names in lower case.
-        body: The pieces of the body.
+        body: What there is of the body.
+        pieces: In how many pieces it came.
         wire: Bytes that came in while it was read.
         size: Bytes of its header fields.
         in_head: Whether the head has not ended yet.
@@ -35,6 +36,7 @@ class Incoming:
         "held",
         "in_head",
         "length",
+        "pieces",
         "size",
         "started",
         "target",
@@ -43,10 +45,20 @@ class Incoming:
 
     def __init__(self, started: float) -> None:
         self.started = started
-        self.wire = self.size = self.length = self.held = 0
+        self.wire = self.size = self.length = self.pieces = self.held = 0
         self.target = b""
         self.fields: list[Field] = []
         self.in_head = True
         self.exchange: Exchange | None = None
         self.dropped = False
-        self.body: list[bytes] = []
+        self.body: bytes | bytearray = b""
+
+    def add(self, piece: bytes) -> None:
+        """Add a piece of the body; many small ones take no more memory than one large one."""
+        self.pieces += 1
+        if not self.body:
+            self.body = piece
+        elif isinstance(self.body, bytes):
+            self.body = bytearray(self.body) + piece
+        else:
+            self.body += piece

@@ -1,4 +1,8 @@
-"""Every metric of a service. Nothing that a caller sends becomes a label: the number of series is known before the first request."""
+"""Every metric of a service.
+
+Nothing that a caller sends becomes a label: how many series a version of a model has is known before the first request, and of versions that
+are served no more only the last ones are kept (see :mod:`~sekisho.serving.metrics.cells`).
+"""
 
 from __future__ import annotations
 
@@ -27,7 +31,6 @@ _COUNTERS: Final = {
     "ml_ledger_dropped": "Predictions that the book of predictions could not take.",
     "ml_log_lines_dropped": "Log lines about single requests that were not written.",
     "ml_rate_store_failures": "Times that the store of limits over machines did not answer.",
-    "ml_model_runs": "Times that the model was asked, whatever the number of rows.",
     "ml_model_restarts": "Model processes that were killed or died.",
     "ml_worker_starts": "Worker processes that were started.",
     "ml_cpu_seconds": "Processor time of the workers.",
@@ -36,73 +39,31 @@ GAUGES: Final = {
     "ml_requests_waiting": "Requests that wait for the model.",
     "ml_worker_ready": "Workers that are ready.",
     "ml_worker_resident_memory_bytes": "Resident memory of the workers together.",
-    "ml_batch_rows_most": "Rows of several requests that are run as one batch at most; 1: each request is run by itself.",
     "ml_connections": "Open connections.",
+    "ml_ledger_down": "Workers that cannot write the book of predictions.",
     "ml_certificate_ends_timestamp_seconds": "When the certificate of the service ends, Unix time; 0 where it has none.",
 }
 """What is true now, and must not outlive a worker."""
+MODEL_GAUGES: Final = ("ml_model_ready", "ml_model_info", "ml_batch_rows_most")
+"""The same of one version of a model."""
+_MODEL: Final = ("model", "model_version")
 
 
-def families(signature: Signature, routes: Sequence[str], *, version: str, info: dict[str, str]) -> tuple[Family, ...]:
-    """Return every metric.
-
-    Args:
-        signature: What the model takes and gives.
-        routes: The paths that are answered; all others are counted as ``other``.
-        version: The model's version.
-        info: What is known of the model, as labels.
-
-    """
+def of_service() -> tuple[Family, ...]:
+    """Return the metrics of a worker that have nothing to do with what is asked."""
     return (
-        *_of_predictions(signature, version),
-        *_of_requests(routes),
         *(Family(name=name, kind="counter", help=words) for name, words in _COUNTERS.items()),
         *(Family(name=name, kind="gauge", help=words, merge=_merge(name)) for name, words in GAUGES.items()),
-        Family(
-            name="ml_model_info",
-            kind="gauge",
-            help="The model that answers.",
-            labels=tuple(info),
-            values=(tuple(info.values()),),
-            merge="max",
-        ),
     )
 
 
-def _of_predictions(signature: Signature, version: str) -> tuple[Family, ...]:
-    return (
-        Family(
-            name="ml_predictions",
-            kind="counter",
-            help="Predictions by model version and what became of them.",
-            labels=("model_version", "status"),
-            values=tuple((version, status) for status in STATUSES),
-        ),
-        Family(
-            name="ml_prediction_latency_seconds",
-            kind="histogram",
-            help="Time from the first byte of a prediction request to its answer.",
-            buckets=LATENCY_BUCKETS,
-        ),
-        _values(signature),
-        Family(
-            name="ml_predictions_by_class",
-            kind="counter",
-            help="Predictions by class.",
-            labels=("class",),
-            values=tuple((label,) for label in class_labels(signature)),
-        ),
-        Family(
-            name="ml_prediction_flags",
-            kind="counter",
-            help="Values that the model does not know, by feature.",
-            labels=("feature", "flag"),
-            values=tuple((name, flag) for name in signature.names for flag in FLAGS),
-        ),
-    )
+def of_requests(routes: Sequence[str]) -> tuple[Family, ...]:
+    """Return the metrics of requests.
 
+    Args:
+        routes: The paths that are answered; all others are counted as ``other``.
 
-def _of_requests(routes: Sequence[str]) -> tuple[Family, ...]:
+    """
     codes = sorted({200, *(kind.status for kind in KINDS.values())})
     return (
         Family(
@@ -123,8 +84,93 @@ def _of_requests(routes: Sequence[str]) -> tuple[Family, ...]:
     )
 
 
+def of_model(signature: Signature, *, name: str, version: str, info: dict[str, str]) -> tuple[Family, ...]:
+    """Return the metrics of one version of a model.
+
+    Args:
+        signature: What it takes and gives.
+        name: What callers call it.
+        version: Its version.
+        info: What is known of it, as labels.
+
+    """
+    mine = (name, version)
+    return (
+        Family(
+            name="ml_predictions",
+            kind="counter",
+            help="Predictions by model, version and what became of them.",
+            labels=(*_MODEL, "status"),
+            values=tuple((*mine, status) for status in STATUSES),
+        ),
+        Family(
+            name="ml_prediction_latency_seconds",
+            kind="histogram",
+            help="Time from the first byte of a prediction request to its answer.",
+            labels=_MODEL,
+            values=(mine,),
+            buckets=LATENCY_BUCKETS,
+        ),
+        Family(
+            name="ml_prediction_value",
+            kind="histogram",
+            help=(
+                "What was predicted: a number, or the probability of the second class of two, else of the class that was predicted."
+                " Stays empty where a model gives several answers a row."
+            ),
+            labels=_MODEL,
+            values=(mine,),
+            buckets=_value_buckets(signature),
+        ),
+        Family(
+            name="ml_predictions_by_class",
+            kind="counter",
+            help="Predictions by class.",
+            labels=(*_MODEL, "class"),
+            values=tuple((*mine, label) for label in class_labels(signature)),
+        ),
+        Family(
+            name="ml_prediction_flags",
+            kind="counter",
+            help="Values that the model does not know, by feature.",
+            labels=(*_MODEL, "feature", "flag"),
+            values=tuple((*mine, feature, flag) for feature in signature.names for flag in FLAGS),
+        ),
+        Family(
+            name="ml_model_runs",
+            kind="counter",
+            help="Times that the model was asked, whatever the number of rows.",
+            labels=_MODEL,
+            values=(mine,),
+        ),
+        Family(
+            name="ml_batch_rows_most",
+            kind="gauge",
+            help="Rows of several requests that are run as one batch at most; 1: each request is run by itself.",
+            labels=_MODEL,
+            values=(mine,),
+            merge="max",
+        ),
+        Family(
+            name="ml_model_ready",
+            kind="gauge",
+            help="Workers in which this version answers its name.",
+            labels=_MODEL,
+            values=(mine,),
+        ),
+        Family(
+            name="ml_model_info",
+            kind="gauge",
+            help="The model that answers: 1 while this version does.",
+            labels=tuple(info),
+            values=(tuple(info.values()),),
+            merge="max",
+        ),
+    )
+
+
 def _merge(gauge: str) -> Literal["sum", "max"]:
-    return "max" if gauge.endswith(("_timestamp_seconds", "_most")) else "sum"
+    return "max" if gauge.endswith("_timestamp_seconds") else "sum"
 
 
 def class_labels(signature: Signature) -> tuple[str, ...]:
@@ -133,27 +179,12 @@ def class_labels(signature: Signature) -> tuple[str, ...]:
     return tuple(map(str, classes)) if len(classes) <= MOST_CLASSES else ()
 
 
-def _values(signature: Signature) -> Family:
+def _value_buckets(signature: Signature) -> tuple[float, ...]:
     output = signature.output
-    if output.outputs:
-        return Family(
-            name="ml_prediction_value",
-            kind="histogram",
-            help="Stays empty: the model gives several answers a row.",
-            buckets=PROBABILITY_BUCKETS,
-        )
-    if output.task != "regression":
-        what = "the second class" if output.task == "binary" else "the class that was predicted"
-        return Family(
-            name="ml_prediction_value",
-            kind="histogram",
-            help=f"Predicted probability of {what}.",
-            buckets=PROBABILITY_BUCKETS,
-        )
+    if output.outputs or output.task != "regression":
+        return PROBABILITY_BUCKETS
     low, high = output.minimum, output.maximum
     buckets: tuple[float, ...] = (0.0,)
     if low is not None and high is not None and low < high:
         buckets = tuple(float(f"{edge:.6g}") for edge in np.linspace(low, high, 21))
-    return Family(
-        name="ml_prediction_value", kind="histogram", help="Predicted value.", buckets=tuple(dict.fromkeys(buckets))
-    )
+    return tuple(dict.fromkeys(buckets))

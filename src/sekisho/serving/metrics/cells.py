@@ -3,25 +3,33 @@
 A cell is eight bytes of a memory-mapped file. Adding to one costs less than a tenth of a microsecond, what is written outlives the worker,
 and a worker that takes the place of a dead one goes on counting where it stopped: sums are exact at any moment.
 
-All workers of a service lay out their cells alike, because the layout follows from the artifact and the routes alone.
+What is counted together lies in one *set*: that of the service, and one for each version of a model. All workers lay out the cells of a set
+alike, and a file beside them says how, so that any worker can add up what others have counted for a version that it never served.
 """
 
 from __future__ import annotations
 
 import mmap
 from bisect import bisect_left
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal
 
+import msgspec
 import numpy as np
 
+from sekisho.files import write_atomically
+
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from numpy.typing import NDArray
 
 SUFFIX: Final = ".cells"
+DESCRIPTION: Final = ".layout"
+MOST_SETS: Final = 16
+"""Sets of versions that are served no more: what the oldest have counted is forgotten."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -75,17 +83,21 @@ class Layout:
 
 
 class Cells:
-    """The cells of one worker.
+    """The cells of one set in one worker.
 
     Args:
         folder: Where the files of all workers lie.
+        name: The name of the set: letters, digits and dashes.
         worker: The number of this worker; the file of its predecessor is taken over.
         layout: Where each series is.
 
     """
 
-    def __init__(self, folder: Path, worker: int, layout: Layout) -> None:
-        path = folder / f"{worker}{SUFFIX}"
+    def __init__(self, folder: Path, name: str, worker: int, layout: Layout) -> None:
+        description = folder / f"{name}{DESCRIPTION}"
+        if not description.exists():
+            write_atomically(description, msgspec.json.encode(layout.families))
+        path = folder / f"{name}.{worker}{SUFFIX}"
         with path.open("a+b") as file:
             file.truncate(layout.size * 8)
             self._map = mmap.mmap(file.fileno(), layout.size * 8)
@@ -133,13 +145,50 @@ class Histogram:
         self._cells[self._sum] += float(array.sum())
 
 
-def add_up(folder: Path, layout: Layout) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return the sum and the maximum of every cell over all workers, shape ``(layout.size,)`` each."""
+def layouts(folder: Path, known: dict[str, Layout]) -> dict[str, Layout]:
+    """Return the layout of every set in ``folder``, by name.
+
+    Args:
+        folder: Where the files lie.
+        known: Those that were read before; a layout never changes.
+
+    """
+    found = {}
+    for path in sorted(folder.glob(f"*{DESCRIPTION}")):
+        name = path.name.removesuffix(DESCRIPTION)
+        if name in known:
+            found[name] = known[name]
+            continue
+        with suppress(FileNotFoundError):  # it was the oldest, and has just been forgotten
+            found[name] = Layout(msgspec.json.decode(path.read_bytes(), type=tuple[Family, ...]))
+    return found
+
+
+def add_up(folder: Path, name: str, layout: Layout) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return the sum and the maximum of every cell of a set over all workers, shape ``(layout.size,)`` each."""
     size = layout.size * 8
     found = [np.zeros(layout.size)]
-    for path in sorted(folder.glob(f"*{SUFFIX}")):
-        content = path.read_bytes()
-        if len(content) == size:
-            found.append(np.frombuffer(content, dtype=np.float64))
+    for path in sorted(folder.glob(f"{name}.*{SUFFIX}")):
+        with suppress(FileNotFoundError):
+            content = path.read_bytes()
+            if len(content) == size:
+                found.append(np.frombuffer(content, dtype=np.float64))
     table = np.vstack(found)
     return table.sum(axis=0), table.max(axis=0)
+
+
+def clear_gauges(folder: Path, worker: int) -> None:
+    """Set every gauge of one worker to zero, in all sets: what its predecessor left there is not true any more."""
+    for name, layout in layouts(folder, {}).items():
+        if (folder / f"{name}.{worker}{SUFFIX}").exists():
+            cells = Cells(folder, name, worker, layout)
+            cells.clear([family.name for family in layout.families if family.kind == "gauge"])
+
+
+def forget(folder: Path, served: Collection[str]) -> None:
+    """Remove the oldest sets beyond :data:`MOST_SETS` that are not ``served``."""
+    left = [path for path in folder.glob(f"*{DESCRIPTION}") if path.name.removesuffix(DESCRIPTION) not in served]
+    for path in sorted(left, key=lambda one: one.stat().st_mtime_ns)[:-MOST_SETS]:
+        path.unlink(missing_ok=True)
+        for cells in folder.glob(f"{path.name.removesuffix(DESCRIPTION)}.*{SUFFIX}"):
+            cells.unlink(missing_ok=True)

@@ -46,7 +46,7 @@ def model(described: Model) -> dict[str, Any]:
     outputs.append({"name": FLAGS, "datatype": BYTES, "shape": [-1]})
     return {
         "name": described.name,
-        "versions": [described.version],
+        "versions": list(described.versions()) or [described.version],
         "platform": described.platform,
         "inputs": [
             {

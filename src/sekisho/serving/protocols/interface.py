@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from sekisho.serving.http.forms import JSON, Form, Offer
-from sekisho.serving.routing import Model, Notice, Question, Reply, Route, Written
+from sekisho.serving.routing import Model, Notice, Question, Reach, Reply, Route, Written
 
 if TYPE_CHECKING:
     from sekisho.text import Text
 
-__all__ = ["JSON", "Form", "Model", "Notice", "Offer", "Question", "Reply", "Route", "WireProtocol", "Written"]
+__all__ = ["JSON", "Form", "Model", "Notice", "Offer", "Question", "Reach", "Reply", "Route", "WireProtocol", "Written"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

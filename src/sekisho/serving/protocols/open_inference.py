@@ -23,6 +23,7 @@ from sekisho.serving.protocols.interface import (
     Notice,
     Offer,
     Question,
+    Reach,
     Reply,
     Route,
     WireProtocol,
@@ -42,8 +43,9 @@ class _Infer(Route):
     # Triton's own client says nothing of what it sends.
     offer = Offer(media_types=(JSON, BINARY), codings=CODINGS, untyped=JSON, packs=True)
 
-    def __init__(self, model: Model, path: str) -> None:
+    def __init__(self, model: Model, path: str, reach: Reach) -> None:
         self.path = path
+        self.reach = reach
         self._model = model
         self._tensors = TensorReader(model)
         self._answerer = Answerer(model.signature)
@@ -200,14 +202,14 @@ def _response_schema(model: Model) -> dict[str, Any]:
     }
 
 
-def _paths(model: Model) -> tuple[str, str]:
+def _paths(model: Model) -> Mapping[Reach, str]:
     """Return the path of the model without and with its version."""
     name = f"/v2/models/{quote(model.name, safe='')}"
-    return name, f"{name}/versions/{quote(model.version, safe='')}"
+    return {"name": name, "version": f"{name}/versions/{quote(model.version, safe='')}"}
 
 
 def _notices(model: Model) -> Sequence[Notice]:
-    server, described = metadata.server(), metadata.model(model)
+    server = metadata.server()
     about = Text(en="What is known of the model, as the Open Inference Protocol has it", ja="モデルの情報（OIP 形式）")
     ready = Text(en="Whether the model is ready", ja="モデルの準備ができているか")
     return (
@@ -232,15 +234,22 @@ def _notices(model: Model) -> Sequence[Notice]:
         ),
         *(
             notice
-            for path in _paths(model)
+            for reach, path in _paths(model).items()
             for notice in (
-                Notice(path=path, summary=about, says=lambda _: described, schema=metadata.MODEL_SCHEMA),
+                Notice(
+                    path=path,
+                    summary=about,
+                    says=lambda _: metadata.model(model),
+                    schema=metadata.MODEL_SCHEMA,
+                    reach=reach,
+                ),
                 Notice(
                     path=f"{path}/ready",
                     summary=ready,
                     says=lambda is_ready: {"name": model.name, "ready": is_ready},
                     schema=metadata.MODEL_READY_SCHEMA,
                     tells=True,
+                    reach=reach,
                 ),
             )
         ),
@@ -252,6 +261,6 @@ open_inference = WireProtocol(
     title=Text(
         en="The Open Inference Protocol, as KServe and Triton speak it", ja="Open Inference Protocol（KServe・Triton）"
     ),
-    routes=lambda model: tuple(_Infer(model, f"{path}/infer") for path in _paths(model)),
+    routes=lambda model: tuple(_Infer(model, f"{path}/infer", reach) for reach, path in _paths(model).items()),
     notices=_notices,
 )

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from sekisho.artifact.artifact import ModelArtifact
-from sekisho.serving.metrics.catalogue import families
+from sekisho.serving.metrics.catalogue import of_model, of_requests, of_service
 from sekisho.targets.interface import Plan
 from sekisho.targets.parts.monitoring.model_panels import panels
 from sekisho.targets.parts.monitoring.model_rules import latency_objective, notes, rules
@@ -133,7 +133,8 @@ DRIFT = {
 
 def declared(artifact: ModelArtifact) -> set[str]:
     names = set()
-    for family in families(artifact.signature, ["/predict"], version="1", info={"name": "x"}):
+    mine = of_model(artifact.signature, name="m", version="1", info={"name": "x"})
+    for family in (*mine, *of_service(), *of_requests(["/predict"])):
         suffixes = {"counter": ["_total"], "gauge": [""], "histogram": ["_bucket", "_sum", "_count"]}[family.kind]
         names |= {family.name + suffix for suffix in suffixes}
     return names
