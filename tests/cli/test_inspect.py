@@ -86,6 +86,26 @@ def test_in_japanese(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert "一致を確認した行" in capsys.readouterr().out
 
 
+@pytest.fixture
+def the_model_may_be_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.undo()
+    monkeypatch.setenv("SEKISHO_LANG", "en")
+
+
+@pytest.mark.usefixtures("the_model_may_be_run")
+def test_batches_are_timed_when_asked_for(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["inspect", str(folder), "--measure"]) == 0
+    *_, said = (lines := capsys.readouterr().out.splitlines())
+    assert "Rows of a batch\tMicroseconds\tA row" in lines
+    assert said.startswith(("Requests that wait at the same time are run together", "Each request is run by itself"))
+    assert run(["inspect", str(folder), "--measure", "--json"]) == 0
+    batching = json.loads(capsys.readouterr().out)["batching"]
+    assert batching["rows"][0] == 1
+    assert len(batching["microseconds"]) == len(batching["rows"])
+    assert all(cost > 0 for cost in batching["microseconds"])
+    assert batching["most_rows"] in {1, *batching["rows"]}
+
+
 def test_what_is_no_artifact(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "model.pkl").write_bytes(pickle.dumps(1))
     for path, code, words in (

@@ -66,9 +66,3 @@ def test_what_was_measured_is_said_in_the_log(price_artifact: Path) -> None:
     assert [line["most_rows"] for line in said] == [most]
     assert said[0]["rows"][0] == 1
     assert len(said[0]["rows"]) == len(said[0]["microseconds"])
-
-
-def test_a_model_elsewhere_is_timed_as_well(troubled_artifact: Path) -> None:
-    settings = {"trusted_types": ("troubled.Troubled",), "model_processes": 1}
-    with serving(troubled_artifact, **settings) as running:
-        assert running.metric("ml_batch_rows_most") == 1_024  # a call of scikit-learn costs as much as many rows

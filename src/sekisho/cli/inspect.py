@@ -6,39 +6,49 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
+import msgspec
 
+from sekisho.artifact.artifact import ModelArtifact
 from sekisho.artifact.inspection import Inspection, inspect
 from sekisho.artifact.keys import TrustedKeys
 from sekisho.cli.options import json_option, print_json, print_table
 from sekisho.cli.registries import local_artifact, registry_options
+from sekisho.serving.model import batching_of
 from sekisho.text import Text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from sekisho.artifact.signature import Feature
+    from sekisho.predict.batching import Batching
 
 HELP = Text(
-    en="""Show what is in ARTIFACT: a folder, or NAME@VERSION or NAME@ALIAS of the registry. Every file is checked against the manifest; the model is never run.
+    en="""Show what is in ARTIFACT: a folder, or NAME@VERSION or NAME@ALIAS of the registry. Every file is checked against the manifest; the model is not run, unless --measure asks for it.
 
     Exit code: 0 all files are what they say, 2 wrong use, 3 they are not.
 
     \b
     Example:
       sekisho inspect artifact
-      sekisho inspect artifact --json""",
-    ja="""ARTIFACT (フォルダー、またはレジストリの NAME@VERSION・NAME@ALIAS) の中身を表示します。全ファイルをマニフェストと照合し、モデルは実行しません。
+      sekisho inspect artifact --json
+      sekisho inspect artifact --measure""",
+    ja="""ARTIFACT (フォルダー、またはレジストリの NAME@VERSION・NAME@ALIAS) の中身を表示します。全ファイルをマニフェストと照合します。--measure を付けない限り、モデルは実行しません。
 
     終了コード: 0 全ファイルが記録どおり、2 使い方の誤り、3 記録と不一致。
 
     \b
     例:
       sekisho inspect artifact
-      sekisho inspect artifact --json""",
+      sekisho inspect artifact --json
+      sekisho inspect artifact --measure""",
 )
 _KEYS = Text(
     en="A public key, or a list of them, to verify signatures with; may be given several times",
     ja="署名を検証する公開鍵、またはその一覧。複数指定可",
+)
+_MEASURE = Text(
+    en="Load the model as the service would, prove it on its golden rows, and time batches: whether rows of several requests are worth running together",
+    ja="サービスと同じようにモデルを読み込み、ゴールデン行で検証したうえで、複数リクエストの行をまとめて推論する効果を測る",
 )
 _YES = Text(en="yes", ja="はい")
 _FLAGGED = Text(en="flagged", ja="フラグ付き")
@@ -52,15 +62,25 @@ _POLICIES = {
 @click.command("inspect", help=str(HELP))
 @click.argument("artifact")
 @click.option("--key", "keys", type=click.Path(path_type=Path), multiple=True, metavar="FILE", help=str(_KEYS))
+@click.option("--measure", is_flag=True, help=str(_MEASURE))
 @registry_options
 @json_option
 def command(
-    artifact: str, keys: tuple[Path, ...], registry: str | None, endpoint_url: str | None, *, as_json: bool
+    artifact: str,
+    keys: tuple[Path, ...],
+    registry: str | None,
+    endpoint_url: str | None,
+    *,
+    measure: bool,
+    as_json: bool,
 ) -> None:
     """Show what is in an artifact."""
-    found = inspect(local_artifact(artifact, Path(), registry, endpoint_url), TrustedKeys.read(keys))
+    folder = local_artifact(artifact, Path(), registry, endpoint_url)
+    found = inspect(folder, TrustedKeys.read(keys))
+    batching = batching_of(ModelArtifact.load(folder)) if measure else None
     if as_json:
-        print_json(found)
+        batches = {} if batching is None else {"batching": {**msgspec.to_builtins(batching), "gain": batching.gain}}
+        print_json({**msgspec.to_builtins(found), **batches})
         return
     print_table((Text(en="Fact", ja="項目"), Text(en="Value", ja="値")), _facts(found))
     click.echo()
@@ -81,6 +101,34 @@ def command(
         (Text(en="File", ja="ファイル"), Text(en="Bytes", ja="バイト"), Text(en="SHA-256", ja="SHA-256")),
         ((file.name, f"{file.size:,}", file.sha256) for file in found.files),
     )
+    if batching is not None:
+        click.echo()
+        _show_batching(batching)
+
+
+def _show_batching(batching: Batching) -> None:
+    print_table(
+        (
+            Text(en="Rows of a batch", ja="バッチの行数"),
+            Text(en="Microseconds", ja="マイクロ秒"),
+            Text(en="A row", ja="1行あたり"),
+        ),
+        (
+            (f"{rows:,}", f"{cost:,.1f}", f"{cost / rows:,.1f}")
+            for rows, cost in zip(batching.rows, batching.microseconds, strict=True)
+        ),
+    )
+    if batching.most_rows > 1:
+        words = Text(
+            en=f"Requests that wait at the same time are run together, up to {batching.most_rows:,} rows: a row costs {batching.gain:.1f} times less.",
+            ja=f"同時に待っているリクエストは最大 {batching.most_rows:,} 行までまとめて推論します。1行あたりの時間は {batching.gain:.1f} 分の1になります。",
+        )
+    else:
+        words = Text(
+            en="Each request is run by itself: a batch would not make a row cheaper.",
+            ja="リクエストは1つずつ推論します。まとめても1行あたりの時間は短くなりません。",
+        )
+    click.echo(str(words))
 
 
 def _facts(found: Inspection) -> Iterator[tuple[Text, object]]:

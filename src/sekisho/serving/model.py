@@ -14,6 +14,7 @@ from sekisho.predict.proving import compare_golden, golden_rows
 from sekisho.serving.running.elsewhere import Elsewhere
 from sekisho.serving.running.in_process import InProcess
 from sekisho.serving.schema import example_row
+from sekisho.serving.settings import ServingSettings
 
 if TYPE_CHECKING:
     import asyncio
@@ -21,9 +22,9 @@ if TYPE_CHECKING:
 
     from sekisho.artifact.artifact import ModelArtifact
     from sekisho.artifact.signature import Signature
+    from sekisho.predict.batching import Batching
     from sekisho.predict.rows import Row
     from sekisho.serving.running.jobs import Desk, Runner
-    from sekisho.serving.settings import ServingSettings
 
 ONNX: Final = "onnx"
 """The only runtime that may run in the serving process: a graph cannot run code of its own."""
@@ -87,6 +88,9 @@ class Model:
         signature: Its signature, with the policies of the service.
         settings: How the service runs.
 
+    Attributes:
+        batching: What batches cost, and what follows; measured when a model is loaded into this process.
+
     """
 
     def __init__(self, artifact: ModelArtifact, signature: Signature, settings: ServingSettings) -> None:
@@ -96,7 +100,7 @@ class Model:
         self._settings = settings
         self._predictor: Predictor | None = None
         self._children: list[FencedRuntime] = []
-        self.batching = UNMEASURED
+        self.batching = by_wish(settings.batching, UNMEASURED)
 
     @property
     def is_ours(self) -> bool:
@@ -113,7 +117,7 @@ class Model:
         if self.is_ours:
             self._predictor = Predictor(self._signature, self._artifact.runtime())
             self.prove()
-            self._time_batches()
+            self.time_batches()
             return
         assert self._artifact.folder is not None
         self._predictor = Predictor(self._signature, None)
@@ -124,7 +128,6 @@ class Model:
             child.wait_until_ready()
             self._children.append(child)
         self.prove()
-        self._time_batches()
 
     def prove(self) -> None:
         """Compare the answers to the golden rows with those that were packed.
@@ -169,8 +172,8 @@ class Model:
             return InProcess(self._predictor, desk, loop, self.batching)
         return Elsewhere(self._predictor, self._children, desk, loop, died, self._prove_child, self.batching)
 
-    def _time_batches(self) -> None:
-        """Find out what batches cost; a model that fails at it is taken as it comes."""
+    def time_batches(self) -> None:
+        """Find out what batches cost; a model that fails at it is taken as it comes. Takes a moment; for a thread, while nobody asks."""
         predictor = self._predictor
         assert predictor is not None
         rows = [dict(row) for row in self._artifact.golden.rows] or [example_row(self._artifact.signature)]
@@ -187,8 +190,11 @@ class Model:
 
         with suppress(ModelFailed):
             self.batching = by_wish(self._settings.batching, measure(run, cells, longest=longest, seconds=seconds))
-        for child in self._children[:1]:
-            child.wait_until_ready()  # it may have been ended for taking too long
+
+    def close(self) -> None:
+        """End its processes."""
+        for child in self._children:
+            child.stop()
 
     def is_sound(self) -> bool:
         """Whether the model still answers its golden rows as it did. One that runs elsewhere is not asked: it may be busy."""
@@ -199,3 +205,24 @@ class Model:
         except (ArtifactError, ModelFailed):
             return False
         return True
+
+
+def batching_of(artifact: ModelArtifact) -> Batching:
+    """Return what batches of a model cost on this machine; it is loaded for that as a service would.
+
+    Raises:
+        SekishoError: It cannot be loaded, or answers otherwise than it did when it was packed.
+
+    """
+    assert artifact.folder is not None
+    settings = ServingSettings(model_processes=1)
+    if artifact.runtime_name == ONNX:
+        fenced = FencedRuntime(artifact.folder, fence_of(settings, artifact.digest))
+        prove_fenced(artifact, fenced, seconds=settings.start_seconds)
+    model = Model(artifact, artifact.signature, settings)
+    try:
+        model.load()
+        model.time_batches()
+        return model.batching
+    finally:
+        model.close()
