@@ -1,6 +1,6 @@
 """A model in child processes that are killed at the deadline.
 
-While all children are busy, jobs gather; a child that becomes free takes as many as fit into a batch. A batch that fails is run again
+While all children are busy, jobs gather; a child that becomes free takes as many as make a row cheaper. A batch that fails is run again
 request by request. Long jobs never hold all children: one stays for the others.
 """
 
@@ -15,6 +15,7 @@ from sekisho.errors import ModelFailed, SekishoError
 from sekisho.serving.running.jobs import deliver, give_up, live, rows_of, settle_refusals
 from sekisho.serving.running.lines import Lines
 from sekisho.serving.running.quarantine import Quarantine
+from sekisho.serving.running.sizing import Sizing
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -23,8 +24,6 @@ if TYPE_CHECKING:
     from sekisho.predict.predictor import Predictor
     from sekisho.serving.running.jobs import Desk, Job
 
-MOST_ROWS: Final = 1_024
-"""Rows of one batch."""
 SHARE_OF_TIME: Final = 1 / 16
 """The part of the time that is left to a request which the batch it is in may be expected to take. A batch that takes four times as long is ended,
 so that the others in it have time for a second try."""
@@ -67,6 +66,7 @@ class Elsewhere:
         self._died = died
         self._prove = prove
         self._jobs = Lines(len(self._runtimes))
+        self._sizing = Sizing()
         self._long = 0
         self._due = False
         self._threads = ThreadPoolExecutor(max_workers=len(runtimes), thread_name_prefix="model")
@@ -134,6 +134,7 @@ class Elsewhere:
         rows = 0
         pace = self._jobs.seconds_per_row
         longest = self._jobs.longest_batch
+        most = self._sizing.rows
         crowded = self._long >= max(1, len(self._runtimes) - 1)
 
         def passes(job: Job) -> bool:
@@ -143,10 +144,10 @@ class Elsewhere:
             if not taken:
                 return True
             more = rows + len(job.question.rows)
-            if job.alone or taken[0].alone or more > MOST_ROWS or not pace:
-                return False  # the first goes alone, and tells how long a row takes
+            if job.alone or taken[0].alone or more > most:
+                return False
             left = min(job.limit, taken[0].limit) - time.monotonic()
-            return more * pace <= min(longest, SHARE_OF_TIME * left)
+            return more * pace <= SHARE_OF_TIME * left
 
         while (job := self._jobs.take(passes, fits)) is not None:
             taken.append(job)
@@ -198,7 +199,9 @@ class Elsewhere:
             outputs = await self._loop.run_in_executor(self._threads, lambda: runtime.run(columns, seconds=seconds))
         finally:
             timer.cancel()
-        self._jobs.measured(prepared.rows, time.monotonic() - began)
+        took = time.monotonic() - began
+        self._jobs.measured(prepared.rows, took)
+        self._sizing.measured(prepared.rows, took)
         for job in jobs if self._quarantine else ():
             self._quarantine.clear(job.question.rows)
         deliver(jobs, self._predictor.read(outputs, prepared.rows), prepared.findings, self._desk)
