@@ -5,18 +5,15 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import msgspec
 import numpy as np
 import pytest
 
+from sekisho.errors import LedgerError
 from sekisho.ledger.columns import Columns
 from sekisho.ledger.predictions import BookModel, Entry, Outcome, PredictionBook, PredictionRecord
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
 
 MODEL = BookModel(digest="d" * 64, version="1.0.0", names=("age", "city"))
 
@@ -34,19 +31,6 @@ def record(number: int, *, model: str = "d" * 64, row: int = 0, flags: tuple[str
         flags=flags,
         latency_ms=1.25,
     )
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-def address(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    if request.param == "sqlite":
-        return str(tmp_path / "folder" / "predictions.sqlite")
-    return str(request.getfixturevalue("postgres").url())
-
-
-@pytest.fixture
-def book(address: str) -> Iterator[PredictionBook]:
-    with PredictionBook(address) as opened:
-        yield opened
 
 
 def test_records_come_back_as_they_went_in_newest_last(book: PredictionBook) -> None:
@@ -245,8 +229,6 @@ def test_the_whole_book_is_read_a_few_chunks_at_a_time(book: PredictionBook) -> 
 
 
 def test_a_chunk_that_is_no_chunk_is_one_line(book: PredictionBook) -> None:
-    from sekisho.errors import LedgerError
-
     book.append([record(0)])
     book.write(MODEL, [columns(100)])
     for content in (

@@ -110,7 +110,7 @@ class Chunk:
         try:
             return read_entries(self.content, self.columns, self.model.names)
         except ValueError as error:
-            raise self._torn() from error
+            raise self.torn() from error
 
     def records(self) -> list[PredictionRecord]:
         """Return all its rows, in the order of time.
@@ -122,9 +122,10 @@ class Chunk:
         try:
             return [record for entry in self.entries() for record in records_of(self.model, entry)]
         except ValueError as error:
-            raise self._torn() from error
+            raise self.torn() from error
 
-    def _torn(self) -> LedgerError:
+    def torn(self) -> LedgerError:
+        """Return the error that says that it cannot be read."""
         return unusable(self.place, f"chunk {self.sequence} is torn")
 
 

@@ -93,6 +93,10 @@ class ColumnarRows(Sequence["Row"]):
             array[:, at] = self._columns[place]
         return array
 
+    def array(self, place: int) -> NDArray[Any]:
+        """Return the column of one feature, as it was given."""
+        return self._columns[place]
+
     def column(self, place: int) -> list[Cell]:
         """Return the cells of one feature."""
         if self._cells is not None:

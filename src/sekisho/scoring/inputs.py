@@ -5,8 +5,8 @@ from __future__ import annotations
 import glob
 import gzip
 import hashlib
-import io
 import sys
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -52,13 +52,16 @@ class Input:
         """Whether it can be read again, and from any place."""
         return self.path is not None and self.path.is_file()
 
-    def open(self) -> tuple[BinaryIO, bool]:
-        """Return its bytes, unpacked, and whether they can be read from any place."""
-        raw: Any = sys.stdin.buffer if self.path is None else self.path.open("rb")
-        stream = raw if isinstance(raw, io.BufferedReader) else io.BufferedReader(raw)
+    def open(self) -> tuple[BinaryIO, bool, ExitStack]:
+        """Return its bytes, unpacked, whether they can be read from any place, and what closes them."""
+        open_files = ExitStack()
+        if self.path is None:
+            stream: Any = sys.stdin.buffer
+        else:
+            stream = open_files.enter_context(self.path.open("rb"))
         if self.format.packable and stream.peek(2)[:2] == _PACKED:
-            return gzip.GzipFile(fileobj=stream), False  # type: ignore[return-value] # it reads as one does
-        return stream, self.is_file
+            return open_files.enter_context(gzip.GzipFile(fileobj=stream)), False, open_files  # type: ignore[return-value] # it reads as one does
+        return stream, self.is_file, open_files
 
     def identity(self) -> dict[str, Any]:
         """Return what tells it from another file, and from itself after it was changed."""

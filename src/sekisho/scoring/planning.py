@@ -57,6 +57,13 @@ class Plan:
     identities: tuple[dict[str, Any], ...] = field(default=())
 
     @property
+    def quoted(self) -> frozenset[int]:
+        """The columns that come as JSON and leave as plain texts, by place."""
+        if self.format.writes_json:
+            return frozenset()
+        return frozenset(place for place, kind in enumerate(self.types.values()) if kind is None)
+
+    @property
     def head(self) -> bytes:
         """What comes before all rows."""
         return self.pack(self.format.head(self.schema))
@@ -78,6 +85,7 @@ class Plan:
         wishes = Wishes(keep=tuple(self.types), ignore_others=self.wishes.ignore_others, header=self.wishes.header)
         table, layout = _opened(given, self.signature, wishes, set(self.schema.names[len(self.types) :]))
         if _json_or(table.types(layout.kept)) != _json_or(self.types):
+            table.close()
             raise WrongUse(
                 Text(
                     en="columns that are kept have other types than in the first table",
@@ -87,6 +95,10 @@ class Plan:
                 where=given.shown,
             )
         return table, layout
+
+    def close(self) -> None:
+        """Close the first table, if nobody has read it to its end."""
+        self.first[0].close()
 
     def check_unchanged(self) -> None:
         """Refuse answers to tables that were changed while they were read.
@@ -141,7 +153,11 @@ def plan_of(
         "version": sekisho.__version__,
     }
     fields = [
-        pa.field(name, pa.string() if kind is None else kind, metadata=JSON_TEXT if kind is None else None)
+        pa.field(
+            name,
+            pa.string() if kind is None else kind,
+            metadata=JSON_TEXT if kind is None and output.writes_json else None,
+        )
         for name, kind in types.items()
     ]
     schema = pa.schema(
@@ -164,10 +180,11 @@ def plan_of(
 
 
 def _opened(given: Input, signature: Signature, wishes: Wishes, taken: set[str]) -> tuple[OpenTable, Layout]:
-    stream, seekable = given.open()
+    stream, seekable, open_files = given.open()
     opening = Opening(
         stream=stream,
         seekable=seekable,
+        open_files=open_files,
         path=given.path if given.is_file else None,
         shown=given.shown,
         signature=signature,
@@ -176,10 +193,13 @@ def _opened(given: Input, signature: Signature, wishes: Wishes, taken: set[str])
     )
     try:
         table = given.format.open(opening)
-    except (EOFError, zlib.error, gzip.BadGzipFile):
-        raise cut_off(given.shown) from None
-    names = signature.names if table.names is None else table.names
-    return table, lay_out(names, signature, wishes, taken, where=given.shown)
+        names = signature.names if table.names is None else table.names
+        return table, lay_out(names, signature, wishes, taken, where=given.shown)
+    except BaseException as error:
+        open_files.close()
+        if isinstance(error, EOFError | zlib.error | gzip.BadGzipFile):
+            raise cut_off(given.shown) from None
+        raise
 
 
 def _json_or(types: dict[str, Any]) -> dict[str, str]:

@@ -6,6 +6,7 @@ import gzip
 import zlib
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
@@ -76,7 +77,7 @@ def run(plan: Plan, engine: Engine, sink: Sink, limits: Limits, listener: Callab
         UnansweredRow: The model failed at a row.
 
     """
-    scorer = Scorer(engine, plan.signature.output, plan.schema)
+    scorer = Scorer(engine, plan.signature.output, plan.schema, plan.quoted)
 
     def work(table: OpenTable, layout: Layout, content: Any) -> tuple[Scored, bytes]:
         scored = scorer.score(table.block(content, layout))
@@ -102,8 +103,9 @@ def _pieces(plan: Plan, mark: Mark) -> Iterator[tuple[int, OpenTable, Layout, Pi
         where = plan.inputs[number].shown
         try:
             table, layout = plan.open(number)
-            for piece in table.pieces(layout, mark.at if number == mark.file else 0):
-                yield number, table, layout, piece
+            with closing(table):
+                for piece in table.pieces(layout, mark.at if number == mark.file else 0):
+                    yield number, table, layout, piece
         except InvalidInput as error:
             raise WrongUse(error.what, error.remedy, where=where) from None
         except (EOFError, zlib.error, gzip.BadGzipFile):

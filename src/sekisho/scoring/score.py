@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import time
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -124,27 +125,25 @@ def score_file(
         packed=target is not None and target.name.endswith(".gz"),
     )
     limits = Limits(most_bad=max_bad if bad_rows is not None else 0, aside=bad_rows is not None)
-    if target is None:
-        check_standard(plan, resume=resume)
-        sink: StandardOutput | WorkFolder = StandardOutput(plan.head)
-    else:
-        identity = _identity(plan, wishes, limits)
-        sink = WorkFolder(target, identity, plan.head, resume=resume, overwrite=overwrite)
-    resumed = sink.mark.rows
-    try:
-        engine = Engine(loaded, plan.signature, workers=workers, fence=fence or Fence(memory=0))
-        try:
-            run(plan, engine, sink, limits, listener)
-        finally:
-            engine.close()
-        summary = _summary(plan, sink, str(out), engine.workers, resumed, time.monotonic() - began)
-        _publish(plan, sink, summary, None if bad_rows is None else Path(bad_rows))
-    except SekishoError:
-        if isinstance(sink, WorkFolder) and not _can_go_on(sink, limits):
-            sink.discard()
-        raise
-    finally:
-        sink.close()
+    with closing(plan):
+        sink: StandardOutput | WorkFolder
+        if target is None:
+            check_standard(plan, resume=resume)
+            sink = StandardOutput(plan.head)
+        else:
+            identity = _identity(plan, wishes, limits)
+            sink = WorkFolder(target, identity, plan.head, resume=resume, overwrite=overwrite)
+        with closing(sink):
+            resumed = sink.mark.rows
+            try:
+                with closing(Engine(loaded, plan.signature, workers=workers, fence=fence or Fence(memory=0))) as engine:
+                    run(plan, engine, sink, limits, listener)
+                summary = _summary(plan, sink, str(out), engine.workers, resumed, time.monotonic() - began)
+                _publish(plan, sink, summary, None if bad_rows is None else Path(bad_rows))
+            except SekishoError:
+                if isinstance(sink, WorkFolder) and not _can_go_on(sink, limits):
+                    sink.discard()
+                raise
     return summary
 
 

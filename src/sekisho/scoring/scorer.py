@@ -14,6 +14,7 @@ from sekisho.predict.answers import invalid_output
 from sekisho.predict.predictor import Prepared
 from sekisho.scoring.answers import AnswerColumns
 from sekisho.scoring.engine import MOST_ROWS
+from sekisho.scoring.text_lines import unquoted
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -69,13 +70,15 @@ class Scorer:
         engine: The model.
         output: What it answers.
         schema: The columns of the answer: those that are passed through, then those of the model.
+        quoted: Those passed through that come as JSON and leave as plain texts, by place.
 
     """
 
-    def __init__(self, engine: Engine, output: Output, schema: Any) -> None:
+    def __init__(self, engine: Engine, output: Output, schema: Any, quoted: frozenset[int] = frozenset()) -> None:
         self._engine = engine
         self._answers = AnswerColumns(output)
         self._schema = schema
+        self._quoted = quoted
 
     def score(self, block: Block) -> Scored:
         """Return the answers to a block."""
@@ -91,7 +94,9 @@ class Scorer:
             if found.errors:
                 places = _without(np.arange(block.count), errors)
             if found.columns:
-                columns = [*block.kept(slice(0, None) if places is None else places), *found.columns]
+                kept = block.kept(slice(0, None) if places is None else places)
+                kept = [unquoted(pa, one) if at in self._quoted else one for at, one in enumerate(kept)]
+                columns = [*kept, *found.columns]
         bad = tuple(BadRow(place=place, error=errors[place], content=block.content(place)) for place in sorted(errors))
         return Scored(count=block.count, batch=pa.record_batch(columns, schema=self._schema), bad=bad)
 

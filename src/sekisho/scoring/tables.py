@@ -11,6 +11,7 @@ from sekisho.text import Text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from contextlib import ExitStack
     from pathlib import Path
     from typing import BinaryIO
 
@@ -34,6 +35,7 @@ class Opening:
     Attributes:
         stream: Its bytes, unpacked.
         seekable: Whether it is a file that can be read from any place.
+        open_files: What closes it.
         path: The file itself; ``None`` for standard input.
         shown: What it is called in errors.
         signature: The features.
@@ -44,6 +46,7 @@ class Opening:
 
     stream: BinaryIO
     seekable: bool
+    open_files: ExitStack
     path: Path | None
     shown: str
     signature: Signature
@@ -71,10 +74,12 @@ class OpenTable(ABC):
     """A table that is being read. Its names are known; pieces come in order, and are read side by side by others.
 
     Attributes:
+        given: What it was opened with.
         names: Its columns; ``None`` if it cannot have others than the features.
 
     """
 
+    given: Opening
     names: tuple[str, ...] | None
 
     @abstractmethod
@@ -93,6 +98,10 @@ class OpenTable(ABC):
     @abstractmethod
     def block(self, content: Any, layout: Layout) -> Block:
         """Return the rows of a piece. Thread-safe."""
+
+    def close(self) -> None:
+        """Close its file; pieces that were yielded can still be read."""
+        self.given.open_files.close()
 
 
 def not_a_table(format_id: str, where: str) -> WrongUse:

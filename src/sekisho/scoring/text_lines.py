@@ -109,15 +109,13 @@ class CellLines:
     def csv_cells(self, place: int) -> Any:
         """Return a column as CSV has it: quoted where that is needed, empty for null."""
         pa, pc = self._arrow, self._compute
-        column, field = self._batch.column(place), self._batch.schema.field(place)
+        column = self._batch.column(place)
         plain = (
             pa.types.is_floating(column.type) or pa.types.is_integer(column.type) or pa.types.is_boolean(column.type)
         )
         column = column if pa.types.is_string(column.type) else column.cast(pa.string())
         if plain:
             return column
-        if field.metadata and JSON_TEXT.items() <= field.metadata.items():
-            column = unquoted(pa, column)
         special = pc.match_substring_regex(column, '[",\r\n]')
         if not pc.any(special).as_py():
             return column

@@ -5,14 +5,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from sekisho.errors import WrongUse
+from sekisho.ledger.address import is_url
 from sekisho.serving.settings import is_address
 from sekisho.text import Text
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from sekisho.contract.project import Project
 
 BOOK_NAME: Final = "predictions.sqlite"
-"""The book of predictions in a project's own folder."""
+"""The book of predictions in a project's own folder, where the contract names no other."""
 
 
 def contracted(project: Project) -> dict[str, Any]:
@@ -46,13 +49,36 @@ def contracted(project: Project) -> dict[str, Any]:
         "trusted_keys": tuple(project.path(name) for name in security.trusted_keys),
         "require_signature": security.require_signature,
         "library_mismatch": security.library_mismatch,
-        "ledger": project.state / BOOK_NAME,
+        **_book(project),
         "log_predictions": monitoring.log_predictions,
         "redacted": monitoring.redacted,
         # "flag" is what the contract says when it says nothing: then each feature keeps what was said of it when the model was packed.
         "out_of_range": None if security.out_of_range == "flag" else security.out_of_range,
         "unseen_category": None if security.unseen_category == "flag" else security.unseen_category,
         "features": contract.features,
+    }
+
+
+def book_of(project: Project) -> Path | str:
+    """Return where a project's book of predictions is: a file, or the URL of a database."""
+    location = project.contract.ledger.location
+    if location is None:
+        return project.state / BOOK_NAME
+    return location if is_url(location) else project.path(location)
+
+
+def _book(project: Project) -> dict[str, Any]:
+    """Return what a contract says of the book of predictions."""
+    ledger = project.contract.ledger
+    return {
+        "ledger": book_of(project),
+        "ledger_durability": ledger.durability,
+        "ledger_down": ledger.down,
+        "ledger_personal": ledger.personal,
+        "ledger_key_file": None if ledger.key_file is None else project.path(ledger.key_file),
+        "ledger_subject": ledger.subject,
+        "ledger_subject_header": ledger.subject_header,
+        "retention_days": project.contract.monitoring.retention_days,
     }
 
 

@@ -155,6 +155,8 @@ class Desk:
         pieces = job.route.pieces(job.question)
         if pieces is None or not exchange.connection.can_stream(exchange) or _is_told(job):
             return None
+        if self.recorder is not None and self.recorder.durable:
+            return None  # nothing is answered before it is written
         media_type, echoed = pieces.media_type, exchange.admission.form.echoed
         return StreamedAnswer(
             job,
@@ -259,18 +261,7 @@ class Desk:
             return
         self._tally.flags(answer.flags)
         if self.recorder is not None:
-            last = answer.last
-            assert last is not None
-            self.recorder.keep(
-                exchange.request_id,
-                last.timestamp,
-                seconds,
-                rows,
-                job.question.verbatim,
-                answer.predictions,
-                answer.confidence,
-                answer.flags,
-            )
+            self._record(self.recorder, job, answer.whole(), None)
 
     # What happens to a request
 

@@ -157,9 +157,9 @@ class Hosted:
 
     def open(self, loop: asyncio.AbstractEventLoop) -> None:
         """Begin to answer."""
-        batching = self._model.batching
-        self._tally.batches(batching.most_rows)
-        self._around.log.say("info", "batches timed", name=self.served.name, **msgspec.to_builtins(batching))
+        if self._model.batching.rows:
+            timed = msgspec.to_builtins(self._model.batching)
+            self._around.log.say("info", "batches timed", name=self.served.name, **timed)
         self.desk.open(
             self._model.runner(self.desk, loop, lambda: self._around.tally.add("ml_model_restarts", 1.0)),
         )
@@ -169,6 +169,8 @@ class Hosted:
         sound = self._model.is_sound() and self.desk.is_able
         if self.desk.state in {"ready", "unsound"}:
             self.desk.state = "ready" if sound else "unsound"
+        if self.desk.runner is not None:
+            self._tally.batches(self.desk.runner.most_rows)
         self._tally.note(live=self.served.role == "live", ready=self.desk.state == "ready")
 
     def drain(self) -> None:

@@ -170,7 +170,7 @@ class Model:
         assert self._predictor is not None
         if self.is_ours:
             return InProcess(self._predictor, desk, loop, self.batching)
-        return Elsewhere(self._predictor, self._children, desk, loop, died, self._prove_child, self.batching)
+        return Elsewhere(self._predictor, self._children, desk, loop, died, self._prove_child, self._settings.batching)
 
     def time_batches(self) -> None:
         """Find out what batches cost; a model that fails at it is taken as it comes. Takes a moment; for a thread, while nobody asks."""

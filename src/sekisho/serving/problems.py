@@ -91,6 +91,12 @@ INVALID_DEADLINE = _kind(
     "待ち時間の指定が正しくありません",
 )
 NOT_FOUND = _kind("not_found", 404, "There is no such route", "そのようなルートはありません")
+UNKNOWN_REQUEST = _kind(
+    "unknown_request",
+    404,
+    "There is no such request in the book of predictions",
+    "そのリクエストは予測台帳にありません",
+)
 METHOD_NOT_ALLOWED = _kind(
     "method_not_allowed", 405, "The route does not take this method", "このルートでは使えないメソッドです"
 )
@@ -127,6 +133,12 @@ TOKENS_UNREADABLE = _kind(
 LIMITS_UNKNOWN = _kind(
     "limits_unknown", 503, "Limits cannot be looked up at the moment", "今はレート制限を確認できません"
 )
+LEDGER_UNAVAILABLE = _kind(
+    "ledger_unavailable",
+    503,
+    "The book of predictions cannot be written at the moment",
+    "今は予測台帳に書き込めません",
+)
 OVERLOADED = _kind("overloaded", 503, "The service is overloaded", "サービスが混み合っています")
 DRAINING = _kind("draining", 503, "The service is shutting down", "サービスは終了処理中です")
 VERSION_NOT_SUPPORTED = _kind(
@@ -161,6 +173,7 @@ _INPUT: Final = {
     "invalid_datetime": Text(en="A date-time does not exist", ja="存在しない日時です"),
     "out_of_range": Text(en="A value is outside the range of training", ja="学習時の範囲の外の値です"),
     "unseen_category": Text(en="A category was never seen in training", ja="学習時に現れなかったカテゴリです"),
+    "unknown_row": Text(en="The request had no such row", ja="リクエストにその行はありません"),
     "unknown_class": Text(en="The outcome is not one of the classes", ja="結果がクラスのどれでもありません"),
 }
 for _code, _title in _INPUT.items():

@@ -10,6 +10,8 @@ import zlib
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+
 from sekisho.serving.http.codings import packer
 from sekisho.serving.http.exchange import Stream
 
@@ -83,6 +85,18 @@ class StreamedAnswer:
         self.flags |= {first + row: found for row, found in self.last.flags.items()}
         self._begun = self._begun or bool(data)
         await self._stream.write(data)
+
+    def whole(self) -> Reply:
+        """Return everything that was answered so far, except the probabilities, which are not kept."""
+        assert self.last is not None
+        return msgspec.structs.replace(
+            self.last,
+            predictions=self.predictions,
+            confidence=self.confidence,
+            flags=self.flags,
+            probabilities=None,
+            table=None,
+        )
 
     async def finish(self) -> None:
         """End the answer: all rows are answered."""

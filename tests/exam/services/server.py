@@ -84,7 +84,9 @@ async def asgi(scope, receive, send) -> None:
         size += len(body[-1])
         more = piece.get("more_body", False) and size <= MOST
     headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]}
-    target = scope["raw_path"].decode("latin-1") + (f"?{scope['query_string'].decode()}" if scope["query_string"] else "")
+    target = scope["raw_path"].decode("latin-1") + (
+        f"?{scope['query_string'].decode()}" if scope["query_string"] else ""
+    )
     ask = Ask(scope["method"], target, headers, b"".join(body), scope["client"][0], hash(tuple(scope["client"])))
     import asyncio
 

@@ -39,7 +39,7 @@ _TRUTHS: Final = {"true_values": ["true", "True", "TRUE"], "false_values": ["fal
 
 class _CsvTable(OpenTable):
     def __init__(self, given: Opening) -> None:
-        self._given = given
+        self.given = given
         self._reader = given.reader
         self._features = given.signature.features
         self._held = given.stream.read(TEXT_BYTES)
@@ -59,14 +59,14 @@ class _CsvTable(OpenTable):
         try:
             return next(csv.reader(io.StringIO(text.decode("utf-8"), newline=""), strict=True), [])
         except (UnicodeDecodeError, csv.Error):
-            raise not_a_table("csv", self._given.shown) from None
+            raise not_a_table("csv", self.given.shown) from None
 
     def _named(self, first: list[str]) -> tuple[str, ...]:
-        known = self._given.signature.names
+        known = self.given.signature.names
         if not first:
             self._header_bytes = 0
             return known
-        header = self._given.header
+        header = self.given.header
         if header is None:
             header = bool(set(known) & set(first))
         if header:
@@ -83,7 +83,7 @@ class _CsvTable(OpenTable):
                     en="name the columns in the first line, or give the features in their order",
                     ja="先頭行に列名を書くか、特徴量だけをその順に並べてください",
                 ),
-                where=self._given.shown,
+                where=self.given.shown,
             )
         return known
 
@@ -96,7 +96,7 @@ class _CsvTable(OpenTable):
     def pieces(self, layout: Layout, start: int) -> Iterator[Piece]:  # noqa: ARG002
         """Yield runs of whole records."""
         yield from chopped(
-            self._given, held=self._held, begin=self._begin, start=start, end_of=last_end, longest=LONGEST_ROW
+            self.given, held=self._held, begin=self._begin, start=start, end_of=last_end, longest=LONGEST_ROW
         )
 
     def block(self, content: bytes, layout: Layout) -> Block:

@@ -20,6 +20,8 @@ class TableFormat(ABC):
     """The ends of the names of its files."""
     packable: bool = False
     """Whether files may be packed with gzip."""
+    writes_json: bool = False
+    """Whether JSON that is passed through may stay JSON."""
 
     @abstractmethod
     def open(self, given: Opening) -> OpenTable:

@@ -26,7 +26,7 @@ _WRAPPED: Final = "features"
 
 class _JsonLines(OpenTable):
     def __init__(self, given: Opening) -> None:
-        self._given = given
+        self.given = given
         self._reader = given.reader
         self._signature = given.signature
         self._held = given.stream.read(TEXT_BYTES)
@@ -50,7 +50,7 @@ class _JsonLines(OpenTable):
 
     def pieces(self, layout: Layout, start: int) -> Iterator[Piece]:  # noqa: ARG002
         """Yield runs of whole lines."""
-        yield from chopped(self._given, held=self._held, begin=0, start=start, end_of=_last_end, longest=LONGEST_ROW)
+        yield from chopped(self.given, held=self._held, begin=0, start=start, end_of=_last_end, longest=LONGEST_ROW)
 
     def block(self, content: bytes, layout: Layout) -> Block:
         """Return the rows of some lines."""
@@ -143,6 +143,7 @@ class JsonLinesFormat(TableFormat):
     id = "jsonl"
     suffixes = (".jsonl", ".ndjson")
     packable = True
+    writes_json = True
 
     def open(self, given: Opening) -> OpenTable:
         """Open a text of JSON lines."""

@@ -35,7 +35,9 @@ class _ParquetTable(ColumnarTable):
                 where=given.shown,
             )
         try:
-            self._file = parquet.ParquetFile(given.path, buffer_size=_READ_AHEAD, pre_buffer=False)
+            self._file = given.open_files.enter_context(
+                parquet.ParquetFile(given.path, buffer_size=_READ_AHEAD, pre_buffer=False)
+            )
             super().__init__(given, self._file.schema_arrow)
         except (pa.ArrowException, OSError):
             raise not_a_table("parquet", given.shown) from None

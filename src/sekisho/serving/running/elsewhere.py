@@ -1,8 +1,7 @@
 """A model in child processes that are killed at the deadline.
 
-While all children are busy, jobs gather; a child that becomes free takes as many as fit into a batch, if the model gains from batches at all
-(:mod:`sekisho.predict.batching`). A batch that fails is run again request by request. Long jobs never hold all children: one stays for the
-others.
+While all children are busy, jobs gather; a child that becomes free takes as many as make a row cheaper. A batch that fails is run again
+request by request. Long jobs never hold all children: one stays for the others.
 """
 
 from __future__ import annotations
@@ -16,11 +15,12 @@ from sekisho.errors import ModelFailed, SekishoError
 from sekisho.serving.running.jobs import deliver, give_up, live, rows_of, settle_refusals
 from sekisho.serving.running.lines import Lines
 from sekisho.serving.running.quarantine import Quarantine
+from sekisho.serving.running.sizing import Sizing
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from sekisho.predict.batching import Batching
+    from sekisho.predict.batching import Wish
     from sekisho.predict.fence import FencedRuntime
     from sekisho.predict.predictor import Predictor
     from sekisho.serving.running.jobs import Desk, Job
@@ -47,7 +47,7 @@ class Elsewhere:
         loop: The event loop.
         died: Told about every child that had to be started again.
         prove: Asks a child its golden rows: so it has paid for its first call before anybody waits for it.
-        batching: What batches cost.
+        batching: Whether requests are run together.
 
     """
 
@@ -59,10 +59,9 @@ class Elsewhere:
         loop: asyncio.AbstractEventLoop,
         died: Callable[[], None],
         prove: Callable[[FencedRuntime], None],
-        batching: Batching,
+        batching: Wish,
     ) -> None:
         self._predictor = predictor
-        self._most_rows = batching.most_rows
         self._runtimes = tuple(runtimes)
         self._free = list(runtimes)
         self._desk = desk
@@ -70,6 +69,7 @@ class Elsewhere:
         self._died = died
         self._prove = prove
         self._jobs = Lines(len(self._runtimes))
+        self._sizing = Sizing(batching)
         self._long = 0
         self._due = False
         self._threads = ThreadPoolExecutor(max_workers=len(runtimes), thread_name_prefix="model")
@@ -81,6 +81,11 @@ class Elsewhere:
     def waiting(self) -> int:
         """How many jobs wait."""
         return len(self._jobs)
+
+    @property
+    def most_rows(self) -> int:
+        """How many rows of several requests are run as one at most, as far as is known by now."""
+        return self._sizing.rows
 
     @property
     def is_able(self) -> bool:
@@ -137,6 +142,7 @@ class Elsewhere:
         rows = 0
         pace = self._jobs.seconds_per_row
         longest = self._jobs.longest_batch
+        most = self._sizing.rows
         crowded = self._long >= max(1, len(self._runtimes) - 1)
 
         def passes(job: Job) -> bool:
@@ -146,10 +152,10 @@ class Elsewhere:
             if not taken:
                 return True
             more = rows + len(job.question.rows)
-            if job.alone or taken[0].alone or more > self._most_rows or not pace:
-                return False  # the first goes alone, and tells how long a row takes
+            if job.alone or taken[0].alone or more > most:
+                return False
             left = min(job.limit, taken[0].limit) - time.monotonic()
-            return more * pace <= min(longest, SHARE_OF_TIME * left)
+            return more * pace <= SHARE_OF_TIME * left
 
         while (job := self._jobs.take(passes, fits)) is not None:
             taken.append(job)
@@ -202,7 +208,9 @@ class Elsewhere:
             outputs = await self._loop.run_in_executor(self._threads, lambda: runtime.run(columns, seconds=seconds))
         finally:
             timer.cancel()
-        self._jobs.measured(prepared.rows, time.monotonic() - began)
+        took = time.monotonic() - began
+        self._jobs.measured(prepared.rows, took)
+        self._sizing.measured(prepared.rows, took)
         for job in jobs if self._quarantine else ():
             self._quarantine.clear(job.question.rows)
         deliver(jobs, self._predictor.read(outputs, prepared.rows), prepared.findings, self._desk)

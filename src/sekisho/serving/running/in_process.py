@@ -54,11 +54,14 @@ class InProcess:
         loop: The event loop.
         batching: What batches cost.
 
+    Attributes:
+        most_rows: How many rows of several requests are run as one at most.
+
     """
 
     def __init__(self, predictor: Predictor, desk: Desk, loop: asyncio.AbstractEventLoop, batching: Batching) -> None:
         self._predictor = predictor
-        self._most_rows = batching.most_rows
+        self.most_rows = batching.most_rows
         self._quick_rows = min(batching.quick_rows, MOST_BULK)
         self._desk = desk
         self._loop = loop
@@ -110,7 +113,7 @@ class InProcess:
             self._run(batch)
 
     def _batches(self, jobs: Sequence[Job]) -> Iterable[Sequence[Job]]:
-        most = self._most_rows
+        most = self.most_rows
         if sum([len(job.question.rows) for job in jobs]) <= most:
             return (jobs,) if jobs else ()
         batches: list[list[Job]] = [[]]

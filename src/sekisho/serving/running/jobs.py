@@ -92,6 +92,11 @@ class Runner(Protocol):
     """Brings jobs to the model."""
 
     @property
+    def most_rows(self) -> int:
+        """How many rows of several requests are run as one at most."""
+        ...
+
+    @property
     def waiting(self) -> int:
         """How many jobs wait."""
         ...

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 MEMORY: Final = 0.9
 """What counts of an older measurement when a new one comes in."""
 LONG: Final = 0.1
-"""Seconds; a batch that takes no longer is never too long."""
+"""Seconds; a batch that takes no longer is never long."""
 
 
 class Lines:
@@ -60,7 +60,7 @@ class Lines:
 
     @property
     def longest_batch(self) -> float:
-        """How long a batch of several jobs may take, in seconds: no longer than two of the quickest, if that is more than a moment."""
+        """How long a batch may take that is not called long, in seconds: two of the quickest, or a moment if that is more."""
         return max(LONG, 2.0 * self._quickest)
 
     def held(self, caller: str) -> int:

@@ -1,0 +1,185 @@
+"""What of an answer goes into the book: rows without what must not be there, and in which form.
+
+JSON is taken over as it came, unless something in it must be left out, hidden, or put into UTC. Many rows go column by column.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Final
+
+import msgspec
+
+from sekisho.ledger.chunks import Entry, Scalar
+from sekisho.ledger.columns import FEWEST_ROWS, Columns, Kind
+from sekisho.predict.columnar import ColumnarRows
+
+if TYPE_CHECKING:
+    from sekisho.artifact.signature import Feature, Signature
+    from sekisho.ledger.keys import Keyring
+    from sekisho.predict.answers import Confidence, Prediction
+    from sekisho.predict.cells import Cell
+    from sekisho.predict.rows import Row
+    from sekisho.predict.scrutiny import Flag
+    from sekisho.serving.http.head import Head
+
+SUBJECT: Final = "subject"
+"""The purpose of the hash that stands for a person."""
+_NO_FLAGS: Final[dict[int, list[str]]] = {}
+_KINDS: Final[dict[str, Kind]] = {"float": "float", "integer": "integer", "boolean": "boolean", "datetime": "datetime"}
+
+
+class Answered(msgspec.Struct, frozen=True, kw_only=True, eq=False, gc=False):
+    """An answer that waits to be written.
+
+    Attributes:
+        request_id: The request.
+        at: When it was answered.
+        latency_ms: How long it took.
+        rows: The validated rows.
+        verbatim: The rows as they came in JSON, if they may be taken over.
+        predictions: One a row.
+        confidence: The probability of each; ``None`` if the model gives none.
+        flags: What is unusual about a row, by its index.
+        head: The head of the request; ``None`` if nothing in it is wanted.
+        size: How many bytes it takes, about.
+        since: When it came, in seconds of the monotonic clock.
+        then: Told whether it is in the book; ``None``: nobody waits for that.
+
+    """
+
+    request_id: str
+    at: str
+    latency_ms: float
+    rows: Sequence[Row]
+    verbatim: bytes | None
+    predictions: Sequence[Prediction]
+    confidence: Sequence[Confidence] | None
+    flags: Mapping[int, Sequence[Flag]]
+    head: Head | None
+    size: int
+    since: float
+    then: Callable[[bool], None] | None = None
+
+
+class EntryMaker:
+    """Makes entries of answers.
+
+    Args:
+        signature: Says which features are personal.
+        redacted: Features that are left out, whatever they are.
+        treat: What is made of the value of a personal feature; ``None``: it is left out.
+        keys: The keys that subjects are hashed with; needed to know subjects.
+        subject: The feature that says whom a row is about.
+        subject_header: The request header that says whom a request is about, in lower case.
+
+    """
+
+    def __init__(
+        self,
+        signature: Signature,
+        *,
+        redacted: Sequence[str] = (),
+        treat: Callable[[str, Scalar], Scalar] | None = None,
+        keys: Keyring | None = None,
+        subject: str | None = None,
+        subject_header: bytes | None = None,
+    ) -> None:
+        self._features = signature.features
+        personal = {feature.name for feature in signature.features if feature.personal} - set(redacted)
+        self._treated = tuple((place, name) for place, name in enumerate(signature.names) if treat and name in personal)
+        self._treat = treat
+        hidden = personal | set(redacted)
+        self._shown = tuple((place, name) for place, name in enumerate(signature.names) if name not in hidden)
+        self._moments = frozenset(
+            place for place, feature in enumerate(signature.features) if feature.kind == "datetime"
+        )
+        self._takes_verbatim = not self._moments and len(self._shown) == len(signature.features)
+        self._longest_row = sum(len(feature.name) + 48 for feature in signature.features) + 64
+        self._several = bool(signature.output.outputs)
+        self._key = None if keys is None else keys.first
+        self._subject = signature.names.index(subject) if subject in signature.names and self._key else None
+        self.subject_header = subject_header if self._key else None
+
+    def verbatim(self, rows: Sequence[Row], sent: bytes | None) -> bytes | None:
+        """Return the JSON of some rows if it may be taken over, and is not mostly blanks."""
+        if sent is None or not self._takes_verbatim or len(sent) > self._longest_row * len(rows):
+            return None
+        return sent
+
+    def size(self, rows: Sequence[Row], verbatim: bytes | None) -> int:
+        """Return how many bytes an answer takes while it waits, about."""
+        if isinstance(rows, ColumnarRows):
+            return rows.nbytes
+        return self._longest_row * len(rows) if verbatim is None else len(verbatim)
+
+    def entry(self, answered: Answered) -> Entry:
+        """Return what is written of an answer."""
+        rows = answered.rows
+        wrapped = answered.verbatim is not None and not isinstance(rows, ColumnarRows)
+        return Entry(
+            answered.request_id,
+            answered.at,
+            answered.latency_ms,
+            wrapped,
+            msgspec.Raw(answered.verbatim) if wrapped and answered.verbatim is not None else self._kept(rows),
+            answered.predictions,
+            None if self._several else answered.confidence,  # type: ignore[arg-type] # one number a row
+            {row: list(map(str, found)) for row, found in answered.flags.items()} if answered.flags else _NO_FLAGS,
+            self._subjects(answered),
+        )
+
+    def _kept(self, rows: Sequence[Row]) -> Columns | list[Mapping[str, Scalar]]:
+        if len(rows) < FEWEST_ROWS:
+            return [self._by_name(row) for row in rows]
+        if isinstance(rows, ColumnarRows):
+            shown = [self._column(place, rows) for place, _ in self._shown]
+            cells = {place: rows.column(place) for place, _ in self._treated}
+        else:
+            columns = list(zip(*rows, strict=True))
+            shown = [(place, "any", self._plain(place, columns[place])) for place, _ in self._shown]
+            cells = {place: list(columns[place]) for place, _ in self._treated}
+        treat = self._treat
+        treated: list[tuple[int, Kind, Any]] = []
+        if treat is not None:
+            treated = [
+                (place, "any", [treat(name, _plain(cell)) for cell in cells[place]]) for place, name in self._treated
+            ]
+        return Columns(rows=len(rows), cells=(*shown, *treated))
+
+    def _column(self, place: int, rows: ColumnarRows) -> tuple[int, Kind, Any]:
+        array = rows.array(place)
+        feature: Feature = self._features[place]
+        return place, ("any" if array.dtype == object else _KINDS.get(feature.kind, "any")), array
+
+    def _plain(self, place: int, cells: Sequence[Cell]) -> Sequence[Scalar]:
+        return [_plain(cell) for cell in cells] if place in self._moments else cells  # type: ignore[return-value]
+
+    def _by_name(self, row: Row) -> Mapping[str, Scalar]:
+        cells = {name: _plain(row[place]) for place, name in self._shown}
+        if self._treat is not None:
+            cells |= {name: self._treat(name, _plain(row[place])) for place, name in self._treated}
+        return cells
+
+    def _subjects(self, answered: Answered) -> str | list[str | None] | None:
+        key = self._key
+        if key is None:
+            return None
+        if self._subject is not None:
+            rows, place = answered.rows, self._subject
+            cells = rows.column(place) if isinstance(rows, ColumnarRows) else [row[place] for row in rows]
+            return [None if cell is None else key.digest(SUBJECT, _plain(cell)) for cell in cells]
+        if self.subject_header is not None and answered.head is not None:
+            told = answered.head.by_name.get(self.subject_header, b"").strip()
+            return key.digest(SUBJECT, told.decode("utf-8", "replace")) if told else None
+        return None
+
+
+def _plain(cell: Cell) -> Scalar:
+    """Return a cell as a JSON value: a moment is RFC 3339 in UTC."""
+    if isinstance(cell, dt.datetime):
+        words = msgspec.to_builtins(cell.astimezone(dt.UTC))
+        assert isinstance(words, str)
+        return words
+    return cell
