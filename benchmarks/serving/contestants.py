@@ -1,164 +1,209 @@
-"""Who is measured, and how each is started: on one core, with one worker, in the way its own documentation shows."""
+"""A contestant: started on one core, asked, watched, and ended with all that it started."""
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import os
 import shutil
+import signal
 import socket
 import subprocess
-import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from benchmarks.serving.models import Subject
+from benchmarks.serving.asking import SINGLE, Asked
 
-from sekisho.serving.guards.keys import new_key
+SECONDS_TO_START = 90.0
+SECONDS_TO_END = 20.0
 
-SECONDS_TO_START = 60.0
 
-
-@dataclass(kw_only=True)
-class Contestant:
-    """One service.
+@dataclass(frozen=True, kw_only=True)
+class Recipe:
+    """How a contestant is started, and how it is asked.
 
     Attributes:
         name: What it is called in the results.
         title: What it is.
-        port: Where it listens.
-        process: Its first process.
+        command: Program and arguments; ``{port}``, ``{port1}`` and ``{port2}`` are filled in, here and in ``environment``.
+        tasks: What it is asked, by task.
+        environment: What is added to the environment.
+        folder: Where it runs; by default the root of the repository.
         key: What opens it.
-        start_seconds: How long it took until it answered a prediction.
+        restless: Whether it works while nobody asks it, so that it runs only in its turn.
 
     """
 
     name: str
     title: str
+    command: tuple[str, ...]
+    tasks: Mapping[str, Asked]
+    environment: Mapping[str, str] = field(default_factory=dict)
+    folder: Path | None = None
+    key: str | None = None
+    restless: bool = False
+
+
+@dataclass(kw_only=True)
+class Contestant:
+    """One running service.
+
+    Attributes:
+        recipe: How it was started.
+        port: Where it listens.
+        process: Its first process.
+        start_seconds: How long it took until it answered a prediction.
+        ready_mebibytes: The resident memory of its largest process then.
+
+    """
+
+    recipe: Recipe
     port: int
     process: subprocess.Popen[bytes]
-    key: str | None = None
     start_seconds: float = 0.0
+    ready_mebibytes: float = 0.0
+
+    @property
+    def name(self) -> str:
+        """What it is called."""
+        return self.recipe.name
 
     @property
     def processes(self) -> list[int]:
-        """Return its process ids."""
+        """Return its process ids: the descendants of the first, and whoever is left of its session."""
         found, waiting = [], [self.process.pid]
         while waiting:
             process = waiting.pop()
-            found.append(process)
-            for task in Path(f"/proc/{process}/task").glob("*/children"):
-                waiting += [int(word) for word in task.read_text().split()]
+            with contextlib.suppress(OSError):
+                waiting += [
+                    int(word)
+                    for task in Path(f"/proc/{process}/task").glob("*/children")
+                    for word in task.read_text().split()
+                ]
+                found.append(process)
         return found
 
     def cpu_seconds(self) -> float:
         """Return the processor time of all its processes."""
         ticks = 0
         for process in self.processes:
-            words = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
-            ticks += int(words[11]) + int(words[12])
+            with contextlib.suppress(OSError):  # it ended meanwhile
+                words = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
+                ticks += int(words[11]) + int(words[12])
         return ticks / os.sysconf("SC_CLK_TCK")
 
     def resident_mebibytes(self) -> float:
         """Return the resident memory of its largest process: the one that answers."""
-        pages = [int(Path(f"/proc/{process}/statm").read_text().split()[1]) for process in self.processes]
+        pages = [0]
+        for process in self.processes:
+            with contextlib.suppress(OSError):
+                pages.append(int(Path(f"/proc/{process}/statm").read_text().split()[1]))
         return max(pages) * os.sysconf("SC_PAGESIZE") / 2**20
 
-
-@dataclass(frozen=True, kw_only=True)
-class Recipe:
-    """How a contestant is started."""
-
-    name: str
-    title: str
-    command: tuple[str, ...]
-    environment: dict[str, str] = field(default_factory=dict)
-    key: str | None = None
-
-
-def recipes(subject: Subject, folder: Path) -> tuple[Recipe, ...]:
-    """Return all contestants for one model."""
-    secret, line = new_key("bench")
-    keys = folder / f"{subject.name}.keys"
-    keys.write_text(line + "\n")
-    ledger = folder / f"{subject.name}.sqlite"
-    uvicorn = (sys.executable, "-m", "uvicorn", "--host", "127.0.0.1", "--no-access-log", "--log-level", "warning")
-    plain = {"MODEL": str(subject.pickle), "COLUMNS": "\n".join(subject.columns)}
-    return (
-        Recipe(
-            name="sekisho",
-            title="sekisho serve: keys, validation, metrics, prediction log, drift watcher off",
-            command=(
-                *(sys.executable, "-m", "sekisho", "serve", str(subject.artifact), "--no-watch"),
-                *("--key-file", str(keys), "--ledger", str(ledger), "--port", "{port}"),
-            ),
-            key=secret,
-        ),
-        Recipe(
-            name="plain",
-            title="plain FastAPI calling the scikit-learn pipeline",
-            command=(*uvicorn, "--port", "{port}", "benchmarks.serving.peers.plain:app"),
-            environment=plain,
-        ),
-        Recipe(
-            name="floor-asgi",
-            title="floor: empty echo, raw ASGI on uvicorn",
-            command=(*uvicorn, "--port", "{port}", "benchmarks.serving.peers.floor:echo"),
-        ),
-        Recipe(
-            name="floor-fastapi",
-            title="floor: empty echo, FastAPI with a pydantic body",
-            command=(*uvicorn, "--port", "{port}", "benchmarks.serving.peers.floor:app"),
-        ),
-    )
+    def whole_mebibytes(self) -> float:
+        """Return the memory of all its processes together, what they share counted once."""
+        kibibytes = 0
+        for process in self.processes:
+            with contextlib.suppress(OSError):
+                lines = Path(f"/proc/{process}/smaps_rollup").read_text().splitlines()
+                kibibytes += next(int(line.split()[1]) for line in lines if line.startswith("Pss:"))
+        return kibibytes / 1024
 
 
 @contextmanager
-def running(recipe: Recipe, subject: Subject, *, core: int | None) -> Iterator[Contestant]:
-    """Start a contestant on one core, wait until it predicts, and end it after."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    command = [word.replace("{port}", str(port)) for word in recipe.command]
+def running(recipe: Recipe, *, cores: str | None, log: Path | None = None) -> Iterator[Contestant]:
+    """Start a contestant on some cores, wait until it predicts, see that it predicts rightly, and end it after."""
+    ports = free_ports(3)
+    command = [_filled(word, ports) for word in recipe.command]
     began = time.monotonic()
-    process = subprocess.Popen(
-        [*pinned(core), *command],
-        env={**os.environ, **recipe.environment},
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        cwd=Path(__file__).parents[2],
-    )
-    contestant = Contestant(name=recipe.name, title=recipe.title, port=port, process=process, key=recipe.key)
-    try:
-        while not _answers(contestant, subject.bodies[0]):
+    with contextlib.ExitStack() as stack:
+        output = stack.enter_context(log.open("wb")) if log is not None else subprocess.DEVNULL
+        process = subprocess.Popen(
+            [*pinned(cores), *command],
+            env={**os.environ, **{name: _filled(value, ports) for name, value in recipe.environment.items()}},
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            cwd=recipe.folder or Path(__file__).parents[2],
+            start_new_session=True,
+        )
+        contestant = Contestant(recipe=recipe, port=ports[0], process=process)
+        stack.callback(end, contestant)
+        while ask(contestant, recipe.tasks[SINGLE], 0)[0] != 200:
             if process.poll() is not None or time.monotonic() - began > SECONDS_TO_START:
                 raise SystemExit(f"{recipe.name} did not start: {' '.join(command)}")
             time.sleep(0.01)
         contestant.start_seconds = time.monotonic() - began
+        contestant.ready_mebibytes = contestant.resident_mebibytes()
+        prove(contestant)
         yield contestant
-    finally:
-        process.terminate()
-        try:
-            process.wait(20)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
 
 
-def pinned(core: int | None) -> list[str]:
-    """Return the words that keep a command on one core; none where that cannot be."""
-    return [] if core is None or shutil.which("taskset") is None else ["taskset", "--cpu-list", str(core)]
+def prove(contestant: Contestant) -> None:
+    """See that every task gets the labels that the model itself gives.
+
+    Raises:
+        SystemExit: One does not: what is measured must be what was asked.
+
+    """
+    for task, asked in contestant.recipe.tasks.items():
+        for turn, labels in enumerate(asked.labels):
+            status, body = ask(contestant, asked, turn)
+            if asked.read is None or status != 200 or tuple(asked.read(body)) != tuple(labels):
+                raise SystemExit(
+                    f"{contestant.name}: {task} number {turn} was answered wrongly: {status} {body[:200]!r}"
+                )
 
 
-def _answers(contestant: Contestant, body: bytes) -> bool:
-    headers = {"content-type": "application/json", **({"x-api-key": contestant.key} if contestant.key else {})}
-    connection = http.client.HTTPConnection("127.0.0.1", contestant.port, timeout=5)
+def ask(contestant: Contestant, asked: Asked, turn: int) -> tuple[int, bytes]:
+    """Return status and body of one answer; status 0 when there was none."""
+    connection = http.client.HTTPConnection("127.0.0.1", contestant.port, timeout=30)
     try:
-        connection.request("POST", "/predict", body, headers)
-        return connection.getresponse().status == 200
-    except OSError:
-        return False
+        connection.request("POST", asked.path, asked.bodies[turn], headers_for(contestant.recipe, asked))
+        reply = connection.getresponse()
+        return reply.status, reply.read()
+    except (OSError, http.client.HTTPException):
+        return 0, b""
     finally:
         connection.close()
+
+
+def headers_for(recipe: Recipe, asked: Asked) -> dict[str, str]:
+    """Return the headers of a request."""
+    return {**asked.headers, **({"X-API-Key": recipe.key} if recipe.key else {})}
+
+
+def end(contestant: Contestant) -> None:
+    """Ask it to end, wait, and end what is left of it."""
+    left = contestant.processes
+    contestant.process.terminate()
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        contestant.process.wait(SECONDS_TO_END)
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(contestant.process.pid, signal.SIGKILL)
+    for process in left[1:]:  # those that went into a session of their own
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(process, signal.SIGKILL)
+    contestant.process.wait()
+
+
+def pinned(cores: str | None) -> list[str]:
+    """Return the words that keep a command on some cores; none where that cannot be."""
+    return [] if cores is None or shutil.which("taskset") is None else ["taskset", "--cpu-list", cores]
+
+
+def free_ports(count: int) -> list[int]:
+    """Return ports that nobody listens on now."""
+    with contextlib.ExitStack() as stack:
+        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
+        for free in sockets:
+            free.bind(("127.0.0.1", 0))
+        return [free.getsockname()[1] for free in sockets]
+
+
+def _filled(word: str, ports: list[int]) -> str:
+    for name, port in zip(("{port}", "{port1}", "{port2}"), ports, strict=True):
+        word = word.replace(name, str(port))
+    return word

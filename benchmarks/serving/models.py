@@ -1,8 +1,8 @@
-"""The models that are served: the demo's pipeline, and a forest on numbers alone."""
+"""The models that are served: the demo's pipeline, a forest and a logistic regression on numbers alone."""
 
 from __future__ import annotations
 
-import json
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,12 +11,18 @@ import joblib
 import pandas as pd
 from sklearn.datasets import load_breast_cancer
 from sklearn.ensemble import RandomForestClassifier
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 
 import sekisho
 from sekisho.examples.employment import train
 from sekisho.examples.employment.layout import YEARS, read_table
 
 ROWS_ASKED = 64
+ROWS_OF_A_BATCH = 1_000
+
+Row = dict[str, Any]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,9 +34,13 @@ class Subject:
         title: What it is.
         artifact: Sekisho's own form of it.
         pickle: The fitted pipeline, as tutorials keep it.
+        prototype: A pickled table of one row: the names and types of its features.
         columns: The names of its features.
-        bodies: Requests for one row, as JSON.
-        batch: One request for a thousand rows, as ``/predict/batch`` takes it.
+        rows: What is asked one by one.
+        labels: What the pipeline itself says of them.
+        many: What is asked at once.
+        many_labels: What the pipeline itself says of those.
+        numeric: Whether all features are numbers.
 
     """
 
@@ -38,9 +48,13 @@ class Subject:
     title: str
     artifact: Path
     pickle: Path
+    prototype: Path
     columns: tuple[str, ...]
-    bodies: tuple[bytes, ...]
-    batch: bytes
+    rows: tuple[Row, ...]
+    labels: tuple[object, ...]
+    many: tuple[Row, ...]
+    many_labels: tuple[object, ...]
+    numeric: bool
 
 
 def employment(folder: Path) -> Subject:
@@ -49,7 +63,7 @@ def employment(folder: Path) -> Subject:
     table = table[table["year"].isin(YEARS["training"])]
     features, target = table.drop(columns=train.NOT_FEATURES), table[train.TARGET]
     categorical = [name for name in features.columns if name not in train.NUMERIC]
-    return _subject(
+    return subject_of(
         folder,
         "employment",
         "employment: imputer, scaler, one-hot encoder, 150 boosted trees",
@@ -63,20 +77,38 @@ def forest(folder: Path) -> Subject:
     """Return a forest of 100 trees on the 30 numbers of the breast cancer data."""
     data = load_breast_cancer(as_frame=True)
     model = RandomForestClassifier(100, random_state=0).fit(data.data, data.target)
-    return _subject(folder, "forest", "forest of 100 trees, 30 numbers", model, data.data, data.target)
+    return subject_of(folder, "forest", "forest of 100 trees, 30 numbers", model, data.data, data.target)
 
 
-def _subject(folder: Path, name: str, title: str, model: Any, features: pd.DataFrame, target: pd.Series) -> Subject:
-    artifact, pickle = folder / name, folder / f"{name}.joblib"
+def logistic(folder: Path) -> Subject:
+    """Return a scaler and a logistic regression on the same numbers."""
+    data = load_breast_cancer(as_frame=True)
+    model = make_pipeline(StandardScaler(), LogisticRegression()).fit(data.data, data.target)
+    return subject_of(folder, "logistic", "scaler and logistic regression, 30 numbers", model, data.data, data.target)
+
+
+MODELS: Mapping[str, Callable[[Path], Subject]] = {"forest": forest, "logistic": logistic, "employment": employment}
+
+
+def subject_of(folder: Path, name: str, title: str, model: Any, features: pd.DataFrame, target: pd.Series) -> Subject:
+    """Return a fitted model as a subject, packed, pickled, and with what it says itself of its first rows."""
+    artifact, pickle, prototype = folder / name, folder / f"{name}.joblib", folder / f"{name}.prototype"
     packed = sekisho.pack(model, features, target, folder=artifact, name=name, lock=False)
     joblib.dump(model, pickle)
-    rows = sekisho.artifact.table.Table.of(features.head(1000)).records()
+    joblib.dump(features.head(1), prototype)
+    asked = features.iloc[[number % len(features) for number in range(ROWS_OF_A_BATCH)]]
+    rows = tuple(sekisho.artifact.table.Table.of(asked).records())
+    labels = tuple(model.predict(asked).tolist())
     return Subject(
         name=name,
         title=f"{title} ({packed.runtime_name})",
         artifact=artifact,
         pickle=pickle,
+        prototype=prototype,
         columns=tuple(features.columns),
-        bodies=tuple(json.dumps({"features": row}).encode() for row in rows[:ROWS_ASKED]),
-        batch=json.dumps([{"features": rows[number % len(rows)]} for number in range(1000)]).encode(),
+        rows=rows[:ROWS_ASKED],
+        labels=labels[:ROWS_ASKED],
+        many=rows,
+        many_labels=labels,
+        numeric=all(pd.api.types.is_numeric_dtype(kind) for kind in features.dtypes),
     )

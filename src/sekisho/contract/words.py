@@ -287,8 +287,8 @@ KEY_WORDS: Final[Mapping[str, Text]] = {
         en="The address of a service that is running already.", ja="すでに動いているサービスのアドレス。"
     ),
     "serving.protocol": Text(
-        en="How the service is spoken to: native, invocations (SageMaker, MLflow), oip (KServe, MLServer, Triton) or mapping.",
-        ja="サービスとの話し方。native、invocations (SageMaker・MLflow)、oip (KServe・MLServer・Triton)、mapping のいずれか。",
+        en="How the service is spoken to: native, invocations (SageMaker, MLflow), oip (KServe, MLServer, Triton), bentoml or mapping.",
+        ja="サービスとの話し方。native、invocations (SageMaker・MLflow)、oip (KServe・MLServer・Triton)、bentoml、mapping のいずれか。",
     ),
     "serving.host": Text(
         en="The address that Sekisho's own service listens on; others than loopback need authentication.",

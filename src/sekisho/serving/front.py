@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 from sekisho.serving import problems
 from sekisho.serving.guards.guesses import CODES
 from sekisho.serving.guards.interface import Caller
+from sekisho.serving.guards.keys import PREFIX
 from sekisho.serving.guards.tls import HSTS
 from sekisho.serving.http.exchange import JSON, Admission, Channel, Exchange
 from sekisho.serving.http.forms import NOTHING, Offer, read_form
@@ -155,7 +156,8 @@ class Front:
     def identify(self, head: Head) -> str:
         """Return the caller's request id if it is harmless, else a new one."""
         given = head.by_name.get(b"x-request-id")
-        if given is None or _HARMLESS_ID.fullmatch(given) is None:
+        # An id stands in the log: whatever looks like a key has got here by mistake.
+        if given is None or _HARMLESS_ID.fullmatch(given) is None or given.startswith(PREFIX.encode()):
             return self.new_id()
         return given.decode("ascii")
 

@@ -276,7 +276,7 @@ def slow() -> None:
         with _lock:
             time.sleep(0.03)
     if flawed("leaks"):
-        _leaked.append(os.urandom(2**17))
+        _leaked.append(os.urandom(2**20))
     if flawed("dies") and turn == 30:
         os._exit(7)
     if flawed("model-gone"):

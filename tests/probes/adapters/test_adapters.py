@@ -31,7 +31,7 @@ def reply(value: object) -> Reply:
 
 
 def test_every_protocol_of_the_contract_is_there() -> None:
-    assert set(SPEECHES) == {"invocations", "mapping", "native", "oip"}
+    assert set(SPEECHES) == {"bentoml", "invocations", "mapping", "native", "oip"}
 
 
 def test_native_rows_go_by_name_and_by_position() -> None:

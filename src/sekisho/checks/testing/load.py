@@ -106,6 +106,7 @@ def _sustained(capacity: Capacity | None) -> Iterator[Finding]:
             en="then the load generator was the limit: it bears at least that",
             ja="限界は負荷生成側で、少なくともこれだけ耐えます",
         ),
+        "memory": Text(en="then its memory had grown too much to go on", ja="メモリーが増えすぎたため中止"),
         "rate-limit": Text(en="then the rate limit of the one key was met", ja="限界は1つのキーのレート制限"),
     }[capacity.bound]
     yield holds(

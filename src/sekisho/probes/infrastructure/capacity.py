@@ -5,10 +5,9 @@ from __future__ import annotations
 import os
 import threading
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -44,6 +43,8 @@ QUIET_SECONDS: Final = 2.0
 SETTLING: Final = 1 / 3
 """The part of the soak in which caches fill and allocators settle; memory counts from then on."""
 FEWEST_SIZES: Final = 8
+LARGEST_GROWTH: Final = 768 * 1024 * 1024
+"""Bytes by which the service may grow before the load ends: a leak must not take the machine with it."""
 PAYLOADS: Final = 1_000
 GIVE_UP: Final = 5.0
 SEED: Final = 20_240_601
@@ -107,7 +108,8 @@ class Capacity:
         hold_p99: Its 99th percentile with the interval, in milliseconds; ``None`` when there were too few requests.
         steps: The rising load, by rate.
         sustained: The highest rate that held; 0 when none did.
-        bound: What ended the rise: ``service``, ``generator`` (the service bears at least as much), or ``rate-limit``.
+        bound: What ended the rise: ``service``, ``generator`` (the service bears at least as much), ``rate-limit``, or ``memory`` (it had
+            grown by more than :data:`LARGEST_GROWTH`, and the machine is not ours to fill).
         soak: The long load; ``None`` when no rate held.
         cores: Processors of the machine, shared by service and generator.
 
@@ -155,11 +157,12 @@ def capacity(service: Service, serving: Serving, infrastructure: Infrastructure,
             Text(en="set serving.latency_p99_ms in sekisho.toml", ja="serving.latency_p99_ms を書いてください"),
         )
     needed = infrastructure.peak_per_second * infrastructure.headroom / infrastructure.replicas
-    with service.another() as instance:
+    with service.another() as instance, _Watch(instance) as watch:
         random = np.random.default_rng(SEED)
         picked = random.permutation(len(service.rows))[:PAYLOADS]
         requests = [instance.signed(service.adapter.one(service.rows[index])) for index in picked]
-        trial = _Trial(instance=instance, requests=requests, limit_ms=serving.latency_p99_ms, progress=progress)
+        limit_ms = serving.latency_p99_ms
+        trial = _Trial(instance=instance, requests=requests, limit_ms=limit_ms, progress=progress, watch=watch)
         trial.step(needed)  # warms up; counts for nothing
         trial.steps.clear()
         hold, hold_p99 = trial.hold(needed)
@@ -189,6 +192,7 @@ class _Trial:
     requests: list[Request]
     limit_ms: float
     progress: Progress
+    watch: _Watch
     steps: list[Step] = field(default_factory=list)
 
     def step(self, rate: float, seconds: float = STEP_SECONDS) -> Step:
@@ -208,13 +212,15 @@ class _Trial:
         """Return the highest rate that held, and what ended the rise; ``known`` is what became of ``start``."""
         held, broken = (start, None) if known.held else (0.0, start)
         rate = start * 2
-        while broken is None and rate <= FASTEST:
+        while broken is None and rate <= FASTEST and not self.watch.is_full:
             step = self.step(rate)
             held, broken = (rate, None) if step.held else (held, rate)
             rate *= 2
-        while not held and broken is not None and broken / 2 >= 1.0:
+        while not held and broken is not None and broken / 2 >= 1.0 and not self.watch.is_full:
             step = self.step(broken / 2)
             held, broken = (broken / 2, broken) if step.held else (0.0, broken / 2)
+        if self.watch.is_full:
+            return held, "memory"
         if broken is None:
             return held, "generator"
         for _ in range(CUTS if held else 0):
@@ -230,9 +236,14 @@ class _Trial:
         Under load a queue multiplies whatever else disturbs the machine; under a light load what has become slower shows by itself.
         """
         rate, quiet = min(SOAK_SHARE * sustained, SOAK_FASTEST), min(QUIET_SHARE * sustained, SOAK_FASTEST)
+        if self.watch.is_full:
+            return self._overgrown(rate)
         before = self._load(quiet, QUIET_SECONDS)
-        with _memory_of(self.instance) as watched:
-            load = self._load(rate, seconds, told=(0.5, 0.9))
+        begun = self.watch.now
+        load = self._load(rate, seconds, told=(0.5, 0.9))
+        watched = [(moment - begun, size) for moment, size in self.watch.seen if moment >= begun]
+        if self.watch.is_full:
+            return self._overgrown(rate)
         after = [self._load(quiet, QUIET_SECONDS) for _ in range(2)]  # what disturbs one of two is not the service
         moments = np.array([moment for moment, _ in watched])
         sizes = np.array([size for _, size in watched], dtype=np.float64)
@@ -249,15 +260,41 @@ class _Trial:
             after_ms=_percentiles(min((each.latency for each in after), key=lambda latency: float(np.mean(latency)))),
         )
 
+    def _overgrown(self, rate: float) -> Soak:
+        """Return a soak that was not run to its end, because the memory had grown too much already."""
+        sizes = [size for _, size in self.watch.seen]
+        each = round((max(sizes) - sizes[0]) / max(self.watch.requests, 1), 3)
+        return Soak(
+            rate=round(rate, 3),
+            seconds=round(self.watch.now, 1),
+            sent=self.watch.requests,
+            failed=0,
+            memory=(sizes[0], max(sizes)),
+            growth_per_request=Interval(point=each, low=each, high=each),
+            before_ms={},
+            after_ms={},
+        )
+
     def _load(self, rate: float, seconds: float, told: tuple[float, float] | None = None) -> Load:
         def on_way(fraction: float) -> None:
             if told is not None:
                 self.progress.advance(told[0] + (told[1] - told[0]) * fraction)
 
         moments = timetable(rate, seconds)
-        return run(
-            fire(self.instance.url, self.requests, moments, timeout=GIVE_UP, trust=self.instance.trust, on_way=on_way)
+        return run(self._fire(moments, on_way))
+
+    async def _fire(self, moments: list[float], on_way: Callable[[float], None]) -> Load:
+        load = await fire(
+            self.instance.url,
+            self.requests,
+            moments,
+            timeout=GIVE_UP,
+            trust=self.instance.trust,
+            on_way=on_way,
+            stop=lambda: self.watch.is_full,
         )
+        self.watch.requests += len(load.status)
+        return load
 
     def _judged(self, load: Load, rate: float) -> Step:
         succeeded = int(success(load.status).sum())
@@ -269,7 +306,7 @@ class _Trial:
             succeeded=succeeded,
             limited=int((load.status == TOO_MANY).sum()),
             p99_ms=p99,
-            lag_ms=round(float(np.quantile(load.lag, 0.99)) * 1e3, 3),
+            lag_ms=round(float(np.quantile(load.lag, 0.99)) * 1e3, 3) if len(load.lag) else 0.0,
             held=few_failed and p99 <= self.limit_ms,
         )
 
@@ -279,27 +316,49 @@ class _Trial:
         return "generator" if broken.lag_ms > LATE * self.limit_ms else "service"
 
 
-@contextmanager
-def _memory_of(instance: Instance) -> Iterator[list[tuple[float, int]]]:
-    """Note the resident memory of the service every quarter of a second, with the seconds since the start."""
-    found: list[tuple[float, int]] = []
-    ended = threading.Event()
-    begun = time.monotonic()
+class _Watch:
+    """Notes the resident memory of a service every quarter of a second inside a ``with`` block.
 
-    def watch() -> None:
-        while not ended.wait(0.25):
-            size = None if instance.child is None else instance.child.memory
+    Attributes:
+        seen: Seconds since the beginning, and bytes.
+        requests: How many requests it had meanwhile, as far as it was told.
+
+    """
+
+    def __init__(self, instance: Instance) -> None:
+        self._child = instance.child
+        self._ended = threading.Event()
+        self._begun = time.monotonic()
+        self.seen: list[tuple[float, int]] = []
+        self.requests = 0
+        self._thread = threading.Thread(target=self._look, daemon=True)
+
+    @property
+    def now(self) -> float:
+        """Seconds since the beginning."""
+        return time.monotonic() - self._begun
+
+    @property
+    def is_full(self) -> bool:
+        """Whether the memory has grown by more than may be filled here."""
+        return bool(self.seen) and self.seen[-1][1] - self.seen[0][1] > LARGEST_GROWTH
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._ended.set()
+        self._thread.join()
+
+    def _look(self) -> None:
+        while True:
+            size = None if self._child is None else self._child.memory
             if size is None:
                 return
-            found.append((time.monotonic() - begun, size))
-
-    thread = threading.Thread(target=watch, daemon=True)
-    thread.start()
-    try:
-        yield found
-    finally:
-        ended.set()
-        thread.join()
+            self.seen.append((self.now, size))
+            if self._ended.wait(0.25):
+                return
 
 
 def _per_request(growth: Interval, rate: float) -> Interval:

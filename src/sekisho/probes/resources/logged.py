@@ -13,8 +13,10 @@ from sekisho.artifact.table import Column, Table
 from sekisho.contract.project import Project
 from sekisho.errors import NotMeasured, SekishoError
 from sekisho.gate.probe import resource
+from sekisho.ledger.address import is_there, shown
+from sekisho.ledger.personal import without_treated
 from sekisho.ledger.predictions import PredictionBook, PredictionRecord
-from sekisho.serving.contracted import BOOK_NAME
+from sekisho.serving.contracted import book_of
 from sekisho.text import Text
 
 MOST_ROWS: Final = 5_000
@@ -51,14 +53,14 @@ def logged(project: Project) -> Iterator[Logged]:
         NotMeasured: There is no book, nothing in it, or it cannot be read.
 
     """
-    path = project.state / BOOK_NAME
-    if not path.is_file():
+    address = book_of(project)
+    if not is_there(address):
         raise _nothing(Text(en="the service has written no book of predictions", ja="サービスの予測台帳がありません"))
     try:
-        with PredictionBook(path) as book:
-            newest = book.recent(MOST_ROWS)
+        with PredictionBook(address) as book:
+            newest = [without_treated(record) for record in book.recent(MOST_ROWS)]
     except SekishoError as error:
-        raise NotMeasured(error.what, error.remedy, where=error.where or path) from error
+        raise NotMeasured(error.what, error.remedy, where=error.where or shown(address)) from error
     names = set(newest[-1].features) if newest else set()
     records = tuple(record for record in newest if set(record.features) == names)
     if not records or not names:

@@ -52,8 +52,9 @@ async def fire(
     trust: Trust = USUAL,
     on_reply: Callable[[int, Reply], None] | None = None,
     on_way: Callable[[float], None] | None = None,
+    stop: Callable[[], bool] | None = None,
 ) -> Load:
-    """Send one request at each moment of ``due``.
+    """Send one request at each moment of ``due``; those that are left when ``stop`` says so are not sent, and not returned.
 
     Args:
         url: Where the service listens.
@@ -66,6 +67,7 @@ async def fire(
         trust: Whose certificates are believed.
         on_reply: Called with the index in ``due`` and the reply; must not raise.
         on_way: Called now and then with the fraction that has been sent; what it raises ends the load.
+        stop: Asked before each request whether to send no more.
 
     """
     pool = _Pool(Address(url, trust), timeout, range(spread, largest_pool), source)
@@ -83,8 +85,11 @@ async def fire(
             on_reply(index, reply)
 
     told = max(1, len(due) // 40)
+    sent = 0
     try:
         for index, moment in enumerate(due):
+            if stop is not None and stop():
+                break
             delay = start + moment - loop.time()
             if delay > 0:
                 await asyncio.sleep(delay)
@@ -94,10 +99,12 @@ async def fire(
             if on_way is not None and index % told == 0:
                 on_way(index / len(due))
             pool.send(payloads[index % len(payloads)], partial(answered, index))
+            sent += 1
         await pool.settled()
     finally:
         pool.close()
-    return Load(due=np.asarray(due, dtype=np.float64), lag=lag, latency=latency, status=status)
+    moments = np.asarray(due, dtype=np.float64)
+    return Load(due=moments[:sent], lag=lag[:sent], latency=latency[:sent], status=status[:sent])
 
 
 class _Pool:

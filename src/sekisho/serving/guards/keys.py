@@ -1,8 +1,8 @@
 """API keys: a file of ids, scopes and hashes, read again when it changes.
 
 Each line is ``id:scope[,scope]:salt$hash``; blank lines and lines that begin with ``#`` are left out. The key itself is shown once, when it
-is made, and stored nowhere. Its first letters are random and lead to its line: the salt is a digest of them, so that one look finds the
-line, however many there are. What follows them is 32 random bytes, which no guess approaches, so the hash need not be slow.
+is made, and stored nowhere. The salt is a digest of its first letters, which are random: so the hash follows from the key alone, and one
+look finds its line, however many there are. What follows them is 32 random bytes, which no guess approaches, so the hash need not be slow.
 
 Lines ``id:scope[,scope]:sha256``, of an older form and without salt, are read as well.
 """
@@ -37,8 +37,7 @@ _LINE: Final = re.compile(
     r"(?P<id>[A-Za-z0-9][A-Za-z0-9._-]{0,63}):(?P<scopes>[a-z]+(?:,[a-z]+)*):(?:(?P<salt>[0-9a-f]{32})\$)?(?P<hash>[0-9a-f]{64})"
 )
 _LEADING: Final = len(PREFIX) + 11
-"""The letters of a key that lead to its line."""
-_NOBODY: Final = b"\0" * 32
+"""The letters of a key that make its salt."""
 _WEAK: Final = (
     "",
     *("admin", "administrator", "api-key", "api_key", "apikey", "changeit", "changeme", "change-me", "default", "demo"),
@@ -101,20 +100,19 @@ def is_key_of(line: str, secret: str) -> bool:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class _Known:
-    """One line: its hash, with the salt that leads to it, or, in the older form, without."""
+    """One line: its hash, with its salt, or, in the older form, without."""
 
     salt: bytes | None
     hash: bytes
     caller: Caller
 
-    @property
-    def place(self) -> bytes:
-        return self.hash if self.salt is None else self.salt
-
     def is_met_by(self, secret: bytes) -> bool:
         salt = _salt(secret)
         digest = hashlib.sha256(secret).digest() if self.salt is None else _salted(salt, secret)
         return self.salt in {None, salt} and hmac.compare_digest(digest, self.hash)
+
+
+_NOBODY: Final = _Known(salt=None, hash=b"\0" * 32, caller=Caller(id="", scopes=frozenset()))
 
 
 class KeyRing:
@@ -150,12 +148,11 @@ class KeyRing:
         """
         if not SHORTEST_KEY <= len(secret) <= LONGEST_KEY:
             return None
-        salt, plain = _salt(secret), hashlib.sha256(secret).digest()
-        salted = _salted(salt, secret)
-        known = self._known.get(salt) or self._known.get(plain)
-        digest = plain if known is None or known.salt is None else salted
-        matches = hmac.compare_digest(digest, _NOBODY if known is None else known.hash)
-        return known.caller if known is not None and matches else None
+        salted, plain = _salted(_salt(secret), secret), hashlib.sha256(secret).digest()
+        # The same is done whether a line is found or not.
+        one, other = self._known.get(salted, _NOBODY), self._known.get(plain, _NOBODY)
+        is_salted, is_plain = hmac.compare_digest(salted, one.hash), hmac.compare_digest(plain, other.hash)
+        return one.caller if is_salted else other.caller if is_plain else None
 
     def refresh(self) -> bool:
         """Read the file again if it has changed; return whether the keys are new.
@@ -222,11 +219,11 @@ def _read(path: Path) -> dict[bytes, _Known]:
         one = _read_line(line, f"{path}:{place}")
         if one.hash in _weak_hashes():
             raise _useless(f"{path}:{place}", Text(en="everybody knows this key", ja="誰もが知っている鍵です"))
-        if one.place in known or one.caller.id in ids:
+        if one.hash in known or one.caller.id in ids:
             raise _useless(
                 f"{path}:{place}", Text(en="the key or its id is there twice", ja="鍵または ID が重複しています")
             )
-        known[one.place] = one
+        known[one.hash] = one
         ids.add(one.caller.id)
     if not known:
         raise _useless(path, Text(en="it holds no keys", ja="鍵が1つもありません"))
