@@ -37,7 +37,7 @@ def api(contract: Contract, surface: Surface, parity: ServedParity) -> Verdict: 
     return verdict(
         *_routes(surface),
         *_answer(surface),
-        _versions(surface),
+        _versions(surface, known=parity.offline),
         *_parity(parity),
         protocol=surface.protocol,
         routes=len(surface.routes),
@@ -94,8 +94,18 @@ def _answer(surface: Surface) -> Iterator[Finding]:
         )
 
 
-def _versions(surface: Surface) -> Finding:
-    if not surface.versions:
+def _versions(surface: Surface, *, known: bool) -> Finding:
+    """Return whether every place names one version; ``known`` says that the answers were compared with those of the artifact."""
+    if known and set(surface.versions) == {"artifact"}:
+        version = surface.versions["artifact"]
+        return holds(
+            True,  # noqa: FBT003
+            Text(
+                en=f"no route names a model version; by its answers it is {version} of the artifact",
+                ja=f"どのルートもモデルのバージョンを示しませんが、応答は成果物の {version} と一致します",
+            ),
+        )
+    if not set(surface.versions) - {"artifact"}:
         return holds(
             None,
             Text(
@@ -210,3 +220,4 @@ api.fails(  # the version falls back to that of the code
 )
 api.is_unknown(example_contract(), _SEEN, replace(_PARITY, offline=False))
 api.is_unknown(example_contract(), replace(_SEEN, versions={}), _PARITY)
+api.passes(example_contract(), replace(_SEEN, versions={"artifact": "1.1.0"}), _PARITY)  # its answers say which it is
