@@ -72,7 +72,7 @@ def test_what_cannot_be_is_refused(given: dict[str, Any]) -> None:
 
 def test_settings_reach_a_worker_as_they_are() -> None:
     settings = settings_of(
-        key_file="a/b", ledger=Path("c"), limits={"rows": 5}, companions=[["x", "y"]], redacted=["é"]
+        key_file="a/b", ledger="c", limits={"rows": 5}, companions=[["x", "y"]], redacted=["é"]
     )
     assert module.decode(module.encode(settings)) == settings
 
@@ -88,7 +88,7 @@ def test_a_contract_states_the_service(tmp_path: Path) -> None:
     assert (settings.port, settings.workers, settings.deadline_ms) == (9000, 3, 500)
     assert (settings.limits.rows, settings.limits.body_bytes) == (7, 2048)
     assert settings.key_file == tmp_path / "k"
-    assert settings.ledger == tmp_path / ".sekisho" / "predictions.sqlite"
+    assert settings.ledger == str(tmp_path / ".sekisho" / "predictions.sqlite")
     assert (settings.key_header, settings.rate_limit, settings.burst) == ("X-Key", 5.0, 9)
     assert (settings.out_of_range, settings.unseen_category) == ("reject", None)
     assert (settings.log_predictions, settings.redacted) == (0.5, ("name",))

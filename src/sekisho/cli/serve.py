@@ -15,6 +15,7 @@ from sekisho.cli.registries import opened_project, registry_options
 from sekisho.contract.loader import load_project
 from sekisho.contract.sections import Monitoring
 from sekisho.errors import WrongUse
+from sekisho.ledger.address import is_url, without_password
 from sekisho.serving.contracted import contracted
 from sekisho.serving.guards.interface import SCOPES, Scope
 from sekisho.serving.guards.keys import new_key
@@ -108,7 +109,18 @@ OPEN = Text(
     en="Let everybody who reaches the port ask: callers are authenticated before they get here",
     ja="ポートに届く全員に応答する。呼び出し元の認証を手前で済ませている場合に使う",
 )
-LEDGER = Text(en="SQLite file to write predictions to", ja="予測を記録する SQLite ファイル")
+LEDGER = Text(
+    en="SQLite file, or postgresql:// database, to write predictions to",
+    ja="予測を記録する SQLite ファイル、または postgresql:// の URL",
+)
+DURABILITY = Text(
+    en="Answer at once, and lose at most 0.2 s of predictions when killed; or answer once they are written [default: window]",
+    ja="すぐ応答するか (強制終了時に最大0.2秒分を失う)、記録し終えてから応答するか [既定値: window]",
+)
+BOOK_DOWN = Text(
+    en="Go on answering while predictions cannot be written, or refuse [default: serve]",
+    ja="予測を記録できない間、応答を続けるか断るか [既定値: serve]",
+)
 RATE = Text(
     en="Requests per second and key, over all workers; ten rows of a batch count as one more",
     ja="キーごとの毎秒リクエスト数 (全ワーカー合計)。バッチは10行ごとに1件と数える",
@@ -173,7 +185,9 @@ SERVING = Text(en="Serving at {}  (Ctrl-C ends)", ja="{} で提供中です (Ctr
 @click.option("--no-tokens", is_flag=True, help=str(NO_TOKENS))
 @click.option("--trusted-proxy", "trusted_proxies", metavar="NETWORK", multiple=True, help=str(PROXY))
 @click.option("--open", is_flag=True, default=None, help=str(OPEN))
-@click.option("--ledger", type=click.Path(path_type=Path), metavar="FILE", help=str(LEDGER))
+@click.option("--ledger", metavar="FILE|URL", help=str(LEDGER))
+@click.option("--ledger-durability", type=click.Choice(["window", "durable"]), help=str(DURABILITY))
+@click.option("--ledger-down", type=click.Choice(["serve", "refuse"]), help=str(BOOK_DOWN))
 @click.option("--rate-limit", type=FiniteRange(min=0, min_open=True), metavar="N", help=str(RATE))
 @click.option("--burst", type=click.IntRange(min=1), metavar="N", help=str(BURST))
 @click.option("--rate-store", metavar="URL", help=str(STORE))
@@ -273,10 +287,12 @@ def _parted(word: str) -> tuple[str, Given]:
     return (name, place) if given else ("", word)
 
 
-def watcher_of(ledger: Path | None, monitoring: Monitoring) -> tuple[str, ...]:
-    """Return the command that watches the predictions of a model for drift; none without a book."""
+def watcher_of(ledger: Path | str | None, monitoring: Monitoring) -> tuple[str, ...]:
+    """Return the command that watches the predictions of a model for drift; none without a book. It finds a password in its environment."""
     if ledger is None:
         return ()
+    if is_url(ledger):
+        ledger, _ = without_password(str(ledger))
     return (
         *(sys.executable, "-P", "-m", "sekisho.watch.live", "--ledger", str(ledger)),
         *("--window-rows", str(monitoring.window_rows), "--smallest-effect", str(monitoring.smallest_effect)),

@@ -16,7 +16,8 @@ from sekisho.cli.options import FiniteRange, json_option, project_option
 from sekisho.contract.loader import load_project
 from sekisho.contract.sections import Monitoring
 from sekisho.errors import NotFound
-from sekisho.serving.contracted import BOOK_NAME
+from sekisho.ledger.address import checked, is_there
+from sekisho.serving.contracted import book_of
 from sekisho.text import Text
 from sekisho.watch.dashboard import as_dict, line, screen
 from sekisho.watch.settings import WatchSettings
@@ -55,9 +56,8 @@ HELP = Text(
 @project_option
 @click.option(
     "--ledger",
-    type=click.Path(path_type=Path),
-    metavar="FILE",
-    help=str(Text(en="The book of predictions", ja="予測台帳のファイル")),
+    metavar="FILE|URL",
+    help=str(Text(en="The book of predictions", ja="予測台帳")),
 )
 @click.option(
     "--artifact",
@@ -77,7 +77,7 @@ HELP = Text(
 @json_option
 def command(
     project: Path,
-    ledger: Path | None,
+    ledger: str | None,
     artifact: Path | None,
     interval: float,
     once: bool,
@@ -99,24 +99,25 @@ def command(
         _show_live(watcher)
 
 
-def _watcher(project: Path, ledger: Path | None, artifact: Path | None, interval: float) -> Watcher:
+def _watcher(project: Path, ledger: str | None, artifact: Path | None, interval: float) -> Watcher:
     monitoring = Monitoring()
-    if ledger is None or artifact is None:
+    book = None if ledger is None else checked(ledger)
+    if book is None or artifact is None:
         opened = load_project(project)
         monitoring = opened.contract.monitoring
         artifact = artifact or opened.path(opened.contract.model.artifact)
-        ledger = ledger or opened.state / BOOK_NAME
-    if not ledger.is_file():
+        book = book or book_of(opened)
+    if not is_there(book):
         raise NotFound(
             Text(en="there is no book of predictions", ja="予測台帳がありません"),
             Text(
                 en="start the service with sekisho serve, and ask it something",
                 ja="sekisho serve でサービスを起動し、予測を要求してください",
             ),
-            where=ledger,
+            where=book,
         )
     settings = WatchSettings(
-        ledger=ledger,
+        ledger=book,
         interval_seconds=interval,
         window_rows=monitoring.window_rows,
         false_alarms_per_30_days=monitoring.false_alarms_per_30_days,

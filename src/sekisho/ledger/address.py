@@ -25,6 +25,11 @@ def is_url(address: Path | str) -> bool:
     return isinstance(address, str) and address.startswith(_SCHEMES)
 
 
+def is_there(address: Path | str) -> bool:
+    """Whether there is a file; a database is taken to be there."""
+    return is_url(address) or Path(address).is_file()
+
+
 def checked(address: Path | str) -> Path | str:
     """Return a path, or a URL that can be one.
 

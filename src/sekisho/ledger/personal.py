@@ -8,6 +8,7 @@ from __future__ import annotations
 import base64
 import binascii
 import os
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 import msgspec
@@ -18,7 +19,7 @@ from sekisho.text import Text
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from sekisho.ledger.chunks import Scalar
+    from sekisho.ledger.chunks import PredictionRecord, Scalar
     from sekisho.ledger.keys import Keyring, LedgerKey
 
 Treatment = Literal["drop", "mask", "hash", "encrypt"]
@@ -53,6 +54,19 @@ def treatment(how: Treatment, keys: Keyring | None) -> Callable[[str, Scalar], S
     if how == "hash":
         return lambda _, value: None if value is None else f"{HASH}{key.digest('value', value)}"
     return _sealing(key)
+
+
+def without_treated(record: PredictionRecord) -> PredictionRecord:
+    """Return a record without the values that are not what the model was given."""
+    treated = (MASK, HASH, SEALED)
+    if not any(isinstance(value, str) and value.startswith(treated) for value in record.features.values()):
+        return record
+    kept = {
+        name: value
+        for name, value in record.features.items()
+        if not (isinstance(value, str) and value.startswith(treated))
+    }
+    return replace(record, features=kept)
 
 
 def opened(name: str, value: Scalar, keys: Keyring) -> Scalar:

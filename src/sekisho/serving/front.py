@@ -85,7 +85,8 @@ class Front:
         self.connections: set[Channel] = set()
         self.known_heads: dict[bytes, Admission] = {}
         self.held = 0
-        self.once = ONCE | {settings.key_header.lower().encode()}
+        named = (settings.key_header, settings.ledger_subject_header)
+        self.once = ONCE | {name.lower().encode() for name in named if name is not None}
         self.responses = Responses(*(() if settings.certificate is None else (HSTS,)))
         self._settings = settings
         self.by_address = callers.by_address

@@ -155,20 +155,27 @@ class Recorder:
         """Take an answer; it will be in the book within :data:`FLUSH_SECONDS`.
 
         Args:
-            request_id, at, rows, verbatim, predictions, confidence, flags, head: See :class:`~sekisho.serving.entries.Answered`.
-            seconds: How long the request took.
+            request_id: The request.
+            at: When it was answered: RFC 3339, UTC.
+            seconds: How long that took.
+            rows: The validated rows.
+            verbatim: The rows as they came in JSON.
+            predictions: One a row.
+            confidence: The probability of each; ``None`` if the model gives none.
+            flags: What is unusual about a row, by its index.
+            head: The head of the request.
             then: Told on the event loop that runs here whether it is in the book; ``None``: nobody waits for that.
 
         """
         if self._fraction < 1.0 and random.random() >= self._fraction:  # noqa: S311 - a sample, no secret
             if then is not None:
-                then(True)
+                then(True)  # noqa: FBT003 - what it is told is this alone
             return
         verbatim = self._maker.verbatim(rows, verbatim)
         size = self._maker.size(rows, verbatim)
         if self._taken - self._done + size > MOST_WAITING or self._ended:
             if then is not None:
-                then(False)
+                then(False)  # noqa: FBT003
             else:
                 self._listener.dropped(len(predictions))
             return
@@ -214,7 +221,7 @@ class Recorder:
         with self._lock:
             self._give_up(all_of_it=True)
             if self.is_down:
-                self._listener.down(False)
+                self._listener.down(False)  # noqa: FBT003
         self.book.close()
 
     def _write_all(self) -> None:

@@ -13,6 +13,7 @@ from msgspec import Meta
 
 from sekisho.contract.sections import FeatureTerms
 from sekisho.errors import WrongUse
+from sekisho.ledger.address import checked
 from sekisho.ledger.personal import Treatment
 from sekisho.predict.batching import Wish
 from sekisho.text import Text, verbatim
@@ -111,6 +112,8 @@ class ServingSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
         trusted_types: Types that a skops file may hold beyond the curated list.
         trusted_keys: Files of public keys whose signatures of the artifact count.
         require_signature: Whether one of them must have signed it.
+        require_pass: Whether the checkpoint must have let it through: a pass that one of them has signed.
+        passes: Where passes are: files, or folders that hold files ending in ``.dsse.json``.
         library_mismatch: Whether a model that was saved with other versions of its libraries is refused, or served with a warning in the log.
         access_log_per_second: Lines about single requests, a second and worker, before the log only counts them.
         companions: Commands that run beside the service and end with it.
@@ -120,6 +123,9 @@ class ServingSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
         registry: Where versions come from that are given as ``NAME@VERSION``: a folder or ``s3://bucket/prefix``; ``None``: as the environment
             says, else the folder ``registry``.
         registry_endpoint: The S3 server to speak to instead of AWS.
+        follow: Whether the service follows the aliases of the registry: where one moves, the version that it stands for takes over.
+        follow_seconds: How often they are looked at.
+        keep_previous: Whether a version that was live stays loaded until the next one was, so that it can be live again at once.
 
     """
 
@@ -171,6 +177,8 @@ class ServingSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     trusted_types: tuple[str, ...] = ()
     trusted_keys: tuple[Path, ...] = ()
     require_signature: bool = False
+    require_pass: bool = False
+    passes: tuple[Path, ...] = ()
     library_mismatch: Literal["refuse", "warn"] = "refuse"
     access_log_per_second: Annotated[int, Meta(ge=0, le=1_000_000)] = 500
     companions: tuple[tuple[str, ...], ...] = ()
@@ -178,6 +186,9 @@ class ServingSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     default_model: str | None = None
     registry: str | None = None
     registry_endpoint: str | None = None
+    follow: bool = False
+    follow_seconds: Seconds = 3.0
+    keep_previous: bool = True
 
     @property
     def is_loopback(self) -> bool:
@@ -211,8 +222,8 @@ def settings_of(**given: Any) -> ServingSettings:
                 Text(en=f"there is no setting {name}", ja=f"{name} という設定はありません"), close[0] if close else ""
             )
         try:
-            value = str(value) if name == "ledger" and isinstance(value, Path) else value
-            read[name] = msgspec.convert(value, fields[name], dec_hook=_path)
+            plain = str(value) if name == "ledger" and isinstance(value, Path) else value
+            read[name] = msgspec.convert(plain, fields[name], dec_hook=_path)
         except msgspec.ValidationError as error:
             raise _unfit(
                 Text(en=f"the setting {name} cannot be this", ja=f"設定 {name} にこの値は使えません"), str(error)
@@ -221,9 +232,15 @@ def settings_of(**given: Any) -> ServingSettings:
     check_exposure(settings)
     _check_tokens(settings)
     _check_proxies(settings)
+    _check_book(settings)
     if settings.rate_store is not None and settings.rate_limit is None:
         raise _unfit(
             Text(en="a store for limits needs a limit", ja="制限の保存先には、制限の指定が必要です"), "--rate-limit"
+        )
+    if settings.require_pass and not (settings.passes and settings.trusted_keys):
+        raise _unfit(
+            Text(en="a pass needs trusted keys, and a place where it is", ja="通行証の確認には、信頼する鍵と通行証の場所が必要です"),
+            "--trusted-key, --pass",
         )
     if settings.certificate is None and (settings.private_key or settings.client_authority):
         raise _unfit(Text(en="TLS needs a certificate", ja="TLS には証明書が必要です"), "--certificate")
@@ -286,6 +303,21 @@ def _check_tokens(settings: ServingSettings) -> None:
                 ja="設定 token_keys にこの値は使えません。https（このマシンなら http も可）で、パスワードを含まない URL にしてください",
             ),
             "",
+        )
+
+
+def _check_book(settings: ServingSettings) -> None:
+    """Refuse a book whose keys are missing, or whose address is none."""
+    if settings.ledger is not None:
+        checked(settings.ledger)
+    named = settings.ledger_subject or settings.ledger_subject_header
+    if settings.ledger_key_file is None and (settings.ledger_personal in {"hash", "encrypt"} or named):
+        raise _unfit(
+            Text(
+                en="keyed hashes and encryption need a key: ledger_key_file",
+                ja="鍵付きハッシュと暗号化には鍵が必要です: ledger_key_file",
+            ),
+            "sekisho ledger key",
         )
 
 

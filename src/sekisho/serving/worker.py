@@ -40,6 +40,7 @@ from sekisho.serving.layout import GO, RunFolder, Word, encode, failure
 from sekisho.serving.logs import Log
 from sekisho.serving.metrics.cells import clear_gauges
 from sekisho.serving.metrics.exposition import MEDIA_TYPE, Exposition
+from sekisho.serving.retaining import Retaining
 from sekisho.serving.tally import Tally
 from sekisho.text import Text
 
@@ -119,6 +120,9 @@ class Worker:
         self._grpc = None if settings.grpc_port is None else self._make_grpc()
         self._tls = None if settings.certificate is None else Tls(settings)
         self._application: asyncio.Future[Any] | None = None
+        self._retaining = None
+        if number == 0 and settings.ledger is not None and settings.retention_days is not None:
+            self._retaining = Retaining(settings.ledger, settings.retention_days, self.log)
         self._ended = asyncio.Event()
         self._set_up()
         self.tally.know(sorted({*(place.path for place in self._front.paths.values()), *self._hosting.infer_paths()}))
@@ -160,6 +164,8 @@ class Worker:
             ticking.cancel()
             if self._shared_rate is not None:
                 await self._shared_rate.close()
+            if self._retaining is not None:
+                self._retaining.stop()
             for hosted in self._hosting:
                 await hosted.close()
             self.tally.set("ml_worker_ready", 0.0)

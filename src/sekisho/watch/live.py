@@ -23,6 +23,7 @@ import msgspec
 
 from sekisho.artifact.artifact import ModelArtifact
 from sekisho.errors import LedgerError, SekishoError
+from sekisho.ledger.address import checked
 from sekisho.watch.drift.report import DriftReport
 from sekisho.watch.gauges import DriftGauges
 from sekisho.watch.settings import WatchSettings
@@ -108,10 +109,17 @@ def _look(watcher: Watcher, gauges: DriftGauges, said: Said) -> None:
     said.report(look.report)
 
 
+def _address(word: str) -> Path | str:
+    try:
+        return checked(word)
+    except SekishoError as error:
+        raise argparse.ArgumentTypeError(error.what.en) from None
+
+
 def _options() -> argparse.ArgumentParser:
     usual = WatchSettings(ledger=Path())
     parser = argparse.ArgumentParser(prog="python -m sekisho.watch.live")
-    parser.add_argument("--ledger", type=Path, required=True)
+    parser.add_argument("--ledger", type=_address, required=True)
     parser.add_argument("--artifact", type=Path, required=True)
     parser.add_argument("--model", help="what callers call the model, for the gauges [default: as it was packed]")
     parser.add_argument("--interval", type=float, default=usual.interval_seconds, help="seconds between two looks")

@@ -13,7 +13,7 @@ class WatchSettings:
     """What is watched, and how strictly.
 
     Attributes:
-        ledger: The book of predictions.
+        ledger: The book of predictions: a file, or the URL of a database.
         interval_seconds: The time between two looks.
         window_rows: How many of the last rows are judged.
         false_alarms_per_30_days: The budget for all columns and looks together.
@@ -22,7 +22,7 @@ class WatchSettings:
 
     """
 
-    ledger: Path
+    ledger: Path | str
     interval_seconds: float = 5.0
     window_rows: int = 1_000
     false_alarms_per_30_days: float = 1.0

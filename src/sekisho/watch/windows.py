@@ -10,6 +10,7 @@ import numpy as np
 
 from sekisho.artifact.column import Column, Kind, Scalar, floats, strings
 from sekisho.artifact.table import Table
+from sekisho.ledger.address import is_there
 from sekisho.ledger.predictions import PredictionBook, PredictionRecord
 
 
@@ -32,11 +33,13 @@ class Window:
         return (self.records[-1].request_id, self.records[-1].row) if self.records else None
 
 
-def last_window(path: Path, rows: int, *, model: str | None, kinds: Mapping[str, Kind], answer: str | None) -> Window:
+def last_window(
+    address: Path | str, rows: int, *, model: str | None, kinds: Mapping[str, Kind], answer: str | None
+) -> Window:
     """Read the last rows of a book.
 
     Args:
-        path: The book. Where there is none yet, nothing was answered, and none is made.
+        address: The book: a file, or the URL of a database. Where there is no file yet, nothing was answered, and none is made.
         rows: How many rows at most.
         model: The digest of the artifact that must have answered; ``None`` for any.
         kinds: What the values of each column mean, by name.
@@ -46,9 +49,9 @@ def last_window(path: Path, rows: int, *, model: str | None, kinds: Mapping[str,
         LedgerError: The book cannot be read.
 
     """
-    if not path.is_file():
+    if not is_there(address):
         return Window(records=(), table=Table(columns=()))
-    with PredictionBook(path) as book:
+    with PredictionBook(address) as book:
         records = tuple(book.recent(rows, model))
     return Window(records=records, table=Table(columns=tuple(_columns(records, kinds, answer))))
 
