@@ -160,9 +160,12 @@ def _no_numbers(values: NDArray[Any], predictions: Sequence[Scalar]) -> list[int
 def _suspects(table: NDArray[Any]) -> list[int]:
     """Return the rows of many whose probabilities need a closer look: some are none, or their sum is not quite 1."""
     # Written so that a NaN anywhere makes it false; the margin is for sums that are added up in another order.
-    usual = np.abs(table.sum(axis=1) - 1.0) <= LARGEST_SUM_ERROR / 2
+    with np.errstate(invalid="ignore", over="ignore"):
+        usual = np.abs(table @ np.ones(table.shape[1]) - 1.0) <= LARGEST_SUM_ERROR / 2
+    if usual.all() and table.min() >= 0.0 and table.max() <= 1.0:
+        return []
     usual &= (table.min(axis=1) >= 0.0) & (table.max(axis=1) <= 1.0)
-    return [] if usual.all() else [int(row) for row in np.flatnonzero(~usual)]
+    return [int(row) for row in np.flatnonzero(~usual)]
 
 
 def _is_number(value: object) -> bool:
