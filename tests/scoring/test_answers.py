@@ -87,7 +87,7 @@ def test_several_answers_by_name() -> None:
     assert names[:3] == ["prediction_a", "prediction_n", "prediction_a_b"]
     assert len(set(names)) == len(names)
     assert names[-1] == "flags"
-    assert len(names) == 9
+    assert len(names) == 10
     assert names.index("probability_a_b_") > names.index("probability_a_b")
     found = columns.read(outputs, 2)
     assert len(found.columns) == len(names) - 1
