@@ -97,6 +97,10 @@ class ColumnarRows(Sequence["Row"]):
         """Return the column of one feature, as it was given."""
         return self._columns[place]
 
+    def cell(self, row: int, place: int) -> Cell:
+        """Return one cell."""
+        return _cells(self._features[place], self._columns[place][row : row + 1])[0]
+
     def column(self, place: int) -> list[Cell]:
         """Return the cells of one feature."""
         if self._cells is not None:

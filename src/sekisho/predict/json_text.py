@@ -6,11 +6,17 @@ msgspec reads nearly every request, and this module those that it refused or tha
 from __future__ import annotations
 
 import json
+import re
+from contextlib import suppress
 from typing import Any, Final, NoReturn
+
+import msgspec
 
 from sekisho.errors import InvalidInput
 from sekisho.text import Text
 
+_LONG_NUMBER: Final = re.compile(rb"[0-9]{19}")
+"""What may be a whole number beyond 64 bits, of which msgspec would make a float."""
 _REMEDY: Final = Text(
     en="send JSON as in RFC 8259, in UTF-8 without a byte order mark",
     ja="RFC 8259 に従った JSON を、BOM なしの UTF-8 で送ってください",
@@ -24,6 +30,11 @@ def parse(body: bytes) -> Any:
         InvalidInput: It is not JSON (``malformed_json``), or an object names a key twice (``duplicate_key``).
 
     """
+    if _LONG_NUMBER.search(body) is None:
+        with suppress(msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            value = msgspec.json.decode(body)
+            if _count_keys(value) == body.count(b":"):
+                return value  # as many colons as keys: none stands twice
     try:
         value = _decoder.decode(body.decode("utf-8"))
         if b"\\u" in body:
@@ -57,6 +68,14 @@ def check_keys(body: bytes, *, at_most: int) -> None:
     """
     if body.count(b":") > at_most:
         parse(body)
+
+
+def _count_keys(value: object) -> int:
+    if isinstance(value, dict):
+        return len(value) + sum(_count_keys(one) for one in value.values() if type(one) in {dict, list})
+    if isinstance(value, list):
+        return sum(_count_keys(one) for one in value if type(one) in {dict, list})
+    return 0
 
 
 def _pairs(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -124,7 +124,7 @@ class Scrutiny:
         findings = Findings()
         for row, place in sorted(suspects):
             feature = self._features[place]
-            code = self._fault(feature, rows[row][place])
+            code = self._fault(feature, rows.cell(row, place) if isinstance(rows, ColumnarRows) else rows[row][place])
             if code is None or row in findings.refusals:
                 continue
             if self._rejects(feature, code):

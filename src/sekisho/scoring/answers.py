@@ -60,13 +60,16 @@ class AnswerColumns:
         else:
             found["prediction"] = self._labels[0].type()
         if self._output.probabilities:
-            for one in self._each:
+            for one in self._classified():
                 stem = f"probability_{one.name}" if self._several else "probability"
-                found[stem] = pa.float64()
+                found[free_name(stem, found)] = pa.float64()
                 for label in one.classes or ():
                     found[free_name(f"{stem}_{class_name(label)}", found)] = pa.float64()
         found["flags"] = pa.string()
         return list(found.items())
+
+    def _classified(self) -> list[Output]:
+        return [one for one in self._each if one.classes]
 
     def read(self, outputs: Outputs, rows: int) -> Answered:
         """Return the answers to ``rows`` rows.
@@ -87,7 +90,7 @@ class AnswerColumns:
             places = labels.places(one)
             unsound |= places < 0 if labels.classes is not None else ~_finite(one)
             predicted.append(labels.column(one, places))
-            if table is not None and self._output.probabilities:
+            if table is not None and self._output.probabilities and labels.classes:
                 stated += _probabilities(table[:, self._parts[at]], places, unsound)
         return Answered(columns=predicted + stated, unsound=unsound)
 

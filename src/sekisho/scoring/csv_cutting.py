@@ -79,6 +79,11 @@ def records(text: bytes) -> Iterator[tuple[list[str] | None, str]]:
             yield cells, whole
 
 
+def readable(record: str) -> str:
+    """Return a record of :func:`records` as a text that can be written: bytes that are no UTF-8 as U+FFFD."""
+    return record.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+
+
 class _Lines:
     """The lines of a text, with those taken since somebody asked. What is no UTF-8 becomes half characters."""
 

@@ -36,24 +36,25 @@ def chopped(
         held = _skip(given, held, start - place)
         place = start
     at_end = False
-    while held or not at_end:
-        while not at_end and len(held) < TEXT_BYTES:
+    size = TEXT_BYTES
+    while True:
+        while not at_end and len(held) < size:
             more = given.stream.read(TEXT_BYTES)
             at_end = not more
             held += more
-        end = end_of(held, is_last=at_end)
-        while not end and not at_end:
-            if len(held) > longest:
-                raise _too_long()
-            more = given.stream.read(TEXT_BYTES)
-            at_end = not more
-            held += more
-            end = end_of(held, is_last=at_end)
-        if not end:
+        # Where a piece ends depends on nothing but where it begins, so that work that is gone on with is cut as before.
+        end = end_of(held[:size], is_last=at_end and len(held) <= size)
+        if end:
+            content, held = held[:end], held[end:]
+            place += end
+            size = TEXT_BYTES
+            yield Piece(ends=place, share=_share(given, place, total), content=content)
+        elif at_end and len(held) <= size:
             return
-        content, held = held[:end], held[end:]
-        place += end
-        yield Piece(ends=place, share=_share(given, place, total), content=content)
+        elif size > longest:
+            raise _too_long()
+        else:
+            size += TEXT_BYTES
 
 
 def _skip(given: Opening, held: bytes, count: int) -> bytes:

@@ -12,7 +12,7 @@ import fcntl
 import os
 import shutil
 import zlib
-from contextlib import suppress
+from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 import msgspec
@@ -22,8 +22,8 @@ from sekisho.files import write_atomically
 from sekisho.text import Text
 
 if TYPE_CHECKING:
+    from io import FileIO
     from pathlib import Path
-    from typing import BinaryIO
 
 PLAN_FORMAT: Final = 1
 _BLOCK: Final = 2**20
@@ -91,10 +91,11 @@ class WorkFolder:
         self.folder.mkdir(parents=True, exist_ok=True)
         self._lock = _locked(self.folder)
         self.mark = Mark()
+        self._files = ExitStack()
         try:
             self._open(plan, head, resume=resume and (self.folder / "plan.json").exists())
         except BaseException:
-            os.close(self._lock)
+            self.close()
             raise
 
     @property
@@ -149,9 +150,7 @@ class WorkFolder:
 
     def close(self) -> None:
         """Let go of the folder; what is in it stays."""
-        for file in (self._rows, self._aside, self._journal):
-            with suppress(OSError):
-                file.close()
+        self._files.close()
         if self._lock >= 0:
             os.close(self._lock)
             self._lock = -1
@@ -165,17 +164,15 @@ class WorkFolder:
             for path in (self.rows, self.aside, journal):
                 path.unlink(missing_ok=True)
             write_atomically(self.folder / "plan.json", msgspec.json.encode({"format": PLAN_FORMAT, **plan}))
-        self._rows, self._aside, self._journal = (_appending(path) for path in (self.rows, self.aside, journal))
+        self._rows, self._aside, self._journal = (
+            self._files.enter_context(path.open("ab", buffering=0)) for path in (self.rows, self.aside, journal)
+        )
         if not self.mark.length:
             _write(self._rows, head)
             self.mark = Mark(length=len(head), checksum=zlib.crc32(head))
 
 
-def _appending(path: Path) -> BinaryIO:
-    return path.open("ab", buffering=0)
-
-
-def _write(file: BinaryIO, content: bytes) -> None:
+def _write(file: FileIO, content: bytes) -> None:
     rest = memoryview(content)
     while rest:
         rest = rest[file.write(rest) :]

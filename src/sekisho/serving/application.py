@@ -37,7 +37,7 @@ SECONDS_TO_APPEAR: Final = 3 * FLUSH_SECONDS
 
 
 class _Feedback(msgspec.Struct, forbid_unknown_fields=True):
-    request_id: Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9._:-]{1,128}$")]
+    request_id: Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9._:-]{1,128}$(?!\n)")]
     outcome: float | int | str | bool | dict[str, float | int | str | bool | None]
     row: Annotated[int, msgspec.Meta(ge=0, le=2**31 - 1)] = 0
 

@@ -144,7 +144,7 @@ class ServingSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     token_scope_prefix: Annotated[str, Meta(pattern=r"^[!#-\[\]-~]{0,256}\Z")] = ""
     token_leeway_seconds: Annotated[float, Meta(ge=0.0, le=300.0)] = 2.0
     open: bool = False
-    key_header: Annotated[str, Meta(pattern=r"^[A-Za-z][A-Za-z0-9-]{0,63}$")] = "X-API-Key"
+    key_header: Annotated[str, Meta(pattern=r"^[A-Za-z][A-Za-z0-9-]{0,63}$(?!\n)")] = "X-API-Key"
     public_routes: tuple[str, ...] = PUBLIC_ROUTES
     trusted_proxies: tuple[str, ...] = ()
     allowed_hosts: tuple[str, ...] = ()
@@ -158,7 +158,7 @@ class ServingSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     ledger_personal: Treatment = "drop"
     ledger_key_file: Path | None = None
     ledger_subject: Annotated[str, Meta(min_length=1)] | None = None
-    ledger_subject_header: Annotated[str, Meta(pattern=r"^[A-Za-z][A-Za-z0-9-]{0,63}$")] | None = None
+    ledger_subject_header: Annotated[str, Meta(pattern=r"^[A-Za-z][A-Za-z0-9-]{0,63}$(?!\n)")] | None = None
     retention_days: Annotated[int, Meta(ge=1, le=36_500)] | None = None
     log_predictions: Fraction = 1.0
     redacted: tuple[str, ...] = ()
@@ -239,7 +239,10 @@ def settings_of(**given: Any) -> ServingSettings:
         )
     if settings.require_pass and not (settings.passes and settings.trusted_keys):
         raise _unfit(
-            Text(en="a pass needs trusted keys, and a place where it is", ja="通行証の確認には、信頼する鍵と通行証の場所が必要です"),
+            Text(
+                en="a pass needs trusted keys, and a place where it is",
+                ja="通行証の確認には、信頼する鍵と通行証の場所が必要です",
+            ),
             "--trusted-key, --pass",
         )
     if settings.certificate is None and (settings.private_key or settings.client_authority):

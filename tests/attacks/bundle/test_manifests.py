@@ -74,6 +74,12 @@ MANIFESTS: dict[str, Callable[[dict[str, Any]], bytes]] = {
     "a name that reads backwards": lambda plain: json.dumps({**plain, "name": "a\u202eb"}).encode(),
     "a name of NUL": lambda plain: json.dumps({**plain, "name": "a\x00"}).encode(),
     "a name with a line end": lambda plain: json.dumps({**plain, "name": "churn\n"}).encode(),
+    **{
+        f"a {member} with a line end, every byte else as it must be": lambda plain, member=member: json.dumps(  # type: ignore[misc]
+            {**plain, member: plain[member] + "\n"}, sort_keys=True, separators=(",", ":")
+        ).encode()
+        for member in ("name", "version")
+    },
     "an empty name": lambda plain: json.dumps({**plain, "name": ""}).encode(),
     "a long name": lambda plain: json.dumps({**plain, "name": "a" * 101}).encode(),
     "a digest in capitals": lambda plain: json.dumps(

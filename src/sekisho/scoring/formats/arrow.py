@@ -48,10 +48,8 @@ class _ArrowTable(ColumnarTable):
                 continue
             for part in sliced(batch):
                 place += part.num_rows
-                if place <= start:
-                    continue
-                fresh = min(part.num_rows, place - start)
-                yield Piece(ends=place, share=share, content=part.slice(part.num_rows - fresh))
+                if place > start:
+                    yield Piece(ends=place, share=share, content=part)
                 if self._map is not None:
                     self._map.madvise(mmap.MADV_DONTNEED)
 

@@ -16,7 +16,7 @@ from sekisho.errors import InvalidInput, WrongUse
 from sekisho.predict.cells import category_types
 from sekisho.predict.csv_text import read_cell_text
 from sekisho.scoring.blocks import ArrowBlock, CellsBlock
-from sekisho.scoring.csv_cutting import first_end, last_end, records
+from sekisho.scoring.csv_cutting import first_end, last_end, readable, records
 from sekisho.scoring.formats.interface import TableFormat
 from sekisho.scoring.tables import LONGEST_ROW, TEXT_BYTES, Opening, OpenTable, Piece, not_a_table
 from sekisho.scoring.text_lines import CellLines, chopped
@@ -31,7 +31,8 @@ if TYPE_CHECKING:
     from sekisho.scoring.layout import Layout
 
 _MARK: Final = "\ufeff".encode()
-_LARGEST_EXACT: Final = 2.0**53
+_FIRST_INEXACT: Final = 2.0**53
+"""The whole number that the next one may have been rounded to."""
 _NOT_PLAIN: Final = r"[ \t]|[xX]"
 """What stands in a cell that pyarrow reads as a number and the rules do not."""
 _TRUTHS: Final = {"true_values": ["true", "True", "TRUE"], "false_values": ["false", "False", "FALSE"]}
@@ -145,9 +146,8 @@ class _CsvTable(OpenTable):
         for number, (cells, text) in enumerate(records(content)):
             row = self._row(cells, places, number, len(layout.names))
             if isinstance(row, InvalidInput):
-                contents[number] = (
-                    text if cells is None or len(cells) != len(places) else dict(zip(places, cells, strict=True))
-                )
+                whole = cells is not None and len(cells) == len(layout.names)
+                contents[number] = dict(zip(layout.names, cells or (), strict=True)) if whole else readable(text)
             rows.append(row)
             for column, name in zip(kept, layout.kept, strict=True):
                 known = cells is not None and len(cells) == len(layout.names)
@@ -227,7 +227,7 @@ def _all_plain(column: Any) -> bool:
     for chunk in column.chunks:
         values = (chunk.fill_null(0.0) if chunk.null_count else chunk).to_numpy(zero_copy_only=False)
         # Written so that a NaN makes it false.
-        if not bool((np.abs(values) <= _LARGEST_EXACT).all()):
+        if not bool((np.abs(values) < _FIRST_INEXACT).all()):
             return False
     return True
 

@@ -43,27 +43,21 @@ class _ParquetTable(ColumnarTable):
             raise not_a_table("parquet", given.shown) from None
 
     def pieces(self, layout: Layout, start: int) -> Iterator[Piece]:
-        """Yield runs of rows; row groups before ``start`` are not read."""
+        """Yield runs of rows; row groups before ``start`` are not read, and no run spans two."""
         metadata = self._file.metadata
-        total, first = metadata.num_rows, 0
-        groups: list[int] = []
+        total, place = metadata.num_rows, 0
         for group in range(metadata.num_row_groups):
             rows = metadata.row_group(group).num_rows
-            if not groups and first + rows <= start:
-                first += rows
-            else:
-                groups.append(group)
-        if not groups:
-            return
-        place = first
-        batches = self._file.iter_batches(
-            COLUMN_ROWS, row_groups=groups, columns=self.wanted(layout), use_threads=False
-        )
-        for batch in batches:
-            place += batch.num_rows
-            if place > start:
-                fresh = min(batch.num_rows, place - start)
-                yield Piece(ends=place, share=place / total, content=batch.slice(batch.num_rows - fresh))
+            if place + rows <= start:
+                place += rows
+                continue
+            batches = self._file.iter_batches(
+                COLUMN_ROWS, row_groups=[group], columns=self.wanted(layout), use_threads=False
+            )
+            for batch in batches:
+                place += batch.num_rows
+                if place > start:
+                    yield Piece(ends=place, share=place / total, content=batch)
 
 
 class ParquetFormat(TableFormat):

@@ -54,7 +54,7 @@ def _columns_of_each(reply: Reply, signature: Signature) -> Columns:
     if reply.confidence is not None and reply.probabilities is not None:
         stated: list[Any] = list(reply.confidence)
         for one, part in zip(output.outputs, slices_of(output), strict=True):
-            columns[f"probability_{one.name}"] = [row[one.name] for row in stated]
+            columns[free_name(f"probability_{one.name}", columns)] = [row[one.name] for row in stated]
             by_class = zip(*(row[part] for row in reply.probabilities), strict=True)
             for label, values in zip(one.classes or (), by_class, strict=True):
                 columns[free_name(f"probability_{one.name}_{class_name(label)}", columns)] = list(values)

@@ -171,7 +171,7 @@ def _data(one: _Input, data: bytes) -> list[Any]:
 
 def check_range(name: str, datatype: str, values: Sequence[Any]) -> None:
     """Refuse whole numbers that the stated datatype cannot hold."""
-    if datatype in FLOATS or datatype in {BOOL, BYTES, "INT64"}:
+    if datatype in FLOATS or datatype in {BOOL, BYTES}:
         return
     known = [value for value in values if value is not None]
     bits = int(datatype.lstrip("UINT"))
