@@ -13,7 +13,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 
 from sekisho.artifact import lock
-from sekisho.artifact.lock import needed, normalised, read_lock, write_lock
+from sekisho.artifact.lock import needed, normalised, read_lock, write_lock, write_lock_of_extras
 from sekisho.errors import ArtifactError, IntegrityError, MissingExtra
 
 if TYPE_CHECKING:
@@ -92,6 +92,22 @@ def test_too_slow(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(lock.subprocess, "run", never)  # type: ignore[attr-defined]
     with pytest.raises(ArtifactError, match="could not lock"):
         write_lock(LogisticRegression(), native=False)
+
+
+@pytest.mark.slow
+def test_a_lock_of_extras_fits_the_other(tmp_path: Path) -> None:
+    base = write_lock(LogisticRegression(), native=False)
+    more = write_lock_of_extras(("jwt", "redis", "grpc"), base)
+    names = {pin.name for pin in read_lock(more)}
+    assert {"pyjwt", "cryptography", "redis", "grpcio"} <= names
+    assert not names & {pin.name for pin in read_lock(base)}
+    assert write_lock_of_extras((), base) == b""
+    (tmp_path / "base").write_bytes(base)
+    (tmp_path / "more").write_bytes(more)
+    subprocess.run([sys.executable, "-m", "venv", tmp_path / "venv"], check=True)
+    pip = [str(tmp_path / "venv" / "bin" / "python"), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+    locks = ["-r", str(tmp_path / "base"), "-r", str(tmp_path / "more")]
+    subprocess.run([*pip, "--dry-run", "--require-hashes", "--only-binary", ":all:", *locks], check=True)
 
 
 @pytest.mark.slow

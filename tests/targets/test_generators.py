@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 import yaml
 
+from sekisho.artifact import lock
 from sekisho.artifact.artifact import ModelArtifact
 from sekisho.errors import TargetError
 from sekisho.shelf import units
@@ -235,6 +236,39 @@ def test_the_build_context_holds_only_what_the_image_needs(plan_of: PlanMaker) -
     ignore = [line for line in text_of(files["docker/.dockerignore"]).splitlines() if line and not line.startswith("#")]
     assert ignore == ["*", "!artifact", "!sekisho.toml", "!serve", "!sekisho.lock", f"!{wheel}"]
     assert files["docker/serve"].mode & 0o111
+
+
+TOKENS = {
+    "authentication": "token",
+    "token_keys": "https://login.example.com/keys",
+    "token_issuer": "https://login.example.com/",
+    "token_audience": "https://model.example.com",
+    "rate_limit": 100.0,
+    "rate_store": "rediss://limits.example.com:6379/0",
+}
+
+
+def test_what_the_contract_asks_for_is_installed_as_well(plan_of: PlanMaker, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[tuple[str, ...]] = []
+    pinned = b"pyjwt==2.10.1 \\\n    --hash=sha256:" + b"1" * 64 + b"\n"
+
+    def made(extras: tuple[str, ...], base: bytes) -> bytes:
+        asked.append(extras)
+        return pinned
+
+    monkeypatch.setattr(lock, "write_lock_of_extras", made)
+    plain = render(GENERATORS["docker"], plan_of())
+    assert asked == []
+    assert "docker/extras.lock" not in plain
+    files = render(GENERATORS["docker"], plan_of(security=TOKENS, serving={"grpc_port": 8_001}))
+    assert asked == [("jwt", "redis", "grpc")]
+    assert pinned in files["docker/extras.lock"].content  # type: ignore[operator]
+    dockerfile = text_of(files["docker/Dockerfile"])
+    assert re.search(
+        r"--require-hashes --only-binary :all: --requirement requirements.lock --requirement .?extras.lock", dockerfile
+    )
+    assert '"extras.lock"' in next(line for line in dockerfile.splitlines() if line.startswith('COPY ["artifact'))
+    assert "!extras.lock" in text_of(files["docker/.dockerignore"]).splitlines()
 
 
 def test_the_image_keeps_to_the_rules(plan_of: PlanMaker) -> None:

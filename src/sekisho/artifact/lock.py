@@ -63,24 +63,41 @@ def write_lock(model: object, *, native: bool, seconds: float = SECONDS) -> byte
         ArtifactError: uv could not resolve the lock: without a network, or because a version here is on no index.
 
     """
-    wanted = needed(model, native=native)
+    return _compiled(needed(model, native=native), _installed(), seconds)
+
+
+def write_lock_of_extras(extras: Iterable[str], base: bytes, *, seconds: float = SECONDS) -> bytes:
+    """Return the lock of what extras of Sekisho need beside another lock, and fits it; empty if that is nothing.
+
+    Args:
+        extras: Their names, such as ``jwt``.
+        base: The other lock.
+        seconds: How long uv may take.
+
+    Raises:
+        MissingExtra: uv is not installed.
+        ArtifactError: uv could not resolve the lock.
+
+    """
+    wanted = sorted({line for extra in extras for line in _requirements_of_extra("sekisho", extra)})
+    if not wanted:
+        return b""
+    held = {pin.name: pin.version for pin in read_lock(base)}
+    data = _compiled(wanted, sorted({**dict(_installed()), **held}.items()), seconds)
+    return b"".join(f"{lines}\n".encode() for name, lines in _stanzas(data) if name not in held)
+
+
+def _compiled(wanted: Iterable[str], constraints: Iterable[tuple[str, str]], seconds: float) -> bytes:
+    """Return the lock that uv makes of requirements, at the versions that the constraints name."""
     with tempfile.TemporaryDirectory(prefix="sekisho-lock-") as folder:
-        constraints = Path(folder, "constraints.txt")
-        constraints.write_text("".join(f"{name}=={version}\n" for name, version in _installed()), encoding="utf-8")
+        stated = Path(folder, "constraints.txt")
+        stated.write_text("".join(f"{name}=={version}\n" for name, version in constraints), encoding="utf-8")
         requirements = Path(folder, "requirements.in")
         requirements.write_text("".join(f"{name}\n" for name in wanted), encoding="utf-8")
         command = [
             *(_uv(), "pip", "compile", str(requirements), "--generate-hashes", "--no-header", "--no-annotate"),
-            *(
-                "--constraint",
-                str(constraints),
-                "--python",
-                sys.executable,
-                "--quiet",
-                "--no-progress",
-                "--color",
-                "never",
-            ),
+            *("--constraint", str(stated), "--python", sys.executable),
+            *("--quiet", "--no-progress", "--color", "never"),
         ]
         try:
             done = subprocess.run(command, capture_output=True, text=True, timeout=seconds, check=False, cwd=folder)
@@ -91,6 +108,14 @@ def write_lock(model: object, *, native: bool, seconds: float = SECONDS) -> byte
     data = done.stdout.encode()
     read_lock(data)
     return data
+
+
+def _stanzas(data: bytes) -> Iterator[tuple[str, str]]:
+    """Yield the distributions of a lock by name, each with its lines."""
+    for stanza in re.split(r"\n(?=\S)", data.decode().strip()):
+        pin = _PIN.fullmatch(stanza.splitlines()[0].strip())
+        assert pin is not None
+        yield normalised(pin["name"]), stanza
 
 
 def read_lock(data: bytes, *, where: str = NAME) -> tuple[Pin, ...]:
@@ -156,6 +181,14 @@ def _requirements(name: str) -> Iterator[str]:
         if "extra ==" in line:
             continue
         yield normalised(re.split(r"[\s;<>=!~\[(]", line, maxsplit=1)[0])
+
+
+def _requirements_of_extra(name: str, extra: str) -> Iterator[str]:
+    """Yield what one extra of a distribution requires, without the extras that it names in turn."""
+    for line in distributions.requires(name) or ():
+        stated, _, marker = line.partition(";")
+        if marker.strip().replace('"', "'") == f"extra == '{extra}'":
+            yield stated.strip()
 
 
 def _own_distributions(model: object) -> set[str]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final
 
+from sekisho.artifact import lock
 from sekisho.errors import TargetError, WrongUse
 from sekisho.targets.interface import GeneratedFile, Setting
 from sekisho.targets.parts import secrets
@@ -21,6 +22,8 @@ from sekisho.targets.parts.wheel import running_wheel
 from sekisho.text import Text
 
 if TYPE_CHECKING:
+    from sekisho.artifact.artifact import ModelArtifact
+    from sekisho.contract.sections import Contract
     from sekisho.targets.interface import Plan
 
 FOLDER: Final = "docker"
@@ -29,6 +32,7 @@ PORT: Final = 8080
 KEYS_PATH: Final = "/run/secrets/api_keys"
 STATE_PATH: Final = "/var/lib/sekisho"
 LEDGER_PATH: Final = f"{STATE_PATH}/predictions.sqlite"
+EXTRAS_LOCK: Final = "extras.lock"
 PROJECT_PATH: Final = "/opt/model"
 """Where the contract lies, and the artifact beside it."""
 
@@ -64,11 +68,15 @@ def image_files(plan: Plan) -> tuple[GeneratedFile, ...]:
     """
     wheel = running_wheel()
     top = header(plan, "docker")
+    extras = _lock_of_extras(plan)
+    more = {EXTRAS_LOCK: f"{top.text}\n\n{extras}"} if extras else {}
+    ignored = f"!{EXTRAS_LOCK}\n" if extras else ""
     written = {
-        "Dockerfile": _dockerfile(plan, wheel.name),
-        ".dockerignore": f"{top.text}\n\n*\n!artifact\n!sekisho.toml\n!serve\n!sekisho.lock\n!{wheel.name}\n",
+        "Dockerfile": _dockerfile(plan, wheel.name, extras=bool(extras)),
+        ".dockerignore": f"{top.text}\n\n*\n!artifact\n!sekisho.toml\n!serve\n!sekisho.lock\n{ignored}!{wheel.name}\n",
         "sekisho.toml": f"{top.text}\n\n{shipped_contract(plan)}",
         "sekisho.lock": f"{top.text}\n\n./{wheel.name} --hash=sha256:{wheel.digest}\n",
+        **more,
     }
     return (
         GeneratedFile(path=".gitignore", content=f"{top.text}\n\n/.env\n/{secrets.FOLDER}/\n".encode()),
@@ -102,27 +110,50 @@ def _entry(plan: Plan) -> str:
     return fill("serve.sh.j2", header=header(plan, "docker"), how=Comment(_ENTRY), serve=_SERVE)
 
 
-def _dockerfile(plan: Plan, wheel: str) -> str:
+def extras_of(contract: Contract) -> tuple[str, ...]:
+    """Return the extras of Sekisho that a service by a contract needs."""
+    serving, security = contract.serving, contract.security
+    needed = {
+        "jwt": security.authentication == "token",
+        "redis": security.rate_limit is not None and security.rate_store is not None,
+        "grpc": serving.grpc_port is not None,
+    }
+    return tuple(name for name, is_needed in needed.items() if is_needed)
+
+
+def _lock_of_extras(plan: Plan) -> str:
+    """Return the lock of what the contract asks for beside the artifact's own lock; empty if that is nothing."""
     artifact = plan.artifact
-    if artifact.lock is None:
-        raise TargetError(
-            Text(
-                en="the artifact has no requirements.lock, so nobody knows what to install",
-                ja="成果物に requirements.lock がなく、インストールすべきものがわかりません",
-            ),
-            artifact.metadata.lock_missing
-            or Text(
-                en="pack it again with the package index in reach",
-                ja="パッケージインデックスに接続できる環境で、パックし直してください",
-            ),
-            where=artifact.folder,
-        )
+    if artifact.lock is None or artifact.folder is None:
+        raise _without_lock(artifact)
+    extras = extras_of(plan.project.contract)
+    return lock.write_lock_of_extras(extras, (artifact.folder / lock.NAME).read_bytes()).decode() if extras else ""
+
+
+def _without_lock(artifact: ModelArtifact) -> TargetError:
+    return TargetError(
+        Text(
+            en="the artifact has no requirements.lock, so nobody knows what to install",
+            ja="成果物に requirements.lock がなく、インストールすべきものがわかりません",
+        ),
+        artifact.metadata.lock_missing
+        or Text(
+            en="pack it again with the package index in reach",
+            ja="パッケージインデックスに接続できる環境で、パックし直してください",
+        ),
+        where=artifact.folder,
+    )
+
+
+def _dockerfile(plan: Plan, wheel: str, *, extras: bool) -> str:
+    artifact = plan.artifact
     return fill(
         "image.dockerfile.j2",
         header=header(plan, "docker"),
         how=Comment(f"docker build --tag {image_name(plan)} {FOLDER}"),
         base_image=_base_image(plan),
         wheel=wheel,
+        extras=EXTRAS_LOCK if extras else "",
         name=artifact.name,
         version=artifact.version,
         description=artifact.metadata.description or "",

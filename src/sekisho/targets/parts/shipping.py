@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from sekisho.targets.interface import Plan
 
 _SHIPPED: Final = {
-    "serving": ("workers", "deadline_ms", "start_seconds", "maximum_body_bytes", "maximum_rows"),
+    "serving": ("workers", "deadline_ms", "batching", "start_seconds", "maximum_body_bytes", "maximum_rows"),
     "security": (
         "authentication",
         "token_keys",
@@ -36,6 +36,7 @@ _SHIPPED: Final = {
     "monitoring": (
         "log_predictions",
         "redacted",
+        "retention_days",
         "window_rows",
         "false_alarms_per_30_days",
         "windows_per_day",
