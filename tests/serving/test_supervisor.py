@@ -308,6 +308,7 @@ def test_while_the_model_loads_it_is_alive_and_not_ready_and_nothing_is_lost(
 def test_serve_takes_its_settings_from_the_contract(iris_artifact: Path, tmp_path: Path) -> None:
     secret, line = new_key("me", ("predict", "metrics"))
     (tmp_path / "keys").write_text(line)
+    (tmp_path / "keys").chmod(0o600)
     shutil.copytree(iris_artifact, tmp_path / "artifact")
     (tmp_path / "sekisho.toml").write_text(
         'format = 1\n[model]\nname = "iris"\n'

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import signal
 import sys
+import threading
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
@@ -15,41 +19,51 @@ from sekisho.probes.inference.latency import CONFIDENCE, Latency, summary_of
 from sekisho.probes.statistics.quantiles import values_needed
 from sekisho.probes.testing.baseline import read_record, write_record
 from sekisho.probes.wire.client import run
-from sekisho.probes.wire.load import fire, timetable
+from sekisho.probes.wire.load import Load, fire, timetable
 from sekisho.probes.wire.message import JSON, Request
+from sekisho.probes.wire.ramp import Ramp, climb
 from sekisho.text import Text
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from sekisho.probes.statistics.intervals import Interval
 
+INTERRUPTED: Final = 130
 LARGEST_BODY: Final = 64 * 1024 * 1024
 LATE: Final = 0.1
-"""The part of the median answer by which the generator may be late before it is said."""
+"""The part of the highest percentile by which the generator may be late before it is said."""
 HELP = Text(
     en="""Send requests to URL at a constant rate, whatever becomes of those before.
 
     Latency counts from the moment a request was due, so that a stall shows as long as it lasts; percentiles come with their 95 % intervals.
     Without --body it is a GET. When the generator, and not the service, was the limit, it says so.
 
-    Exit code: 0 every request succeeded (and --p99 was met), 1 not, 2 wrong use, 3 nobody answered.
+    With --to the rate rises step by step, each for --seconds, until --p99 is no longer met: the largest rate that holds is shown.
+    Ctrl-C ends it and shows what was measured so far.
+
+    Exit code: 0 every request succeeded (and --p99 was met), 1 not, 2 wrong use, 3 nobody answered, 130 (Ctrl-C).
 
     \b
     Example:
       sekisho load http://127.0.0.1:8000/predict --rate 200 --seconds 30 --body rows.jsonl --header "X-API-Key: $KEY"
-      sekisho load https://example.com/predict --body '{"features": [1, 2]}' --p99 100 --save load.json""",
+      sekisho load https://example.com/predict --body '{"features": [1, 2]}' --p99 100 --save load.json
+      sekisho load http://127.0.0.1:8000/predict --body rows.jsonl --rate 50 --to 2000 --seconds 5 --p99 50""",
     ja="""URL へ一定の頻度でリクエストを送り続けます（前の応答を待ちません）。
 
     応答時間は送信予定時刻から数えるため、停滞はその長さのまま現れます。百分位数には95%信頼区間を付けます。--body がなければ GET です。
     サービスではなく負荷生成側が限界だったときは、その旨を表示します。
 
-    終了コード: 0 全件成功 (--p99 も達成)、1 未達、2 使い方の誤り、3 応答なし。
+    --to を付けると、--p99 を満たさなくなるまで、--seconds 秒ずつ頻度を段階的に上げ、維持できた最大の頻度を示します。
+    Ctrl-C で中断すると、そこまでの測定結果を表示します。
+
+    終了コード: 0 全件成功 (--p99 も達成)、1 未達、2 使い方の誤り、3 応答なし、130 (Ctrl-C)。
 
     \b
     例:
       sekisho load http://127.0.0.1:8000/predict --rate 200 --seconds 30 --body rows.jsonl --header "X-API-Key: $KEY"
-      sekisho load https://example.com/predict --body '{"features": [1, 2]}' --p99 100 --save load.json""",
+      sekisho load https://example.com/predict --body '{"features": [1, 2]}' --p99 100 --save load.json
+      sekisho load http://127.0.0.1:8000/predict --body rows.jsonl --rate 50 --to 2000 --seconds 5 --p99 50""",
 )
 
 
@@ -102,6 +116,17 @@ HELP = Text(
     ),
 )
 @click.option(
+    "--to",
+    type=FiniteRange(0.0, 50_000.0, min_open=True),
+    metavar="RATE",
+    help=str(
+        Text(
+            en="Raise the rate from --rate up to RATE, and show the largest that holds --p99",
+            ja="--rate から RATE まで頻度を上げ、--p99 を満たす最大の頻度を示す",
+        )
+    ),
+)
+@click.option(
     "--save",
     type=click.Path(path_type=Path, dir_okay=False),
     metavar="FILE",
@@ -122,6 +147,7 @@ def command(
     body: str | None,
     headers: tuple[str, ...],
     p99: float | None,
+    to: float | None,
     save: Path | None,
     against: Path | None,
     as_json: bool,
@@ -129,19 +155,133 @@ def command(
     """Run one load and show what became of it."""
     address, requests = _requests(url, body, headers)
     last = None if against is None else read_record(against, where=str(against))
-    moments = timetable(rate, warm_up + seconds)
-    with progress_bar(Text(en=f"{len(moments):,} requests", ja=f"{len(moments):,} 件のリクエスト")) as on_way:
-        load = run(fire(address, requests, moments, on_way=on_way))
+    with _stopping() as stopped:
+        if to is not None:
+            _raise(_Target(address, requests, url, stopped), (rate, to), seconds, p99, as_json=as_json)
+        moments = timetable(rate, warm_up + seconds)
+        with progress_bar(Text(en=f"{len(moments):,} requests", ja=f"{len(moments):,} 件のリクエスト")) as on_way:
+            load = run(fire(address, requests, moments, on_way=on_way, stop=stopped.is_set))
+    counted = load.due >= warm_up
+    if stopped.is_set() and not counted.any():
+        raise KeyboardInterrupt
     if not load.status.any():
         raise Silent(url)
-    found = summary_of(load, counted=load.due >= warm_up, rate=rate, seconds=seconds)
+    lasted = float(load.due[-1]) + 1 / rate - warm_up if stopped.is_set() else seconds
+    found = summary_of(load, counted=counted, rate=rate, seconds=round(lasted, 3))
     if save is not None:
         write_record(save, found)
     if as_json:
         print_json(found)
     else:
         _show(found, {} if last is None else last.percentiles, save)
+    if stopped.is_set():
+        sys.exit(INTERRUPTED)
     sys.exit(0 if not found.unexpected and _met(found, p99) else 1)
+
+
+@contextmanager
+def _stopping() -> Iterator[threading.Event]:
+    """Yield an event that Ctrl-C sets; a second Ctrl-C ends the program at once."""
+    stopped = threading.Event()
+    before = signal.getsignal(signal.SIGINT)
+
+    def stop(*_: object) -> None:
+        if stopped.is_set():
+            raise KeyboardInterrupt
+        stopped.set()
+
+    if threading.current_thread() is not threading.main_thread():
+        yield stopped
+        return
+    signal.signal(signal.SIGINT, stop)
+    try:
+        yield stopped
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+@dataclass(frozen=True, slots=True)
+class _Target:
+    """What is asked, and when to stop asking."""
+
+    address: str
+    requests: list[Request]
+    url: str
+    stopped: threading.Event
+
+
+def _raise(target: _Target, rates: tuple[float, float], seconds: float, p99: float | None, *, as_json: bool) -> None:
+    """Raise the rate until it does not hold, show what was found, and end."""
+    if p99 is None or rates[1] < rates[0]:
+        raise WrongUse(
+            Text(
+                en="a rate that rises needs a limit that it must hold, and an end above its beginning",
+                ja="頻度を上げるには、守るべき上限と、開始より大きい終点が必要です",
+            ),
+            Text(en="set --p99, and --to not below --rate", ja="--p99 と、--rate 以上の --to を指定してください"),
+        )
+    heard = []
+
+    def send(rate: float) -> Load:
+        label = Text(en=f"{rate:g} requests/s", ja=f"毎秒 {rate:g} 件")
+        with progress_bar(label) as on_way:
+            moments = timetable(rate, seconds)
+            load = run(fire(target.address, target.requests, moments, on_way=on_way, stop=target.stopped.is_set))
+        heard.append(bool(load.status.any()))
+        return load
+
+    send(rates[0])  # warms up
+    if not any(heard) and not target.stopped.is_set():
+        raise Silent(target.url)
+    ramp = climb(send, *rates, p99, target.stopped.is_set)
+    if as_json:
+        print_json(ramp)
+    else:
+        _show_ramp(ramp)
+    sys.exit(INTERRUPTED if target.stopped.is_set() else 0 if ramp.sustained else 1)
+
+
+def _show_ramp(ramp: Ramp) -> None:
+    print_table(
+        [
+            Text(en="Requests/s", ja="毎秒の件数"),
+            Text(en="Succeeded", ja="成功"),
+            Text(en="p50 ms (95 % interval)", ja="p50 ミリ秒 (95%区間)"),
+            Text(en="p99 ms (95 % interval)", ja="p99 ミリ秒 (95%区間)"),
+            Text(en="Generator late ms", ja="生成側の遅れ ミリ秒"),
+            Text(en="Held", ja="維持"),
+        ],
+        [
+            [
+                f"{step.rate:g}",
+                f"{step.succeeded}/{step.sent}",
+                step.p50 or "–",
+                step.p99 or "–",
+                f"{step.lag_p99_ms:.3g}",
+                "✓" if step.held else "✗",
+            ]
+            for step in ramp.steps
+        ],
+    )
+    why = {
+        "service": Text(
+            en="beyond that the service was late or failed", ja="それ以上ではサービスが遅れるか失敗しました"
+        ),
+        "generator": Text(
+            en="beyond that the generator itself was late: the service bears at least that",
+            ja="それ以上では負荷生成側が遅れました。サービスは少なくともこの頻度に耐えます",
+        ),
+        "end": Text(en="nothing higher was tried (--to)", ja="これより上は試していません (--to)"),
+        "stopped": Text(en="stopped there (Ctrl-C)", ja="中断しました (Ctrl-C)"),
+    }[ramp.bound]
+    click.echo(
+        str(
+            Text(
+                en=f"Largest rate with p99 below {ramp.limit_ms:g} ms: {ramp.sustained:g}/s; {why.en}",
+                ja=f"p99 が {ramp.limit_ms:g} ミリ秒以内の最大の頻度: 毎秒 {ramp.sustained:g} 件。{why.ja}",
+            )
+        )
+    )
 
 
 class Silent(SekishoError):
@@ -244,8 +384,8 @@ def _show(found: Latency, earlier: Mapping[str, Interval], save: Path | None) ->
                 ja=f"99パーセンタイルの上限を示すには件数が足りません（約 {needed} 件必要）",
             )
         )
-    median = found.percentiles.get("p50")
-    if median is not None and found.lag_p99_ms > max(LATE * median.point, 1.0):
+    highest = max((each.point for each in found.percentiles.values()), default=found.largest_ms)
+    if found.lag_p99_ms > max(LATE * highest, 1.0):
         lines.append(
             Text(
                 en=f"The generator itself was up to {found.lag_p99_ms:.3g} ms late: it, and not the service, may be the limit",

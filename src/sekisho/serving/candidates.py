@@ -13,6 +13,7 @@ from sekisho.errors import SekishoError, WrongUse
 from sekisho.predict.fence import FencedRuntime
 from sekisho.serving.lineup import Lineup, Served
 from sekisho.serving.model import ONNX, fence_of, prove_fenced
+from sekisho.serving.passing import check_pass
 from sekisho.text import Text
 
 if TYPE_CHECKING:
@@ -20,34 +21,41 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from sekisho.serving.settings import ServingSettings
-    from sekisho.serving.sources import Source
 
 MOST_AT_ONCE: Final = 4
 """Graphs that are tried side by side when a service starts."""
 
 
-def verified(folder: Path, settings: ServingSettings) -> ModelArtifact:
+def verified(folder: Path, settings: ServingSettings, digest: str | None = None) -> ModelArtifact:
     """Return the artifact in a folder, once all of it is found to be what the deployer asks for.
 
+    Args:
+        folder: Where it lies.
+        settings: How the service runs.
+        digest: The artifact that must be there; ``None``: any.
+
     Raises:
-        SekishoError: It is damaged, not signed, of other libraries.
+        SekishoError: It is damaged, not signed, of other libraries, or the checkpoint has not let it through.
 
     """
-    return ModelArtifact.load(
+    artifact = ModelArtifact.load(
         folder,
         trust=settings.trust,
         trusted_types=settings.trusted_types,
         keys=TrustedKeys.read(settings.trusted_keys),
         require_signature=settings.require_signature,
         library_mismatch=settings.library_mismatch,
+        digest=digest,
     )
+    check_pass(artifact.digest, settings)
+    return artifact
 
 
-def served_as(artifact: ModelArtifact, source: Source) -> Served:
-    """Return how an artifact is served that came from ``source``."""
+def served_as(artifact: ModelArtifact, name: str) -> Served:
+    """Return how an artifact is served under ``name``; if that is empty, as it was packed."""
     assert artifact.folder is not None
     return Served(
-        name=source.name or artifact.name,
+        name=name or artifact.name,
         version=artifact.version,
         digest=artifact.digest,
         folder=str(artifact.folder.resolve()),
@@ -100,13 +108,26 @@ class Rehearsals:
             SekishoError: It cannot be loaded, fails, hangs, or answers otherwise than it did when it was packed.
 
         """
-        if artifact.runtime_name != ONNX or self._ended:
+        if artifact.runtime_name == ONNX:
+            self._run(artifact, settings)
+
+    def try_out(self, artifact: ModelArtifact, settings: ServingSettings) -> None:
+        """Do the same with any model that shall take the place of another, and see that it answers in time.
+
+        Raises:
+            SekishoError: It cannot be loaded, fails, hangs, is too slow, or answers otherwise than it did when it was packed.
+
+        """
+        self._run(artifact, settings, deadline=settings.deadline_seconds)
+
+    def _run(self, artifact: ModelArtifact, settings: ServingSettings, deadline: float | None = None) -> None:
+        if self._ended:
             return
         assert artifact.folder is not None
         runtime = FencedRuntime(artifact.folder.resolve(), fence_of(settings, artifact.digest))
         self._runtimes.append(runtime)
         try:
-            prove_fenced(artifact, runtime, seconds=settings.start_seconds)
+            prove_fenced(artifact, runtime, seconds=settings.start_seconds, deadline=deadline)
         finally:
             self._runtimes.remove(runtime)
 

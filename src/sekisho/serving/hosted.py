@@ -171,12 +171,16 @@ class Hosted:
             self.desk.state = "ready" if sound else "unsound"
         if self.desk.runner is not None:
             self._tally.batches(self.desk.runner.most_rows)
+        self.note()
+
+    def note(self) -> None:
+        """Tell the metrics how it is."""
         self._tally.note(live=self.served.role == "live", ready=self.desk.state == "ready")
 
     def drain(self) -> None:
         """Say that it is about to end."""
         self.desk.state = "draining"
-        self._tally.note(live=self.served.role == "live", ready=False)
+        self.note()
 
     async def finish(self, seconds: float) -> None:
         """Answer what it has taken, for so long, and end its processes."""
@@ -184,10 +188,13 @@ class Hosted:
             await asyncio.wait_for(self._finish(), max(0.1, seconds))
 
     async def close(self) -> None:
-        """Close its book."""
+        """Close its book, end its processes, and let go of the model."""
         self._tally.note(live=False, ready=False)
+        self.desk.runner = None
+        loop = asyncio.get_running_loop()
+        await loop.run_in_executor(None, self._model.close)
         if self.desk.recorder is not None:
-            await asyncio.get_running_loop().run_in_executor(None, self.desk.recorder.close)
+            await loop.run_in_executor(None, self.desk.recorder.close)
 
     async def _finish(self) -> None:
         while self.desk.waiting:

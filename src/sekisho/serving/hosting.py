@@ -56,6 +56,17 @@ class Hosting:
         """Have one more."""
         self._hosted[hosted.served.name, hosted.served.digest] = hosted
 
+    def switch(self, lineup: Lineup) -> list[Hosted]:
+        """Serve another lineup, all of whose versions are here; return those that are served no more."""
+        self.lineup = lineup
+        for served in lineup.models:
+            self._hosted[served.name, served.digest].served = served
+        kept = {(one.name, one.digest) for one in lineup.models}
+        gone = [self._hosted.pop(key) for key in [key for key in self._hosted if key not in kept]]
+        for hosted in self:
+            hosted.note()
+        return gone
+
     def __iter__(self) -> Iterator[Hosted]:
         return iter(self._hosted.values())
 

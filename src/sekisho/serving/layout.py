@@ -9,14 +9,14 @@ import tempfile
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Literal
 
 import msgspec
 
 from sekisho.files import write_atomically
 from sekisho.serving import settings as settings_of_service
 from sekisho.serving.guards.rate import make_table
-from sekisho.serving.lineup import Lineup
+from sekisho.serving.lineup import Lineup, Served
 from sekisho.serving.settings import ServingSettings
 
 if TYPE_CHECKING:
@@ -123,42 +123,109 @@ def _memory() -> Path | None:
     return shared if shared.is_dir() and os.access(shared, os.W_OK | os.X_OK) else None
 
 
-class Word(msgspec.Struct, frozen=True, kw_only=True):
-    """What a worker tells its supervisor, one JSON object a line.
+class Wish(msgspec.Struct, frozen=True, kw_only=True):
+    """A change of what is served that somebody asks for.
 
     Attributes:
-        state: ``listening``: it answers, the models are not loaded yet; ``ready``: they answer as they did when they were packed; ``failed``:
-            one never will.
-        where: Which one that is.
-        what, remedy: Why it failed, in English and Japanese.
+        name: The model.
+        deed: ``activate`` a version; ``reload`` what lies now where the model came from; ``rollback`` to the version that was live before.
+        version: Which version or alias, of those that the registry holds.
+        by: Who asks.
+        allow_changed_signature: Whether the version may take or give something else than the one that is live.
 
     """
 
-    state: str
-    where: str | None = None
+    name: str
+    deed: Literal["activate", "reload", "rollback"]
+    version: str = ""
+    by: str = ""
+    allow_changed_signature: bool = False
+
+
+Code = Literal["activated", "unchanged", "refused", "unknown", "interrupted"]
+"""What became of a wish: the version is live now, or was already; it must not answer; there is none; or something else was in the way."""
+
+
+class Outcome(msgspec.Struct, frozen=True, kw_only=True):
+    """What became of a wish.
+
+    Attributes:
+        code: In a word.
+        live: The version that is live now.
+        before: The one that was live when the wish was granted.
+        seconds: How long it took.
+        what, remedy: Why not, in English and Japanese.
+
+    """
+
+    code: Code
+    live: Served
+    before: Served | None = None
+    seconds: float = 0.0
     what: tuple[str, str] | None = None
     remedy: tuple[str, str] | None = None
 
 
-GO: Final = b"go\n"
-"""What the supervisor tells a worker when the models may be loaded."""
+class Word(msgspec.Struct, frozen=True, kw_only=True):
+    """What a worker tells its supervisor, one JSON object a line.
+
+    Attributes:
+        state: Of the worker: ``listening``: it answers, the models are not loaded yet; ``ready``: they answer as they did when they were packed;
+            ``failed``: one never will. Of a change: ``prepared``, ``refused``, ``committed``. Of a caller: ``asks``.
+        where: Which model failed.
+        what, remedy: Why, in English and Japanese.
+        number: The change that it is about, or the number of what a caller asks.
+        wish: What a caller asks.
+
+    """
+
+    state: Literal["listening", "ready", "failed", "prepared", "refused", "committed", "asks"]
+    where: str | None = None
+    what: tuple[str, str] | None = None
+    remedy: tuple[str, str] | None = None
+    number: int = 0
+    wish: Wish | None = None
 
 
-def failure(error: SekishoError) -> Word:
+class Order(msgspec.Struct, frozen=True, kw_only=True):
+    """What a supervisor tells a worker, one JSON object a line.
+
+    Attributes:
+        do: ``load`` the models; ``prepare`` to serve a lineup; ``commit`` to it: serve it from now on; ``abandon`` it; ``tell`` a caller what
+            became of their wish.
+        lineup: The one to prepare.
+        number: The change that it is about, or the number of what a caller asked.
+        outcome: What the caller is told.
+
+    """
+
+    do: Literal["load", "prepare", "commit", "abandon", "tell"]
+    lineup: Lineup | None = None
+    number: int = 0
+    outcome: Outcome | None = None
+
+
+def failure(error: SekishoError, state: Literal["failed", "refused"] = "failed", number: int = 0) -> Word:
     """Return what is told of an error."""
     return Word(
-        state="failed",
+        state=state,
         where=None if error.where is None else str(error.where),
         what=(error.what.en, error.what.ja),
         remedy=(error.remedy.en, error.remedy.ja),
+        number=number,
     )
 
 
-def encode(word: Word) -> bytes:
-    """Return a word as a line."""
-    return msgspec.json.encode(word) + b"\n"
+def encode(message: Word | Order) -> bytes:
+    """Return a message as a line."""
+    return msgspec.json.encode(message) + b"\n"
 
 
 def decode(line: bytes) -> Word:
     """Return the word of a line."""
     return msgspec.json.decode(line, type=Word)
+
+
+def decode_order(line: bytes) -> Order:
+    """Return the order of a line."""
+    return msgspec.json.decode(line, type=Order)

@@ -53,7 +53,7 @@ class Lineup(msgspec.Struct, frozen=True, kw_only=True):
     """All that is served at one moment.
 
     Attributes:
-        number: Counts the changes.
+        number: The change that led to it; 0 before the first.
         default: The model that answers where no name is said.
         models: All versions.
 
@@ -76,15 +76,16 @@ class Lineup(msgspec.Struct, frozen=True, kw_only=True):
         """Return all versions of one model, the live one first."""
         return tuple(sorted((one for one in self.models if one.name == name), key=lambda one: one.role != "live"))
 
-    def with_live(self, served: Served, *, keep: bool) -> Lineup:
+    def with_live(self, served: Served, *, keep: bool, number: int) -> Lineup:
         """Return what is served once ``served`` is live.
 
         Args:
             served: The version that takes over.
             keep: Whether the one that is live now stays, as the previous one.
+            number: The number of the change.
 
         """
-        return msgspec.structs.replace(self, number=self.number + 1, models=tuple(self._after(served, keep=keep)))
+        return msgspec.structs.replace(self, number=number, models=tuple(self._after(served, keep=keep)))
 
     def _after(self, served: Served, *, keep: bool) -> Iterator[Served]:
         for one in self.models:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from time import monotonic
 from typing import TYPE_CHECKING, Final
 
 from sekisho.errors import ArtifactError, ModelFailed
+from sekisho.predict.answers import invalid_output
 from sekisho.predict.batching import UNMEASURED, by_wish, measure
 from sekisho.predict.fence import Fence, FencedRuntime, Nursery
 from sekisho.predict.policies import apply_policies
@@ -15,6 +17,7 @@ from sekisho.serving.running.elsewhere import Elsewhere
 from sekisho.serving.running.in_process import InProcess
 from sekisho.serving.schema import example_row
 from sekisho.serving.settings import ServingSettings
+from sekisho.text import Text
 
 if TYPE_CHECKING:
     import asyncio
@@ -23,11 +26,13 @@ if TYPE_CHECKING:
     from sekisho.artifact.artifact import ModelArtifact
     from sekisho.artifact.signature import Signature
     from sekisho.predict.batching import Batching
+    from sekisho.predict.predictor import Prepared
     from sekisho.predict.rows import Row
     from sekisho.serving.running.jobs import Desk, Runner
 
 ONNX: Final = "onnx"
 """The only runtime that may run in the serving process: a graph cannot run code of its own."""
+_TRIES: Final = 3
 
 
 def with_policies(signature: Signature, settings: ServingSettings) -> Signature:
@@ -52,7 +57,9 @@ def fence_of(settings: ServingSettings, digest: str) -> Fence:
     )
 
 
-def prove_fenced(artifact: ModelArtifact, runtime: FencedRuntime, *, seconds: float) -> None:
+def prove_fenced(
+    artifact: ModelArtifact, runtime: FencedRuntime, *, seconds: float, deadline: float | None = None
+) -> None:
     """Run the golden rows, or one made up where there are none, in a child process with limits on memory and time, which is ended after.
 
     A graph that allocates without bound or never ends shows it here, before it is let into a serving process.
@@ -61,9 +68,10 @@ def prove_fenced(artifact: ModelArtifact, runtime: FencedRuntime, *, seconds: fl
         artifact: Whose rows.
         runtime: The child.
         seconds: How long it may take to answer.
+        deadline: How long one row may take once the model is warm; ``None``: as long.
 
     Raises:
-        SekishoError: The model cannot be loaded, fails, hangs, or answers otherwise than it did when it was packed.
+        SekishoError: The model cannot be loaded, fails, hangs, is too slow, or answers otherwise than it did when it was packed.
 
     """
     try:
@@ -72,12 +80,37 @@ def prove_fenced(artifact: ModelArtifact, runtime: FencedRuntime, *, seconds: fl
         prepared = golden_rows(artifact, predictor)
         runtime.wait_until_ready()
         if prepared is not None:
-            compare_golden(artifact, runtime.run(predictor.columns(prepared), seconds=seconds))
-        else:
-            row = predictor.reader.read(example_row(artifact.signature), row=0)
-            runtime.run(predictor.columns(predictor.prepare([row])), seconds=seconds)
+            outputs = runtime.run(predictor.columns(prepared), seconds=seconds)
+            compare_golden(artifact, outputs)
+            if predictor.read(outputs, prepared.rows).unsound:
+                raise invalid_output()
+        usual = example_row(artifact.signature) if prepared is None else dict(artifact.golden.rows[0])
+        one = predictor.prepare([predictor.reader.read(usual, row=0)])
+        if deadline is not None:
+            _time(predictor, one, runtime, deadline)
+        elif prepared is None:
+            runtime.run(predictor.columns(one), seconds=seconds)
     finally:
         runtime.stop()
+
+
+def _time(predictor: Predictor, one: Prepared, runtime: FencedRuntime, deadline: float) -> None:
+    """Refuse a model that does not answer one row in time; the quickest of three tries counts, since others use the machine as well."""
+    columns = predictor.columns(one)
+    for _ in range(_TRIES):
+        began = monotonic()
+        outputs = runtime.run(columns, seconds=2.0 * deadline + 1.0)
+        if predictor.read(outputs, 1).unsound:
+            raise invalid_output()
+        if monotonic() - began <= deadline:
+            return
+    raise ArtifactError(
+        Text(
+            en=f"the model takes longer for one row than the deadline of {deadline:g} seconds",
+            ja=f"1行の予測に、制限時間の {deadline:g} 秒より長くかかります",
+        ),
+        Text(en="make the model faster, or the deadline longer", ja="モデルを速くするか、制限時間を延ばしてください"),
+    )
 
 
 class Model:
@@ -100,6 +133,7 @@ class Model:
         self._settings = settings
         self._predictor: Predictor | None = None
         self._children: list[FencedRuntime] = []
+        self._nursery: Nursery | None = None
         self.batching = by_wish(settings.batching, UNMEASURED)
 
     @property
@@ -122,9 +156,9 @@ class Model:
         assert self._artifact.folder is not None
         self._predictor = Predictor(self._signature, None)
         fence = fence_of(self._settings, self._artifact.digest)
-        nursery = Nursery(self._artifact.folder, fence)
+        self._nursery = Nursery(self._artifact.folder, fence)
         for _ in range(self._settings.model_processes):
-            child = FencedRuntime(self._artifact.folder, fence, nursery)
+            child = FencedRuntime(self._artifact.folder, fence, self._nursery)
             child.wait_until_ready()
             self._children.append(child)
         self.prove()
@@ -192,9 +226,12 @@ class Model:
             self.batching = by_wish(self._settings.batching, measure(run, cells, longest=longest, seconds=seconds))
 
     def close(self) -> None:
-        """End its processes."""
+        """End its processes, and let go of it."""
         for child in self._children:
             child.stop()
+        if self._nursery is not None:
+            self._nursery.stop()
+        self._children, self._predictor, self._nursery = [], None, None
 
     def is_sound(self) -> bool:
         """Whether the model still answers its golden rows as it did. One that runs elsewhere is not asked: it may be busy."""

@@ -97,6 +97,9 @@ UNKNOWN_REQUEST = _kind(
     "There is no such request in the book of predictions",
     "そのリクエストは予測台帳にありません",
 )
+NO_SUCH_VERSION = _kind(
+    "no_such_version", 404, "There is no such version of the model", "そのバージョンのモデルはありません"
+)
 METHOD_NOT_ALLOWED = _kind(
     "method_not_allowed", 405, "The route does not take this method", "このルートでは使えないメソッドです"
 )
@@ -108,6 +111,12 @@ REQUEST_TIMEOUT = _kind(
 )
 NO_LEDGER = _kind(
     "no_ledger", 409, "The service keeps no book of predictions", "このサービスは予測台帳を記録していません"
+)
+CHANGE_REFUSED = _kind(
+    "change_refused",
+    409,
+    "The version must not answer; the one before serves on",
+    "このバージョンには切り替えられません。現在のバージョンが提供を続けます",
 )
 BODY_TOO_LARGE = _kind("body_too_large", 413, "The body is too large", "本文が大きすぎます")
 TOO_MANY_ROWS = _kind("too_many_rows", 413, "The request has too many rows", "行数が多すぎます")
@@ -138,6 +147,12 @@ LEDGER_UNAVAILABLE = _kind(
     503,
     "The book of predictions cannot be written at the moment",
     "今は予測台帳に書き込めません",
+)
+CHANGE_INTERRUPTED = _kind(
+    "change_interrupted",
+    503,
+    "The change was interrupted; ask again",
+    "切り替えが中断されました。もう一度試してください",
 )
 OVERLOADED = _kind("overloaded", 503, "The service is overloaded", "サービスが混み合っています")
 DRAINING = _kind("draining", 503, "The service is shutting down", "サービスは終了処理中です")

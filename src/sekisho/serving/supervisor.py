@@ -23,13 +23,15 @@ from sekisho.ledger.address import set_apart
 from sekisho.serving import logs
 from sekisho.serving.bookkeeping import check_book
 from sekisho.serving.candidates import Rehearsals, lineup_of, served_as, verified
+from sekisho.serving.changing import Changes
+from sekisho.serving.following import Follower
 from sekisho.serving.guards.callers import Callers
 from sekisho.serving.guards.guesses import GuessLimit
 from sekisho.serving.guards.keys import refuse_guessable
 from sekisho.serving.guards.modes import readable_secrets, refuse_changeable
 from sekisho.serving.guards.rate_store import client_of
 from sekisho.serving.guards.tls import context_of
-from sekisho.serving.layout import GO, RunFolder, Word, decode, make_run_folder
+from sekisho.serving.layout import Order, RunFolder, Wish, Word, decode, encode, make_run_folder
 from sekisho.serving.listener import check_free, listen, url_of
 from sekisho.serving.processes import Child, Starter
 from sekisho.serving.settings import ServingSettings, check_exposure, settings_of
@@ -38,11 +40,13 @@ from sekisho.text import Text
 
 if TYPE_CHECKING:
     import socket
+    import subprocess
     from collections.abc import Callable, Iterator, Mapping, Sequence
     from types import FrameType
 
     from sekisho.artifact.artifact import ModelArtifact
-    from sekisho.serving.sources import Given
+    from sekisho.serving.layout import Outcome
+    from sekisho.serving.sources import Given, Source
 
 POLL_SECONDS: Final = 0.1
 POLL_SECONDS_AT_START: Final = 0.02
@@ -86,7 +90,9 @@ def serve(
     check_exposure(settings)
     sources = sources_of(artifact)
     loaded = [verified(source.fetch(settings), settings) for source in sources]
-    lineup = lineup_of([served_as(*each) for each in zip(loaded, sources, strict=True)], settings.default_model)
+    served = [served_as(artifact, source.name) for artifact, source in zip(loaded, sources, strict=True)]
+    lineup = lineup_of(served, settings.default_model)
+    by_name = {one.name: source for one, source in reversed([*zip(served, sources, strict=True)])}
     refuse_changeable(settings)
     if settings.key_file is not None:
         refuse_guessable(settings.key_file)
@@ -102,7 +108,7 @@ def serve(
     with contextlib.closing(listener), _signals() as received:
         run = make_run_folder(settings, lineup)
         try:
-            Supervisor(loaded, settings, run, listener, received, on_ready).run()
+            Supervisor(loaded, by_name, settings, run, listener, received, on_ready).run()
         finally:
             run.remove()
     if received.number == signal.SIGINT:
@@ -110,23 +116,31 @@ def serve(
 
 
 class _Received:
-    """The last signal that said that the service shall end."""
+    """The last signal that said that the service shall end, and whether one has said that it shall look anew for what it serves."""
 
     def __init__(self) -> None:
         self.number: int | None = None
+        self.reload = False
 
     def __call__(self, number: int, frame: FrameType | None) -> None:  # noqa: ARG002
-        self.number = number
+        if number == signal.SIGHUP:
+            self.reload = True
+        else:
+            self.number = number
 
 
 @contextlib.contextmanager
 def _signals() -> Iterator[_Received]:
-    """Take SIGTERM and SIGINT for a while; only the main thread can, and elsewhere nothing is changed."""
+    """Take SIGTERM, SIGINT and SIGHUP for a while; only the main thread can, and elsewhere nothing is changed.
+
+    Started from a terminal, the service still ends when that is closed.
+    """
     received = _Received()
     if threading.current_thread() is not threading.main_thread():
         yield received
         return
-    before = {number: signal.signal(number, received) for number in (signal.SIGTERM, signal.SIGINT)}
+    taken = [signal.SIGTERM, signal.SIGINT, *(() if sys.stdin is not None and sys.stdin.isatty() else (signal.SIGHUP,))]
+    before = {number: signal.signal(number, received) for number in taken}
     try:
         yield received
     finally:
@@ -139,6 +153,7 @@ class Supervisor:
 
     Args:
         artifacts: What is served.
+        sources: Where the versions of each model come from, by name.
         settings: How.
         run: The folder that its processes share.
         listener: The socket that they listen on.
@@ -150,6 +165,7 @@ class Supervisor:
     def __init__(
         self,
         artifacts: Sequence[ModelArtifact],
+        sources: Mapping[str, Source],
         settings: ServingSettings,
         run: RunFolder,
         listener: socket.socket,
@@ -159,7 +175,6 @@ class Supervisor:
         self._artifacts = artifacts
         self._settings = settings
         self._run = run
-        self._lineup = run.lineup
         self._listener = listener
         self._received = received
         self._on_ready = on_ready
@@ -171,11 +186,26 @@ class Supervisor:
         self._workers = [
             Child(name=f"worker {number}", start=partial(starter.worker, number)) for number in range(settings.workers)
         ]
+        self._rehearsals = Rehearsals()
+        self._changes = Changes(
+            settings,
+            run,
+            sources=sources,
+            rehearsals=self._rehearsals,
+            signatures={artifact.digest: artifact.signature for artifact in artifacts},
+            say=self._say,
+            changed=self._watch,
+        )
+        self._follower = Follower(sources, self._changes, settings, self._say) if settings.follow else None
+        self._starter = starter
         self._companions = [
             Child(name=f"companion {number}", start=partial(starter.companion, command))
-            for number, command in enumerate((*settings.companions, *self._watchers()))
+            for number, command in enumerate(settings.companions)
         ]
-        self._rehearsals = Rehearsals()
+        self._watchers: dict[str, Child] = {}
+        self._leaving: list[subprocess.Popen[bytes]] = []
+        for name in self._changes.lineup.names:
+            self._watch(name)
         self._may_load = False
         self._announced = False
         self._failed_starts = 0
@@ -207,7 +237,8 @@ class Supervisor:
             self._end()
 
     def _step(self, proving: threading.Thread) -> None:
-        for key, _ in self._selector.select(POLL_SECONDS if self._announced else POLL_SECONDS_AT_START):
+        is_calm = self._announced and not self._changes.is_busy
+        for key, _ in self._selector.select(POLL_SECONDS if is_calm else POLL_SECONDS_AT_START):
             key.data()
         if self._proof is not None:
             raise self._proof
@@ -216,19 +247,38 @@ class Supervisor:
             for worker in self._workers:
                 self._let_load(worker)
         now = monotonic()
-        for child in (*self._workers, *self._companions):
+        for child in self._children:
             self._look_after(child, now)
+        if self._announced:
+            self._change(now)
         self._reap_others()
+
+    def _change(self, now: float) -> None:
+        """Let what is served be changed, if somebody wishes it."""
+        if self._received.reload:
+            self._received.reload = False
+            for name in self._changes.lineup.names:
+                self._changes.ask(Wish(name=name, deed="reload", by="SIGHUP"), lambda _: None)
+        self._changes.step(self._workers, now)
+
+    @property
+    def _children(self) -> list[Child]:
+        return [*self._workers, *self._companions, *self._watchers.values()]
 
     def _prove(self) -> None:
         """Run the golden rows behind a fence, while the workers start."""
         self._proof = self._rehearsals.prove_all(self._artifacts, self._settings)
 
-    def _watchers(self) -> list[tuple[str, ...]]:
-        """Return the commands that watch the live versions for drift, those of them that know what they were trained on."""
-        command = self._settings.watcher
-        live = [self._lineup.live(name) for name in self._lineup.names]
-        return [(*command, "--model", one.name, "--artifact", one.folder) for one in live if command and one.watched]
+    def _watch(self, name: str) -> None:
+        """Watch the live version of a model for drift, and no longer the one before; one that does not know what it was trained on is not."""
+        before = self._watchers.pop(name, None)
+        if before is not None and before.process is not None:
+            before.process.terminate()
+            self._leaving.append(before.process)
+        live = self._changes.lineup.live(name)
+        if self._settings.watcher and live.watched:
+            command = (*self._settings.watcher, "--model", name, "--artifact", live.folder)
+            self._watchers[name] = Child(name=f"watcher {name}", start=partial(self._starter.companion, command))
 
     def _look_after(self, child: Child, now: float) -> None:
         if child.process is None:
@@ -257,6 +307,7 @@ class Supervisor:
             self._selector.register(child.control, selectors.EVENT_READ, lambda: self._listen_to(child))
             if self._may_load:
                 self._let_load(child)
+        self._leaving = [process for process in self._leaving if process.poll() is None]
 
     def _forget(self, child: Child) -> None:
         if child.control is not None:
@@ -268,7 +319,7 @@ class Supervisor:
     def _let_load(self, worker: Child) -> None:
         if worker.control is not None:
             with contextlib.suppress(OSError):
-                worker.control.sendall(GO)
+                worker.control.sendall(encode(Order(do="load")))
 
     def _listen_to(self, worker: Child) -> None:
         assert worker.control is not None
@@ -284,6 +335,12 @@ class Supervisor:
             self._take_word(worker, decode(line))
 
     def _take_word(self, worker: Child, word: Word) -> None:
+        if word.state == "asks" and word.wish is not None:
+            self._changes.ask(word.wish, partial(_tell, worker, worker.control, word.number))
+            return
+        if word.state in {"prepared", "refused", "committed"}:
+            self._changes.heard(worker, word, self._workers)
+            return
         worker.state = word.state
         if word.state == "failed" and word.what is not None and word.remedy is not None:
             what = Text(en=word.what[0], ja=word.what[1])
@@ -296,7 +353,10 @@ class Supervisor:
     def _announce(self) -> None:
         self._announced = True
         url = url_of(self._listener, self._settings)
-        default = self._lineup.live(self._lineup.default)
+        if self._follower is not None:
+            self._follower.start()
+        lineup = self._changes.lineup
+        default = lineup.live(lineup.default)
         artifact = next(one for one in self._artifacts if one.digest == default.digest)
         self._say(
             "info",
@@ -305,7 +365,7 @@ class Supervisor:
             model=default.digest,
             name=default.name,
             version=default.version,
-            models={name: self._lineup.live(name).version for name in self._lineup.names},
+            models={name: lineup.live(name).version for name in lineup.names},
             workers=len(self._workers),
             trust=self._settings.trust,
             signed_by=artifact.signers,
@@ -328,17 +388,21 @@ class Supervisor:
         """As the first process of a container, bury what others have left."""
         if os.getpid() != 1:
             return
-        ours = {child.process.pid for child in (*self._workers, *self._companions) if child.process is not None}
+        ours = {process.pid for process in self._processes}
         with contextlib.suppress(ChildProcessError):
             while (found := os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)) is not None:
                 if found.si_pid in ours:
                     return
                 os.waitpid(found.si_pid, os.WNOHANG)
 
+    @property
+    def _processes(self) -> list[subprocess.Popen[bytes]]:
+        return [*(child.process for child in self._children if child.process is not None), *self._leaving]
+
     def _end(self) -> None:
         """End every process: first kindly, after the grace period by force."""
         self._listener.close()
-        processes = [child.process for child in (*self._workers, *self._companions) if child.process is not None]
+        processes = self._processes
         for process in processes:
             with contextlib.suppress(ProcessLookupError):
                 process.send_signal(signal.SIGTERM)
@@ -353,8 +417,15 @@ class Supervisor:
             if process.poll() is None:
                 process.kill()
                 process.wait()
-        for child in (*self._workers, *self._companions):
+        for child in self._children:
             self._forget(child)
         self._selector.close()
         for descriptor in (self._stray_read, self._stray_write, self._log):
             os.close(descriptor)
+
+
+def _tell(worker: Child, control: socket.socket | None, number: int, outcome: Outcome) -> None:
+    """Tell the caller of a worker what became of their wish, if it is still the process that asked."""
+    if control is not None and worker.control is control:
+        with contextlib.suppress(OSError):
+            control.sendall(encode(Order(do="tell", number=number, outcome=outcome)))

@@ -8,7 +8,6 @@ supervisor is gone.
 from __future__ import annotations
 
 import asyncio
-import gc
 import os
 import resource
 import signal
@@ -25,6 +24,7 @@ import msgspec
 from sekisho.errors import SekishoError, ServiceError
 from sekisho.serving import problems
 from sekisho.serving.acceptor import Acceptor
+from sekisho.serving.changeover import Changing, settle_memory
 from sekisho.serving.front import Front, Place
 from sekisho.serving.guards.callers import Callers
 from sekisho.serving.guards.guesses import GuessLimit
@@ -36,8 +36,9 @@ from sekisho.serving.hosting import Hosting
 from sekisho.serving.http import asgi
 from sekisho.serving.http.connection import Connection, sweep
 from sekisho.serving.http.forms import JSON, Offer
-from sekisho.serving.layout import GO, RunFolder, Word, encode, failure
+from sekisho.serving.layout import RunFolder, Word, decode_order, encode, failure
 from sekisho.serving.logs import Log
+from sekisho.serving.management import Management
 from sekisho.serving.metrics.cells import clear_gauges
 from sekisho.serving.metrics.exposition import MEDIA_TYPE, Exposition
 from sekisho.serving.retaining import Retaining
@@ -45,11 +46,12 @@ from sekisho.serving.tally import Tally
 from sekisho.text import Text
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from sekisho.ledger.predictions import PredictionBook
     from sekisho.serving.grpc.server import GrpcServer
     from sekisho.serving.http.exchange import Exchange
+    from sekisho.serving.layout import Order
     from sekisho.serving.lineup import Served
 
 TICK_SECONDS: Final = 0.5
@@ -59,7 +61,6 @@ LINGER_SECONDS: Final = 0.3
 """How long a worker that was told to end still accepts: what was sent before it was told may still be on its way."""
 SECONDS_WITHOUT_SUPERVISOR: Final = 3.0
 MOST_DESCRIPTORS: Final = 65_536
-GARBAGE_THRESHOLDS: Final = (20_000, 20, 50)
 SWITCH_SECONDS: Final = 0.0005
 """How long a thread that writes the log or the book may keep the event loop from going on."""
 APPLICATION: Final = {
@@ -77,13 +78,14 @@ class Worker:
         run: The folder that the service shares.
         number: Its number among the workers.
         log_descriptor: Where the log goes.
+        say: Tells the supervisor a :class:`~sekisho.serving.layout.Word`.
 
     Raises:
         SekishoError: One of the models cannot be served.
 
     """
 
-    def __init__(self, run: RunFolder, number: int, log_descriptor: int) -> None:
+    def __init__(self, run: RunFolder, number: int, log_descriptor: int, say: Callable[[Word], None]) -> None:
         settings = self._settings = run.settings
         lineup = run.lineup
         clear_gauges(run.metrics, number)
@@ -116,6 +118,10 @@ class Worker:
         for served in lineup.models:
             with _naming(served):
                 self._hosting.take_in(self._hosting.host(served))
+        self._say = say
+        self._may_load = asyncio.Event()
+        self._management = Management(self._front, self._hosting, say)
+        self._changing = Changing(self._hosting, say=say, switched=self._set_up)
         self._exposition = Exposition(run.metrics)
         self._grpc = None if settings.grpc_port is None else self._make_grpc()
         self._tls = None if settings.certificate is None else Tls(settings)
@@ -134,13 +140,11 @@ class Worker:
             self._grpc.open(self._hosting.infers(), self._front.paths)
         self._application = None
 
-    async def serve(self, listener: socket.socket, go: asyncio.Event, say: Any) -> None:
+    async def serve(self, listener: socket.socket) -> None:
         """Serve until :meth:`end` is called.
 
         Args:
             listener: The socket that all workers share.
-            go: Set when the model may be loaded.
-            say: Tells the supervisor a :class:`Word`.
 
         """
         loop = asyncio.get_running_loop()
@@ -154,9 +158,9 @@ class Worker:
             handshake_seconds=limits.head_seconds,
         )
         ticking = loop.create_task(self._tick())
-        say(Word(state="listening"))
+        self._say(Word(state="listening"))
         try:
-            opening = loop.create_task(self._open(loop, go, say))
+            opening = loop.create_task(self._open(loop))
             await self._ended.wait()
             opening.cancel()
             await self._drain(acceptor)
@@ -178,8 +182,17 @@ class Worker:
     def _take_fault(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:  # noqa: ARG002
         self._front.fault(context.get("exception") or RuntimeError(context.get("message", "")))
 
-    async def _open(self, loop: asyncio.AbstractEventLoop, go: asyncio.Event, say: Any) -> None:
-        await go.wait()
+    def obey(self, order: Order) -> None:
+        """Do what the supervisor says."""
+        if order.do == "load":
+            self._may_load.set()
+        elif order.do == "tell" and order.outcome is not None:
+            self._management.told(order.number, order.outcome)
+        else:
+            self._changing.obey(order)
+
+    async def _open(self, loop: asyncio.AbstractEventLoop) -> None:
+        await self._may_load.wait()
         try:
             if self._grpc is not None:
                 await self._grpc.start()
@@ -188,11 +201,11 @@ class Worker:
                     await loop.run_in_executor(None, hosted.load)
                 hosted.open(loop)
         except SekishoError as error:
-            say(failure(error))
+            self._say(failure(error))
             return
         self._look()
-        say(Word(state="ready"))
-        _settle_memory()
+        self._say(Word(state="ready"))
+        settle_memory()
         while True:
             await asyncio.sleep(SOUND_SECONDS)
             self._look()
@@ -224,6 +237,7 @@ class Worker:
 
     async def _drain(self, acceptor: Acceptor) -> None:
         """Answer everything that was accepted, then let go of every connection."""
+        self._management.end()
         for hosted in self._hosting:
             hosted.drain()
         self._front.draining = True
@@ -264,7 +278,7 @@ class Worker:
         asked = APPLICATION | dict.fromkeys(feedback, APPLICATION["/feedback"])
         return [
             Place(path="/metrics", methods=("GET", "HEAD"), scope="metrics", offer=Offer(), go=self._tell_metrics),
-            Place(path="/models", methods=("GET", "HEAD"), scope=None, offer=Offer(), go=self._tell_models),
+            *self._management.places(),
             *(
                 Place(
                     path=path,
@@ -279,9 +293,6 @@ class Worker:
 
     def _tell_metrics(self, exchange: Exchange) -> None:
         self._front.answer(exchange, 200, self._exposition.render(), media_type=MEDIA_TYPE)
-
-    def _tell_models(self, exchange: Exchange) -> None:
-        self._front.answer(exchange, 200, msgspec.json.encode(self._hosting.told()))
 
     def _build_application(self) -> Any:
         from sekisho.serving.application import build
@@ -362,24 +373,23 @@ async def _run(
     listener: socket.socket,
     control: socket.socket,
     log_descriptor: int,
-    say: Any,
+    say: Callable[[Word], None],
 ) -> None:
     loop = asyncio.get_running_loop()
-    worker = Worker(run, number, log_descriptor)
-    go = asyncio.Event()
+    worker = Worker(run, number, log_descriptor, say)
     loop.add_signal_handler(signal.SIGTERM, worker.end)
-    threading.Thread(target=_follow, args=(control, loop, go, worker), name="supervisor", daemon=True).start()
-    await worker.serve(listener, go, say)
+    threading.Thread(target=_follow, args=(control, loop, worker), name="supervisor", daemon=True).start()
+    await worker.serve(listener)
 
 
-def _follow(control: socket.socket, loop: asyncio.AbstractEventLoop, go: asyncio.Event, worker: Worker) -> None:
+def _follow(control: socket.socket, loop: asyncio.AbstractEventLoop, worker: Worker) -> None:
     """Do what the supervisor says; end when it is gone, even if the event loop hangs."""
     received = b""
     with suppress(OSError):
-        while data := control.recv(64):
-            received += data
-            if received.endswith(GO):
-                loop.call_soon_threadsafe(go.set)
+        while data := control.recv(65_536):
+            *lines, received = (received + data).split(b"\n")
+            for line in lines:
+                loop.call_soon_threadsafe(worker.obey, decode_order(line))
     with suppress(RuntimeError):
         loop.call_soon_threadsafe(worker.end)
     threading.Event().wait(SECONDS_WITHOUT_SUPERVISOR)
@@ -392,13 +402,6 @@ def _allow_connections() -> None:
     wanted = MOST_DESCRIPTORS if hard == resource.RLIM_INFINITY else min(hard, MOST_DESCRIPTORS)
     with suppress(ValueError, OSError):
         resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
-
-
-def _settle_memory() -> None:
-    """Take what has been loaded out of sight of the garbage collector, which would look through all of it again and again."""
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(*GARBAGE_THRESHOLDS)
 
 
 def _loop_factory() -> Any:

@@ -48,6 +48,7 @@ def logging(lines: LogLines) -> Verdict:
     return verdict(
         _leaks(lines),
         *_forged(lines),
+        *_answered(lines),
         _identified(lines),
         *_found(lines),
         _readable(lines),
@@ -76,6 +77,17 @@ def _leaks(lines: LogLines) -> Finding:
         False,  # noqa: FBT003
         Text(en=f"what callers send stands in the log: {kinds}", ja=f"呼び出し元が送った値がログに出ています: {ja}"),
     )
+
+
+def _answered(lines: LogLines) -> Iterator[Finding]:
+    if not lines.answered:
+        yield holds(
+            None,
+            Text(
+                en="no prediction was answered meanwhile, so that nothing is known of their lines",
+                ja="その間に成功した予測がなく、予測のログ行を確かめられません",
+            ),
+        )
 
 
 def _forged(lines: LogLines) -> Iterator[Finding]:
@@ -151,6 +163,7 @@ _CLEAN: Final = LogLines(
     lacking={},
     planted=130,
     leaked=(),
+    answered=38,
 )
 
 logging.passes(_CLEAN)
@@ -160,4 +173,5 @@ logging.fails(replace(_CLEAN, forged=("path",)))
 logging.fails(replace(_CLEAN, unreadable=12, lines=57))
 logging.fails(replace(_CLEAN, found=31))
 logging.fails(replace(_CLEAN, lacking={"model": 44}))
+logging.is_unknown(replace(_CLEAN, answered=0))
 logging.fails(replace(_CLEAN, id_header=None, distinct_ids=0, found=0))

@@ -78,6 +78,7 @@ def authentication(contract: Contract, walk: RouteWalk, scan: SecretScan) -> Ver
     guarded = [route for route in walk.routes if not route.public]
     return verdict(
         *_switched_on(contract),
+        *_found(walk),
         _closed(guarded),
         *_lets_in(guarded, walk),
         *_rights(guarded, walk),
@@ -99,6 +100,17 @@ def _switched_on(contract: Contract) -> Iterator[Finding]:
             Text(
                 en="the contract switches authentication off (security.authentication)",
                 ja="契約で認証が無効になっています（security.authentication）",
+            ),
+        )
+
+
+def _found(walk: RouteWalk) -> Iterator[Finding]:
+    if not any(route.predicts for route in walk.routes):
+        yield holds(
+            None,
+            Text(
+                en="no route that predicts was found, so that nothing is known of its guard (serving.protocol, serving.mapping)",
+                ja="予測用のルートが見つからず、認証の有無を確かめられません（serving.protocol、serving.mapping）",
             ),
         )
 
@@ -269,4 +281,5 @@ authentication.fails(
     replace(_SCAN, findings=(replace(_FOUND, file="app.py", line=31, rule="plain comparison", name="api_key"),)),
 )
 authentication.fails(example_contract(security={"authentication": "none"}), _WALK, _SCAN)
+authentication.is_unknown(example_contract(), replace(_WALK, routes=(_METRICS, _HEALTH)), _SCAN)  # no such prefix
 authentication.is_unknown(example_contract(), replace(_WALK, has_key=False, has_other_key=False), _SCAN)

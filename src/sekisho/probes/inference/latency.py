@@ -131,6 +131,7 @@ def latency(service: Service, serving: Serving, progress: Progress) -> Latency:
     load = run(
         fire(instance.url, requests, moments, trust=instance.trust, on_way=progress.advance, on_reply=looked.note)
     )
+    instance.must_live()
     first = instance.first_reply
     if first is not None and not first.ok:  # the protocol was not known yet
         with service.another() as fresh:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 from urllib.parse import quote
@@ -62,6 +62,7 @@ class LogLines:
         lacking: Of the lines about requests, how many lack each of :data:`MEMBERS`; only names that are lacking somewhere.
         planted: How many values were planted: in features, in bodies that are wrong, in the query, and the keys themselves.
         leaked: Which kinds of planted values stand in a line.
+        answered: How many of the requests were answered with success.
         forged: Where a caller can put a member or a line of its own into the log: ``path``, ``User-Agent`` or ``X-Request-ID``.
 
     """
@@ -76,6 +77,7 @@ class LogLines:
     planted: int
     leaked: tuple[str, ...]
     forged: tuple[str, ...] = ()
+    answered: int = 0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -114,11 +116,13 @@ def log_lines(service: Service, progress: Progress) -> LogLines:
         forgeries = {where: _word() for where in FORGED_IN}
         planted = [*_requests(service), *_forgeries(service, forgeries)]
         replies = instance.ask([each.request for each in planted], progress=progress, share=(0.0, 0.7))
+        instance.must_live(replies)
         header = _id_header(replies)
         ids = [reply.headers.get(header, "") if header else "" for reply in replies]
         text = _written(instance.log, start, [each for each in ids if each])
         values = [pair for each in planted for pair in each.values] + [("key", key) for key in instance.keys.secrets]
-    return _told(text, ids=ids, header=header, values=values, forgeries=forgeries)
+    found = _told(text, ids=ids, header=header, values=values, forgeries=forgeries)
+    return replace(found, answered=sum(reply.ok for reply in replies))
 
 
 def _requests(service: Service) -> Iterator[_Planted]:

@@ -75,6 +75,7 @@ def modes(service: Service, serving: Serving, progress: Progress) -> Modes:
         cost = _cost(instance, offered, size)
         if cost is not None:
             batches.append(cost)
+    instance.must_live()
     bad = [request for place in BAD_AT if (request := _bad_batch(service, place)) is not None]
     replies = instance.ask(bad)
     return Modes(

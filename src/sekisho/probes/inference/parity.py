@@ -99,12 +99,13 @@ class _Way:
 @probe("inference/parity", title=Text(en="Compare served answers", ja="応答を照合"), seconds=4)
 def parity(service: Service, serving: Serving, artifact: ModelArtifact | None, progress: Progress) -> ServedParity:
     """Ask up to a thousand rows alone, by name and by position, shuffled, in batches, and as invocations."""
-    random = np.random.default_rng(SEED)
+    random, instance = np.random.default_rng(SEED), service.main
     picked = np.sort(random.permutation(len(service.rows))[:ROWS])
     rows = [service.rows[index] for index in picked]
-    replies = service.main.ask(
+    replies = instance.ask(
         [service.adapter.one(row) for row in rows], connections=CONNECTIONS, progress=progress, share=(0.0, 0.5)
     )
+    instance.must_live(replies)
     single = [_one(service, reply) for reply in replies]
     regression = service.signature.output.numeric
     if artifact is None:
@@ -116,7 +117,9 @@ def parity(service: Service, serving: Serving, artifact: ModelArtifact | None, p
     ways = list(_ways(service, serving, rows, random))
     for step, way in enumerate(ways):
         progress.advance(0.5 + 0.5 * step / len(ways))
-        answers = _spread(service, way, service.main.ask(way.requests, connections=way.connections))
+        replies = instance.ask(way.requests, connections=way.connections)
+        instance.must_live(replies)
+        answers = _spread(service, way, replies)
         forms.append(_compare(way.name, against, answers, [truth[index] for index in way.order], regression=regression))
     return ServedParity(available=len(service.rows), offline=artifact is not None, forms=tuple(forms))
 

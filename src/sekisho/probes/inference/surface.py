@@ -77,7 +77,9 @@ def surface(service: Service, artifact: ModelArtifact | None) -> Surface:
     }
     asked |= {"predict": adapter.one(some[0]), "batch": adapter.many(some), "invocations": adapter.invocation(some)}
     sent = {name: request for name, request in asked.items() if request is not None}
-    replies = dict(zip(sent, service.main.ask(list(sent.values())), strict=True))
+    instance = service.main
+    replies = dict(zip(sent, instance.ask(list(sent.values())), strict=True))
+    instance.must_live(list(replies.values()))
     answers = {name: _answers(service, name, replies[name]) for name in sent if name in _ROWS_ASKED}
     first = next(iter(answers["predict"]), None)
     versions = {} if artifact is None else {"artifact": artifact.version}

@@ -170,6 +170,7 @@ def capacity(service: Service, serving: Serving, infrastructure: Infrastructure,
         sustained, bound = trial.knee(needed, hold)
         progress.advance(0.5)
         soak = trial.soak(sustained, infrastructure.soak_seconds) if sustained else None
+        instance.must_live()
     return Capacity(
         limit_ms=serving.latency_p99_ms,
         workers=serving.workers,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Final
@@ -12,9 +12,10 @@ from typing import Final
 from sekisho.contract.sections import Serving
 from sekisho.errors import NotMeasured
 from sekisho.gate.probe import Progress, probe
+from sekisho.probes.resources.instance import Instance
 from sekisho.probes.resources.process import Child
 from sekisho.probes.resources.service import Service
-from sekisho.probes.wire.message import Request
+from sekisho.probes.wire.message import Reply, Request
 from sekisho.text import Text
 
 SINGLE: Final = 2_000
@@ -22,6 +23,8 @@ SINGLE: Final = 2_000
 ROUNDS: Final = 3
 """How often the largest requests are sent, all workers at once."""
 CONNECTIONS: Final = 8
+MOSTLY: Final = 0.99
+"""The part of usual rows that must be answered, so that what was measured is answering."""
 EVERY: Final = 0.02
 """Seconds between two looks at the memory."""
 
@@ -78,12 +81,14 @@ def needs(service: Service, serving: Serving, progress: Progress) -> Needs:
         rows = [service.rows[index % len(service.rows)] for index in range(SINGLE)]
         before = child.processor_seconds
         with _peak_of(child) as load:
-            instance.ask(
+            replies = instance.ask(
                 [service.adapter.one(row) for row in rows], connections=CONNECTIONS, progress=progress, share=(0.0, 0.4)
             )
+        instance.must_live(replies)
+        _must_answer(replies)
         spent = child.processor_seconds - before
         progress.advance(0.5)
-        largest, count = _largest(service, serving)
+        largest, count = _largest(service, serving, instance)
         with _peak_of(child) as peak:
             if largest is not None:
                 for _ in range(ROUNDS):
@@ -101,8 +106,20 @@ def needs(service: Service, serving: Serving, progress: Progress) -> Needs:
     )
 
 
-def _largest(service: Service, serving: Serving) -> tuple[Request | None, int]:
-    """Return the largest batch that rows and bytes of the contract allow, and its number of rows."""
+def _must_answer(replies: Sequence[Reply]) -> None:
+    succeeded = sum(reply.ok for reply in replies)
+    if succeeded < MOSTLY * len(replies):
+        raise NotMeasured(
+            Text(
+                en=f"only {succeeded:,} of {len(replies):,} usual rows were answered: what the others would need is not known",
+                ja=f"通常の行 {len(replies):,} 件中 {succeeded:,} 件にしか応答がなく、必要な資源を測れません",
+            ),
+            Text(en="see inference/api first", ja="先に inference/api を確認してください"),
+        )
+
+
+def _largest(service: Service, serving: Serving, instance: Instance) -> tuple[Request | None, int]:
+    """Return the largest batch that the contract allows and the service takes, and its number of rows."""
     count = serving.maximum_rows
     request = service.adapter.many([service.rows[0]])
     if request is None:
@@ -111,7 +128,13 @@ def _largest(service: Service, serving: Serving) -> tuple[Request | None, int]:
     assert sample is not None
     each = len(sample.body) / len(service.rows[:100])
     count = max(1, min(count, int(serving.maximum_body_bytes * 0.95 / each)))
-    return service.adapter.many([service.rows[index % len(service.rows)] for index in range(count)]), count
+    while True:
+        largest = service.adapter.many([service.rows[index % len(service.rows)] for index in range(count)])
+        assert largest is not None
+        (reply,) = instance.ask([largest], timeout=120.0)
+        if not reply.refused or count == 1:
+            return largest, count
+        count = max(1, count // 2)  # the service has a limit of its own
 
 
 @contextmanager

@@ -10,12 +10,16 @@ from enum import Enum
 from pathlib import Path
 from typing import Final
 
+from sekisho.errors import NotMeasured
 from sekisho.gate.probe import Progress
 from sekisho.probes.resources.process import Child
 from sekisho.probes.wire.client import USUAL, Client, Trust, run
 from sekisho.probes.wire.message import Reply, Request
+from sekisho.text import Text
 
 TOO_MANY: Final = 429
+LAST_BREATH: Final = 0.5
+"""Seconds in which a process that answers no more may be found to have ended."""
 PATIENCE: Final = 120.0
 """Seconds that a rate limit is waited for, for all requests together."""
 
@@ -88,6 +92,31 @@ class Instance:
     def has_ended(self) -> bool:
         """Whether its process is gone."""
         return self.child is not None and self.child.exit_code is not None
+
+    def must_live(self, replies: Sequence[Reply] = ()) -> None:
+        """Make sure that what was measured was a living service.
+
+        Args:
+            replies: What came; where nothing did, its end may be a moment away.
+
+        Raises:
+            NotMeasured: Its process has ended meanwhile.
+
+        """
+        end = time.monotonic() + (LAST_BREATH if any(not reply.status for reply in replies) else 0.0)
+        while not self.has_ended and time.monotonic() < end:
+            time.sleep(0.05)
+        if self.child is None or not self.has_ended:
+            return
+        said = self.child.last_line()
+        raise NotMeasured(
+            Text(
+                en=f"the service ended while it was asked (exit code {self.child.exit_code}): {said or 'it wrote nothing'}",
+                ja=f"問い合わせの途中でサービスが終了しました（終了コード {self.child.exit_code}）: {said or '出力なし'}",
+            ),
+            Text(en="find out what ended it: its log is kept", ja="保存されたログで終了の原因を確認してください"),
+            where=self.child.log,
+        )
 
     def signed(self, request: Request, caller: Caller = Caller.FULL) -> Request:
         """Return ``request`` with the key of ``caller``."""

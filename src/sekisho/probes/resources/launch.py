@@ -261,8 +261,8 @@ def _ended(child: Child, site: Site) -> NotMeasured:
     said = child.last_line()
     return NotMeasured(
         Text(
-            en=f"the service ended while starting (exit code {child.exit_code}): {said}",
-            ja=f"サービスが起動中に終了しました（終了コード {child.exit_code}）: {said}",
+            en=f"the service ended while starting (exit code {child.exit_code}): {said or 'it wrote nothing'}",
+            ja=f"サービスが起動中に終了しました（終了コード {child.exit_code}）: {said or '出力なし'}",
         ),
         Text(en=f"read {_shown(child.log, site)}", ja=f"{_shown(child.log, site)} を確認してください"),
     )

@@ -146,6 +146,7 @@ def flood(service: Service, security: Security, serving: Serving, progress: Prog
     with service.another(workers=workers, rate_limit=limit) as instance:
         before = {} if instance.child is None else instance.child.processor_ticks
         found = run(_flood(asked, instance, limit, burst, workers, progress))
+        instance.must_live()
         after = {} if instance.child is None else instance.child.processor_ticks
     return replace(found, busy_workers=_busy(before, after))
 

@@ -20,6 +20,8 @@ from sekisho.probes.wire.client import USUAL, Address, Connection, Trust
 from sekisho.probes.wire.message import Reply, Request
 
 NO_ANSWER = 0
+STOPS_WITHIN = 0.1
+"""Seconds."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, slots=True)
@@ -92,7 +94,9 @@ async def fire(
                 break
             delay = start + moment - loop.time()
             if delay > 0:
-                await asyncio.sleep(delay)
+                await _sleep(delay, stop)
+                if stop is not None and stop():
+                    break
             elif index % 64 == 63:
                 await asyncio.sleep(0)  # late: answers must still be read
             lag[index] = max(0.0, loop.time() - start - moment)
@@ -105,6 +109,14 @@ async def fire(
         pool.close()
     moments = np.asarray(due, dtype=np.float64)
     return Load(due=moments[:sent], lag=lag[:sent], latency=latency[:sent], status=status[:sent])
+
+
+async def _sleep(seconds: float, stop: Callable[[], bool] | None) -> None:
+    """Sleep, but not long past the moment at which ``stop`` says so."""
+    while stop is not None and seconds > STOPS_WITHIN and not stop():
+        await asyncio.sleep(STOPS_WITHIN)
+        seconds -= STOPS_WITHIN
+    await asyncio.sleep(max(seconds, 0.0) if stop is None or not stop() else 0.0)
 
 
 class _Pool:

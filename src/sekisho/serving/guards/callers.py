@@ -17,6 +17,7 @@ from sekisho.serving.guards.tokens.judging import Bearer, Terms, TokenJudge
 from sekisho.serving.guards.tokens.source import KeySource
 from sekisho.serving.http.head import Refused
 from sekisho.serving.problems import Problem
+from sekisho.text import Text
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -28,8 +29,13 @@ if TYPE_CHECKING:
 
 LONGEST_TRUST: Final = 60.0
 """Seconds for which a token that was good is not looked at again, even if it is good for longer: clocks are set."""
-_EVERYTHING: Final = frozenset(SCOPES)
+_USUAL: Final = frozenset(SCOPES) - {"admin"}
+"""What everybody may do where nobody needs a key: who may change what is served must be known."""
 _NEVER: Final = 0.0
+_NO_KEYS: Final = Text(
+    en="start the service with a key file, and ask with a key of scope admin",
+    ja="鍵ファイルを指定してサービスを起動し、スコープ admin の鍵を使ってください",
+)
 _MISSING: Final = b'Bearer realm="sekisho"'
 _INVALID: Final = b'Bearer realm="sekisho", error="invalid_token"'
 _INSUFFICIENT: Final = b'Bearer realm="sekisho", error="insufficient_scope"'
@@ -89,7 +95,10 @@ class Callers:
 
         """
         if self.by_address:
-            return Identity(caller=Caller(id=self.address(head, peer), scopes=_EVERYTHING), until=inf)
+            caller = Caller(id=self.address(head, peer), scopes=_USUAL)
+            if not caller.may(scope):
+                raise Refused(Problem(kind=problems.SCOPE_MISSING, expected=_NO_KEYS, fields=_challenge(_INSUFFICIENT)))
+            return Identity(caller=caller, until=inf)
         secret = read_secret(head.by_name, self._header)
         found = None if secret is None else self._find(secret)
         if path in self._public:
