@@ -52,8 +52,14 @@ VERBS: Final[dict[str, Text]] = {
     "serve": Text(en="The inference service", ja="推論サービスを起動する"),
     "batch": Text(en="The answers to a table of any size", ja="大きさを問わず、表の全行を推論する"),
     "load": Text(en="An open-loop load test of any address", ja="任意のアドレスに一定頻度の負荷をかける"),
+    "drill": Text(
+        en="Kill, damage, fill up: how a service bears it", ja="強制終了・破損・満杯などの障害訓練をサービスで行う"
+    ),
     "drift": Text(en="One drift report on two tables", ja="2つの表のドリフトを報告する"),
     "watch": Text(en="Watch the book of predictions for drift", ja="予測台帳のドリフトを監視する"),
+    "ledger": Text(
+        en="The book of predictions: read, export, erase, verify", ja="予測台帳の参照・書き出し・消去・検証"
+    ),
     "generate": Text(
         en="Deployment files, tests, dashboards and alerts",
         ja="デプロイ用ファイル、テスト、ダッシュボード、アラートを生成する",

@@ -85,7 +85,7 @@ def read_keys(path: Path) -> Keyring:
 
     """
     try:
-        if path.stat().st_size > MOST_BYTES:
+        if not path.is_file() or path.stat().st_size > MOST_BYTES:
             raise _unfit(path, None)
         lines = path.read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError):
