@@ -7,6 +7,7 @@ import sys
 
 BENCHMARKS = (
     "benchmarks.serving",
+    "benchmarks.scoring",
     "benchmarks.quality.speed",
     "benchmarks.drift.speed",
     "benchmarks.drift.calibration",

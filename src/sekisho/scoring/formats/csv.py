@@ -116,24 +116,24 @@ class _CsvTable(OpenTable):
         if numbers and any(mark in content for mark in (b" ", b"\t", b"x", b"X")):
             if len(numbers) == len(layout.names):
                 return None
-            texts = _read(pa, content, layout.names, dict.fromkeys(numbers, pa.string()))
-            if texts is None or any(
-                compute.any(compute.match_substring_regex(column, _NOT_PLAIN)).as_py() for column in texts.columns
+            words = _read(pa, content, layout.names, dict.fromkeys(numbers, pa.string()))
+            if words is None or any(
+                compute.any(compute.match_substring_regex(column, _NOT_PLAIN)).as_py() for column in words.columns
             ):
                 return None
-        table = _read(pa, content, layout.names, types)
-        if table is None:
+        both = set(types) & set(layout.kept)  # as numbers for the model, and by the letter to be passed through
+        texts = dict.fromkeys((name for name in layout.kept if name not in both), pa.string())
+        table = _read(pa, content, layout.names, {**types, **texts})
+        again = _read(pa, content, layout.names, dict.fromkeys(both, pa.string())) if both else table
+        if table is None or again is None:
             return None
         for name in numbers:
             if pa.types.is_floating(table.schema.field(name).type) and not _all_plain(table.column(name)):
                 return None
-        kept = _read(pa, content, layout.names, dict.fromkeys(layout.kept, pa.string())) if layout.kept else None
-        if layout.kept and (kept is None or kept.num_rows != table.num_rows):
-            return None
         return ArrowBlock(
             self._features,
             [table.column(feature.name) for feature in self._features],
-            {name: kept.column(name) for name in layout.kept} if kept is not None else {},
+            {name: (again if name in both else table).column(name) for name in layout.kept},
         )
 
     def _by_the_letter(self, content: bytes, layout: Layout) -> CellsBlock:

@@ -1,0 +1,1 @@
+"""Scoring tables: ours beside raw ONNX Runtime, and beside pandas with scikit-learn."""
