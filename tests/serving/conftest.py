@@ -183,11 +183,20 @@ def until(condition: Any, seconds: float = 15.0) -> Any:
     raise AssertionError(f"not within {seconds} s")
 
 
-def start(artifact: Path, *, wait: bool = True, environment: dict[str, str] | None = None, **settings: Any) -> Running:
+def start(
+    artifact: Path | str | dict[str, Any] | list[Any],
+    *,
+    wait: bool = True,
+    environment: dict[str, str] | None = None,
+    **settings: Any,
+) -> Running:
     """Start a service on a free port, and wait until it is ready."""
     given = {name: str(value) if isinstance(value, Path) else value for name, value in settings.items()}
+    several = not isinstance(artifact, Path | str)
+    code = SERVE.replace("sys.argv[1]", "json.loads(sys.argv[1])") if several else SERVE
+    what = json.dumps(artifact, default=str) if several else str(artifact)
     process = subprocess.Popen(
-        [sys.executable, "-c", SERVE, str(artifact), json.dumps({"port": 0, **given})],
+        [sys.executable, "-c", code, what, json.dumps({"port": 0, **given})],
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         env={
@@ -218,7 +227,7 @@ def start(artifact: Path, *, wait: bool = True, environment: dict[str, str] | No
 
 
 @contextmanager
-def serving(artifact: Path, **settings: Any) -> Iterator[Running]:
+def serving(artifact: Path | str | dict[str, Any] | list[Any], **settings: Any) -> Iterator[Running]:
     running = start(artifact, **settings)
     try:
         yield running
