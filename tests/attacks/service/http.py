@@ -582,7 +582,7 @@ def _far_too_many(target: Target) -> Outcome:
 @X_H22.attack("3000-of-a-slow-route", needs=("ours",), on="tight")
 def _more_than_wait(target: Target) -> Outcome:
     """More than may wait for their answers on one connection end it."""
-    received = target.raw(target.get(path="/model/info") * 3000, wait=3)
+    received = target.raw(target.get(path="/docs") * 3000, wait=3)
     expect(set(received.statuses) <= {200}, f"the answers are {set(received.statuses)}")
     expect(len(received.statuses) < 3000 and received.closed, "the connection stays open")
     return Outcome(seen="closed", figures={"answers": len(received.statuses)})

@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import sqlite3
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -21,6 +20,8 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from tests.attacks.service.target import Question, Target
+
+from sekisho.ledger.predictions import PredictionBook
 
 if TYPE_CHECKING:
     from tests.serving.conftest import Running
@@ -71,9 +72,9 @@ class Own:
 
     def booked(self) -> int:
         assert self.running.ledger is not None
-        time.sleep(SECONDS_OF_BOOK)
-        with contextlib.closing(sqlite3.connect(self.running.ledger)) as book:
-            return int(book.execute("SELECT coalesce(sum(rows), 0) FROM answers_1").fetchone()[0])
+        wait_for_book()
+        with PredictionBook(self.running.ledger) as book:
+            return book.count()
 
 
 class Workshop:
@@ -170,6 +171,11 @@ class Targets:
         if name not in self.running:
             self.running[name] = self.stack.enter_context(wanted.start(self.workshop))
         yield self.running[name]
+
+
+def wait_for_book() -> None:
+    """Wait until everything that was answered stands in the book."""
+    time.sleep(SECONDS_OF_BOOK)
 
 
 def target_of(running: Running, questions: dict[str, Question], *, key: str = "", **more: Any) -> Target:
@@ -342,6 +348,10 @@ def _usual(workshop: Workshop) -> Iterator[Target]:
             guarded="/model/info",
         )
         _warm(target)
+        # Outcomes are taken of what was answered, so there must be such an answer.
+        told = target.ask("/predict", target.question.body, headers={"x-request-id": "an-attack"})
+        assert told.status == 200
+        wait_for_book()
         yield target
 
 
