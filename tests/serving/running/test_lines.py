@@ -18,7 +18,7 @@ def job(caller: str, rows: int = 1) -> Any:
 
 
 def taken(lines: Lines, count: int = 10**6) -> list[Any]:
-    found = []
+    found: list[Any] = []
     while len(found) < count and (one := lines.take(lambda job: True, lambda job: True)) is not None:
         found.append(one)
     return found

@@ -28,6 +28,7 @@ class Shot:
         status: The HTTP status; 0 when no answer came.
         fault: Why none came: ``refused``, ``closed``, ``timeout`` or ``malformed``.
         retry_after: What the answer says of trying again.
+        version: The version of the model that made the answer, as it says.
 
     """
 
@@ -36,6 +37,7 @@ class Shot:
     status: int
     fault: str | None = None
     retry_after: str | None = None
+    version: str | None = None
 
     @property
     def ok(self) -> bool:
@@ -113,6 +115,7 @@ class Traffic:
                     status=reply.status,
                     fault=reply.fault,
                     retry_after=reply.headers.get("retry-after"),
+                    version=_version(reply),
                 )
             )
 
@@ -131,3 +134,9 @@ class Traffic:
             )
         except BaseException as error:
             self._failed.append(error)
+
+
+def _version(reply: Reply) -> str | None:
+    said = reply.json() if reply.ok else None
+    version = said.get("model_version") if isinstance(said, dict) else None
+    return version if isinstance(version, str) else None

@@ -43,7 +43,7 @@ class Sizing:
         while self._pays(size + 1):
             size += 1
         tries = size + 1 not in self._seconds_per_row or self._batches % BATCHES_BETWEEN_TRIES == 0
-        return min(MOST_ROWS, 2 ** (size + (tries and size in self._seconds_per_row)))
+        return int(min(MOST_ROWS, 2 ** (size + (tries and size in self._seconds_per_row))))
 
     def measured(self, rows: int, seconds: float) -> None:
         """Take note of how long the model took for a batch."""
