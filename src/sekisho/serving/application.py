@@ -6,6 +6,7 @@ The hot routes never come here. Importing FastAPI takes longer than loading a mo
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 from typing import TYPE_CHECKING, Annotated, Final
 
@@ -14,6 +15,7 @@ from fastapi import FastAPI, Request, Response
 
 from sekisho.errors import InvalidInput, LedgerError
 from sekisho.predict import json_text
+from sekisho.predict.cells import LARGEST_INTEGER
 from sekisho.serving import openapi, problems
 from sekisho.serving.logs import timestamp
 from sekisho.serving.page import page
@@ -161,7 +163,9 @@ def _is_outcome(outcome: Prediction, output: Output) -> bool:
 
 def _is_possible(outcome: Scalar, classes: tuple[Scalar, ...] | None) -> bool:
     if classes is None:
-        return isinstance(outcome, int | float) and not isinstance(outcome, bool)
+        if isinstance(outcome, bool) or not isinstance(outcome, int | float):
+            return False
+        return math.isfinite(outcome) if isinstance(outcome, float) else abs(outcome) <= LARGEST_INTEGER
     return any(outcome == label and isinstance(outcome, bool) == isinstance(label, bool) for label in classes)
 
 
