@@ -11,6 +11,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -28,9 +29,9 @@ from sekisho.scoring.score import score_file
 HERE = Path(__file__).parent
 
 
-def wishes(folder: Path, suffix: str, name: str = "out") -> dict[str, Any]:
+def wishes(spoiled: Path, folder: Path, suffix: str, name: str = "out") -> dict[str, Any]:
     return {
-        "source": str(folder / f"rows.{suffix.removesuffix('.gz')}"),
+        "source": str(spoiled / f"rows.{suffix.removesuffix('.gz')}"),
         "out": str(folder / f"{name}.{suffix}"),
         "keep": ["id", "note"],
         "ignore_others": True,
@@ -38,14 +39,36 @@ def wishes(folder: Path, suffix: str, name: str = "out") -> dict[str, Any]:
     }
 
 
-@pytest.fixture
-def spoiled(frame: pd.DataFrame, tmp_path: Path) -> Path:
+@pytest.fixture(scope="module")
+def spoiled(frame: pd.DataFrame, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Rows of which some do not fit."""
     found = frame.copy()
     found.loc[[4, 900, 901, 2_998], "plan"] = "gold"
+    folder = tmp_path_factory.mktemp("spoiled")
     for suffix in ("csv", "parquet", "jsonl"):
-        write(found, tmp_path / f"rows.{suffix}")
-    return tmp_path
+        write(found, folder / f"rows.{suffix}")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def known() -> dict[str, tuple[bytes, bytes]]:
+    return {}
+
+
+@pytest.fixture
+def undisturbed(
+    artifact: ModelArtifact, spoiled: Path, known: dict[str, tuple[bytes, bytes]], _pieces: None
+) -> Callable[[str], tuple[bytes, bytes]]:
+    """What a run gives that nothing cuts off."""
+
+    def run(suffix: str) -> tuple[bytes, bytes]:
+        if suffix not in known:
+            given = wishes(spoiled, spoiled, suffix, "undisturbed")
+            score_file(artifact, **given)
+            known[suffix] = outcome(given)
+        return known[suffix]
+
+    return run
 
 
 @pytest.fixture(autouse=True)
@@ -86,11 +109,16 @@ def outcome(given: dict[str, Any]) -> tuple[bytes, bytes]:
     ],
 )
 def test_what_was_cut_off_is_gone_on_with(
-    suffix: str, number: int, spoiled: Path, artifact: ModelArtifact, monkeypatch: pytest.MonkeyPatch
+    suffix: str,
+    number: int,
+    spoiled: Path,
+    artifact: ModelArtifact,
+    monkeypatch: pytest.MonkeyPatch,
+    undisturbed: Callable[[str], tuple[bytes, bytes]],
+    tmp_path: Path,
 ) -> None:
-    undisturbed = wishes(spoiled, suffix, "undisturbed")
-    score_file(artifact, **undisturbed)
-    given = wishes(spoiled, suffix)
+    expected = undisturbed(suffix)
+    given = wishes(spoiled, tmp_path, suffix)
     with monkeypatch.context() as patched:
         stop_at(patched, number, Stop() if number % 2 else OSError(errno.ENOSPC, "No space left on device"))
         with pytest.raises((Stop, OSError)):
@@ -102,14 +130,14 @@ def test_what_was_cut_off_is_gone_on_with(
     assert done.rows == 3_000
     assert done.bad_rows == 4
     assert (done.resumed_rows > 0) == (number > 3)
-    assert outcome(given) == outcome(undisturbed)
-    assert not list(spoiled.glob("*.partial"))
+    assert outcome(given) == expected
+    assert not list(tmp_path.glob("*.partial"))
 
 
 def test_finished_rows_are_not_scored_again(
-    spoiled: Path, artifact: ModelArtifact, monkeypatch: pytest.MonkeyPatch
+    spoiled: Path, artifact: ModelArtifact, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    given = wishes(spoiled, "csv")
+    given = wishes(spoiled, tmp_path, "csv")
     with monkeypatch.context() as patched:
         stop_at(patched, 60, Stop())
         with pytest.raises(Stop):
@@ -132,26 +160,37 @@ def test_finished_rows_are_not_scored_again(
         *(pytest.param(*each, marks=pytest.mark.slow) for each in [("csv", 1), ("parquet", 0), ("parquet", 1)]),
     ],
 )
-def test_killed_at_any_moment(suffix: str, seed: int, spoiled: Path, artifact: ModelArtifact) -> None:
-    undisturbed = wishes(spoiled, suffix, "undisturbed")
-    score_file(artifact, **undisturbed)
+def test_killed_at_any_moment(
+    suffix: str,
+    seed: int,
+    spoiled: Path,
+    artifact: ModelArtifact,
+    undisturbed: Callable[[str], tuple[bytes, bytes]],
+    tmp_path: Path,
+) -> None:
+    expected = undisturbed(suffix)
     chosen = random.Random(f"{suffix}{seed}")
-    given = wishes(spoiled, suffix) | {"artifact": str(artifact.folder), "resume": True}
+    given = wishes(spoiled, tmp_path, suffix) | {"artifact": str(artifact.folder), "resume": True}
     first = run_apart(given, {"write": chosen.randint(1, 25), "part": chosen.random()})
     assert first.returncode == -signal.SIGKILL
     assert not Path(given["out"]).exists()
     last = run_apart(given, {"write": 0, "part": 1})
     assert json.loads(last.stdout)["rows"] == 3_000
-    assert outcome(given) == outcome(undisturbed)
+    assert outcome(given) == expected
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("suffix", ["csv", "csv.gz", "jsonl", "parquet"])
-def test_killed_again_and_again(suffix: str, spoiled: Path, artifact: ModelArtifact) -> None:
-    undisturbed = wishes(spoiled, suffix, "undisturbed")
-    score_file(artifact, **undisturbed)
+def test_killed_again_and_again(
+    suffix: str,
+    spoiled: Path,
+    artifact: ModelArtifact,
+    undisturbed: Callable[[str], tuple[bytes, bytes]],
+    tmp_path: Path,
+) -> None:
+    expected = undisturbed(suffix)
     chosen = random.Random(suffix)
-    given = wishes(spoiled, suffix) | {"artifact": str(artifact.folder), "resume": True}
+    given = wishes(spoiled, tmp_path, suffix) | {"artifact": str(artifact.folder), "resume": True}
     killed = 0
     while True:
         ended = run_apart(given, {"write": chosen.randint(2, 12), "part": chosen.random()})
@@ -160,15 +199,16 @@ def test_killed_again_and_again(suffix: str, spoiled: Path, artifact: ModelArtif
         killed += 1
         assert ended.returncode == -signal.SIGKILL
     assert killed >= 3
-    assert outcome(given) == outcome(undisturbed)
+    assert outcome(given) == expected
 
 
 @pytest.mark.slow
 def test_killed_from_outside(tmp_path: Path, artifact: ModelArtifact, frame: pd.DataFrame) -> None:
     write(pd.concat([frame] * 60, ignore_index=True), tmp_path / "rows.csv")
-    undisturbed = wishes(tmp_path, "csv", "undisturbed")
-    score_file(artifact, **undisturbed)
-    given = wishes(tmp_path, "csv")
+    whole = wishes(tmp_path, tmp_path, "csv", "undisturbed")
+    score_file(artifact, **whole)
+    expected = outcome(whole)
+    given = wishes(tmp_path, tmp_path, "csv")
     command = [sys.executable, "-m", "sekisho", "batch", str(artifact.folder), given["source"], given["out"]]
     command += ["--keep", "id", "--keep", "note", "--ignore-others", "--bad-rows", given["bad_rows"], "--resume"]
     chosen = random.Random(0)
@@ -182,7 +222,7 @@ def test_killed_from_outside(tmp_path: Path, artifact: ModelArtifact, frame: pd.
         process.kill()
         process.wait()
     assert subprocess.run(command, check=False, capture_output=True).returncode == 0
-    assert outcome(given) == outcome(undisturbed)
+    assert outcome(given) == expected
 
 
 def run_apart(given: dict[str, Any], kill: dict[str, Any]) -> subprocess.CompletedProcess[str]:
@@ -196,9 +236,9 @@ def run_apart(given: dict[str, Any], kill: dict[str, Any]) -> subprocess.Complet
 
 
 @pytest.fixture
-def begun(spoiled: Path, artifact: ModelArtifact, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+def begun(spoiled: Path, artifact: ModelArtifact, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> dict[str, Any]:
     """Work that was interrupted half-way."""
-    given = wishes(spoiled, "csv")
+    given = wishes(spoiled, tmp_path, "csv")
     with monkeypatch.context() as patched:
         stop_at(patched, 50, Stop())
         with pytest.raises(Stop):
@@ -209,10 +249,14 @@ def begun(spoiled: Path, artifact: ModelArtifact, monkeypatch: pytest.MonkeyPatc
 @pytest.mark.parametrize("file", ["rows", "aside", "journal"])
 @pytest.mark.parametrize("how", ["changed", "cut off", "gone"])
 def test_damaged_work_is_done_again(
-    file: str, how: str, begun: dict[str, Any], spoiled: Path, artifact: ModelArtifact
+    file: str,
+    how: str,
+    begun: dict[str, Any],
+    spoiled: Path,
+    artifact: ModelArtifact,
+    undisturbed: Callable[[str], tuple[bytes, bytes]],
 ) -> None:
-    undisturbed = wishes(spoiled, "csv", "undisturbed")
-    score_file(artifact, **undisturbed)
+    expected = undisturbed("csv")
     path = Path(f"{begun['out']}.partial") / file
     content = bytearray(path.read_bytes())
     if how == "changed":
@@ -223,7 +267,7 @@ def test_damaged_work_is_done_again(
     else:
         path.unlink()
     score_file(artifact, **begun, resume=True)
-    assert outcome(begun) == outcome(undisturbed)
+    assert outcome(begun) == expected
 
 
 def test_other_work_is_not_gone_on_with(
@@ -283,8 +327,8 @@ def test_two_at_one_output(begun: dict[str, Any], artifact: ModelArtifact) -> No
         os.close(lock)
 
 
-def test_an_output_that_exists_is_left_alone(spoiled: Path, artifact: ModelArtifact) -> None:
-    given = wishes(spoiled, "csv")
+def test_an_output_that_exists_is_left_alone(spoiled: Path, artifact: ModelArtifact, tmp_path: Path) -> None:
+    given = wishes(spoiled, tmp_path, "csv")
     Path(given["out"]).write_text("precious")
     with pytest.raises(Conflict, match="exists already"):
         score_file(artifact, **given)
@@ -293,8 +337,10 @@ def test_an_output_that_exists_is_left_alone(spoiled: Path, artifact: ModelArtif
     assert "precious" not in Path(given["out"]).read_text()
 
 
-def test_an_input_that_changes_meanwhile_gives_no_output(spoiled: Path, artifact: ModelArtifact) -> None:
-    given = wishes(spoiled, "csv")
+def test_an_input_that_changes_meanwhile_gives_no_output(
+    spoiled: Path, artifact: ModelArtifact, tmp_path: Path
+) -> None:
+    given = wishes(spoiled, tmp_path, "csv")
 
     def touch(rows: int, share: float) -> None:
         os.utime(given["source"], ns=(0, rows))
@@ -305,9 +351,11 @@ def test_an_input_that_changes_meanwhile_gives_no_output(spoiled: Path, artifact
 
 
 @pytest.mark.slow
-def test_a_disk_that_is_full(spoiled: Path, artifact: ModelArtifact) -> None:
+def test_a_disk_that_is_full(
+    spoiled: Path, artifact: ModelArtifact, undisturbed: Callable[[str], tuple[bytes, bytes]], tmp_path: Path
+) -> None:
     """The system itself refuses: the process may write no file larger than this."""
-    given = wishes(spoiled, "csv")
+    given = wishes(spoiled, tmp_path, "csv")
     command = [sys.executable, "-m", "sekisho", "batch", str(artifact.folder), given["source"], given["out"]]
     command += ["--keep", "id", "--keep", "note", "--ignore-others", "--bad-rows", given["bad_rows"], "--resume"]
     limited = "import resource, runpy, sys; resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000)); sys.argv = sys.argv[1:]; runpy.run_module('sekisho', run_name='__main__')"
@@ -320,6 +368,5 @@ def test_a_disk_that_is_full(spoiled: Path, artifact: ModelArtifact) -> None:
     assert not Path(given["out"]).exists()
     ended = subprocess.run([*command, "--json"], capture_output=True, text=True, check=False)
     assert ended.returncode == 0, ended.stderr
-    undisturbed = wishes(spoiled, "csv", "undisturbed")
-    score_file(artifact, **undisturbed)
-    assert outcome(given) == outcome(undisturbed)
+    expected = undisturbed("csv")
+    assert outcome(given) == expected

@@ -145,11 +145,11 @@ def _probabilities(table: NDArray[np.float64], places: NDArray[np.int64], unsoun
     """Return the probability of what is predicted, and of every class; note in ``unsound`` rows whose probabilities are none."""
     import pyarrow as pa
 
-    total = np.zeros(len(table))
-    for column in table.T:  # one after the other, as a row is summed
-        total += column
-    # Written so that a NaN anywhere makes it false.
-    with np.errstate(invalid="ignore"):
+    with np.errstate(invalid="ignore", over="ignore"):
+        total = np.zeros(len(table))
+        for column in table.T:  # one after the other, as a row is summed
+            total += column
+        # Written so that a NaN anywhere makes it false.
         sound = (np.abs(total - 1.0) <= LARGEST_SUM_ERROR) & (table.min(axis=1) >= -LARGEST_SUM_ERROR)
     unsound |= ~sound
     if table.size and not (table.min() >= 0.0 and table.max() <= 1.0):

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
-from sekisho.errors import InvalidInput, SekishoError, WrongUse
+from sekisho.errors import InvalidInput, ModelFailed, SekishoError, WrongUse
 from sekisho.scoring.planning import cut_off
 from sekisho.scoring.scorer import Scored, Scorer
 from sekisho.scoring.work import Mark
@@ -141,15 +141,25 @@ def _line(row: BadRow, before: int, shown: str) -> bytes:
         "row": before + row.place + 1,
         "code": error.code,
         "field": error.field if isinstance(error, InvalidInput) else None,
-        "reason": f"{error.what} → {error.remedy}",
+        "reason": f"{error.what} → {_remedy(error)}",
         "values": row.content,
     }
     return msgspec.json.encode(told) + b"\n"
 
 
+def _remedy(error: InvalidInput | ModelFailed) -> Text:
+    if isinstance(error, InvalidInput):
+        return error.remedy
+    return Text(
+        en="look at the values of this row: the model fails at them",
+        ja="この行の値を確認してください。モデルが処理できていません",
+    )
+
+
 def _stopped(row: BadRow, before: int, shown: str, limits: Limits) -> SekishoError:
     """Return the error that names a row, and never its values."""
     error, number = row.error, before + row.place + 1
+    mended = _remedy(error)
     field = error.field if isinstance(error, InvalidInput) else None
     named = "" if field is None else f", {field}"
     what = Text(en=f"row {number:,}{named}: {error.what.en}", ja=f"{number:,} 行目{named}: {error.what.ja}")
@@ -159,13 +169,13 @@ def _stopped(row: BadRow, before: int, shown: str, limits: Limits) -> SekishoErr
             ja=f"推論できない行が {limits.most_bad:,} 行を超えました。{what.ja}",
         )
         remedy = Text(
-            en=f"{error.remedy.en}; or raise --max-bad, and go on with --resume",
-            ja=f"{error.remedy.ja}。または --max-bad を上げ、--resume で続けてください",
+            en=f"{mended.en}; or raise --max-bad, and go on with --resume",
+            ja=f"{mended.ja}。または --max-bad を上げ、--resume で続けてください",
         )
     else:
         remedy = Text(
-            en=f"{error.remedy.en}; or set such rows aside with --bad-rows FILE",
-            ja=f"{error.remedy.ja}。または --bad-rows ファイル名 で、そのような行を別にしてください",
+            en=f"{mended.en}; or set such rows aside with --bad-rows FILE",
+            ja=f"{mended.ja}。または --bad-rows ファイル名 で、そのような行を別にしてください",
         )
     kind = BadInput if isinstance(error, InvalidInput) else UnansweredRow
     return kind(what, remedy, where=shown)
