@@ -16,6 +16,7 @@ from sekisho.contract.loader import load_project
 from sekisho.contract.sections import Monitoring
 from sekisho.errors import WrongUse
 from sekisho.ledger.address import is_url, without_password
+from sekisho.serving.contracted import artifacts as served
 from sekisho.serving.contracted import contracted
 from sekisho.serving.guards.interface import SCOPES, Scope
 from sekisho.serving.guards.keys import new_key
@@ -29,37 +30,51 @@ if TYPE_CHECKING:
     from sekisho.serving.sources import Given
 
 HELP = Text(
-    en="""Serve the artifact in the folder ARTIFACT over HTTP, or the version NAME@VERSION or NAME@ALIAS of the registry.
+    en="""Serve artifacts over HTTP: folders, or versions NAME@VERSION or NAME@ALIAS of the registry.
 
-    Without ARTIFACT, the artifact and the settings are those of the contract (sekisho.toml) in this folder or in -C; options given here
-    come first. Without a key file only this machine can ask. The log goes to standard output, one JSON object a line.
+    Several are served side by side; NAME=ARTIFACT says what callers call each, and the first answers where no name is said. Without
+    ARTIFACT, what is served and the settings are those of the contract (sekisho.toml) in this folder or in -C; options given here come
+    first. Without a key file only this machine can ask. The log goes to standard output, one JSON object a line.
+
+    The live version of a model can be changed while it is served: --follow, a call with a key of scope admin, or SIGHUP, which looks anew
+    where each ARTIFACT leads. No request is lost, and a version that is broken is refused.
 
     \b
     Routes: /predict /predict/batch /invocations /feedback /model/info
             /health /health/live /health/ready /ping /v2/... /metrics /docs /openapi.json
+            /models /models/NAME/predict /models/NAME/versions/VERSION/predict ...
+            /models/NAME/activate /models/NAME/rollback /models/NAME/reload
 
     \b
     Example:
       sekisho serve artifact
-      sekisho serve churn@champion
+      sekisho serve churn@champion --follow --key-file keys
+      sekisho serve fraud=artifacts/fraud churn=churn@champion
       sekisho serve --new-key my-app >> keys
       sekisho serve artifact --host 0.0.0.0 --key-file keys --workers 4 --ledger predictions.sqlite
 
     Exit codes: 0 ended as told (SIGTERM), 130 (Ctrl-C), 2 wrong use, 3 could not run.
     """,
-    ja="""フォルダー ARTIFACT の成果物、またはレジストリの NAME@VERSION・NAME@ALIAS を HTTP で提供します。
+    ja="""成果物を HTTP で提供します。フォルダー、またはレジストリの NAME@VERSION・NAME@ALIAS を指定します。
 
-    ARTIFACT を省略すると、このフォルダー (または -C) の契約 (sekisho.toml) にある成果物と設定を使います。ここで指定したオプションが
-    優先されます。鍵ファイルがなければ、このマシンからしか利用できません。ログは標準出力に1行1つの JSON で出ます。
+    複数を同時に提供できます。NAME=ARTIFACT で呼び出し名を付けられ、名前のない要求には先頭のものが応答します。ARTIFACT を省略すると、
+    このフォルダー (または -C) の契約 (sekisho.toml) にある成果物と設定を使います。ここで指定したオプションが優先されます。鍵ファイルが
+    なければ、このマシンからしか利用できません。ログは標準出力に1行1つの JSON で出ます。
+
+    提供したままバージョンを切り替えられます。--follow、スコープ admin の鍵による呼び出し、または SIGHUP (各 ARTIFACT の指す先を
+    見直す) を使います。リクエストは1つも失われず、壊れたバージョンは拒否されます。
 
     \b
     ルート: /predict /predict/batch /invocations /feedback /model/info
             /health /health/live /health/ready /ping /v2/... /metrics /docs /openapi.json
+            /models /models/NAME/predict /models/NAME/versions/VERSION/predict ...
+            /models/NAME/activate /models/NAME/rollback /models/NAME/reload
 
     \b
     例:
       sekisho serve artifact
-      sekisho serve churn@champion
+      sekisho serve churn@champion --follow --key-file keys
+      sekisho serve fraud=artifacts/fraud churn=churn@champion
       sekisho serve --new-key my-app >> keys
       sekisho serve artifact --host 0.0.0.0 --key-file keys --workers 4 --ledger predictions.sqlite
 
@@ -146,6 +161,22 @@ KEYS = Text(
 REQUIRED = Text(
     en="Serve only an artifact that one of these keys has signed", ja="これらの鍵で署名された成果物だけを提供する"
 )
+PASS_REQUIRED = Text(
+    en="Serve only an artifact that the checkpoint has let through, with a pass that one of these keys has signed",
+    ja="関所を通過し、これらの鍵で署名された通行証のある成果物だけを提供する",
+)
+PASSES = Text(
+    en="A pass, or a folder that holds passes; may be given several times",
+    ja="通行証、またはそのフォルダー。複数指定可",
+)
+DEFAULT = Text(
+    en="The model that answers where no name is said [default: the first]",
+    ja="名前のない要求に応答するモデル [既定値: 先頭のもの]",
+)
+FOLLOW = Text(
+    en="Follow the aliases of the registry: where one moves, the version that it stands for takes over",
+    ja="レジストリのエイリアスに追従する。移った先のバージョンに、稼働したまま切り替える",
+)
 MISMATCH = Text(
     en="What to do with a model that other versions of its libraries have saved [default: refuse]",
     ja="保存時とライブラリのバージョンが異なるモデルの扱い [既定値: refuse]",
@@ -170,6 +201,8 @@ SERVING = Text(en="Serving at {}  (Ctrl-C ends)", ja="{} で提供中です (Ctr
 @click.argument("artifacts", metavar="[[NAME=]ARTIFACT]...", nargs=-1)
 @click.option("-C", "--project", type=click.Path(path_type=Path), metavar="DIR", help=str(PROJECT))
 @registry_options
+@click.option("--default", "default_model", metavar="NAME", help=str(DEFAULT))
+@click.option("--follow", is_flag=True, default=None, help=str(FOLLOW))
 @click.option("--host", metavar="ADDRESS", help=str(HOST))
 @click.option("--port", type=click.IntRange(0, 65_535), help=str(PORT))
 @click.option("--grpc-port", type=click.IntRange(1, 65_535), help=str(GRPC_PORT))
@@ -203,6 +236,8 @@ SERVING = Text(en="Serving at {}  (Ctrl-C ends)", ja="{} で提供中です (Ctr
     help=str(KEYS),
 )
 @click.option("--require-signature", is_flag=True, default=None, help=str(REQUIRED))
+@click.option("--require-pass", is_flag=True, default=None, help=str(PASS_REQUIRED))
+@click.option("--pass", "passes", type=click.Path(path_type=Path), metavar="PATH", multiple=True, help=str(PASSES))
 @click.option("--library-mismatch", type=click.Choice(["refuse", "warn"]), help=str(MISMATCH))
 @click.option("--no-watch", is_flag=True, help=str(NO_WATCH))
 @click.option("--new-key", "key_id", metavar="ID", help=str(NEW_KEY))
@@ -228,7 +263,7 @@ def command(
     monitoring = Monitoring()
     if not artifacts or project is not None:
         opened = load_project(project or Path())
-        artifacts = artifacts or (str(opened.path(opened.contract.model.artifact)),)
+        artifacts = artifacts or tuple(f"{name}={place}" if name else place for name, place in served(opened).items())
         stated |= contracted(opened)
         monitoring = opened.contract.monitoring
     if no_tls:

@@ -190,6 +190,13 @@ class Mapping(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
     probability: Line | None = None
 
 
+class ServedModel(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One of several models in one service."""
+
+    name: Name
+    artifact: Line
+
+
 class Serving(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The inference service: Sekisho's own unless ``command`` or ``url`` names another."""
 
@@ -215,6 +222,8 @@ class Serving(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
     mode_reason: Line | None = None
     maximum_body_bytes: Annotated[int, Meta(ge=1_024)] = 8 * 1024 * 1024
     maximum_rows: Count = 10_000
+    models: tuple[ServedModel, ...] = ()
+    follow: bool = False
 
 
 class Infrastructure(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -261,6 +270,8 @@ class Security(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
     unseen_category: Policy = "flag"
     trusted_keys: tuple[Line, ...] = ()
     require_signature: bool = False
+    require_pass: bool = False
+    passes: tuple[ProjectPath, ...] = ()
     library_mismatch: Literal["refuse", "warn"] = "refuse"
     advisories: Line | None = None
     tls: Literal["service", "proxy"] | None = None

@@ -43,6 +43,10 @@ SECTION_WORDS: Final[Mapping[str, Text]] = {
         en='How to speak to a service that follows none of the known protocols (protocol = "mapping").',
         ja='既知のプロトコルに従わないサービスとの話し方 (protocol = "mapping" のとき)。',
     ),
+    "serving.models": Text(
+        en="Several models in one service, in place of model.artifact; the first answers where no name is said.",
+        ja="1つのサービスで複数のモデルを提供するとき、model.artifact の代わりに使います。名前のない要求には先頭が応答します。",
+    ),
     "infrastructure": Text(
         en="Where the service runs, and for how much traffic.", ja="サービスの稼働環境と、想定するトラフィック。"
     ),
@@ -342,6 +346,15 @@ KEY_WORDS: Final[Mapping[str, Text]] = {
     ),
     "serving.maximum_body_bytes": Text(en="The largest request body.", ja="リクエスト本文の最大バイト数。"),
     "serving.maximum_rows": Text(en="The most rows in one request.", ja="1リクエストの最大行数。"),
+    "serving.models.name": Text(en="What callers call the model.", ja="呼び出し側が使うモデル名。"),
+    "serving.models.artifact": Text(
+        en="The folder of an artifact, or NAME@VERSION or NAME@ALIAS of the registry.",
+        ja="成果物のフォルダー、またはレジストリの NAME@VERSION・NAME@ALIAS。",
+    ),
+    "serving.follow": Text(
+        en="Whether a version takes over in the running service when its alias in the registry moves to it.",
+        ja="レジストリのエイリアスが移ったとき、稼働中のサービスもそのバージョンに切り替えるか。",
+    ),
     "serving.mapping.predict": Text(en="The route of a prediction.", ja="予測のパス。"),
     "serving.mapping.batch": Text(en="The route of a batch.", ja="バッチ予測のパス。"),
     "serving.mapping.health": Text(en="The route that says whether the service lives.", ja="死活を答えるパス。"),
@@ -472,6 +485,14 @@ KEY_WORDS: Final[Mapping[str, Text]] = {
     "security.require_signature": Text(
         en="Whether an artifact is served only if one of these keys has signed it.",
         ja="上の鍵のいずれかで署名された成果物だけを提供するかどうか。",
+    ),
+    "security.require_pass": Text(
+        en="Whether an artifact is served only with a pass of the checkpoint that one of these keys has signed.",
+        ja="上の鍵のいずれかで署名された関所の通行証がある成果物だけを提供するかどうか。",
+    ),
+    "security.passes": Text(
+        en="Where passes are: files, or folders of files that end in .dsse.json.",
+        ja="通行証の場所。ファイル、または .dsse.json で終わるファイルのあるフォルダー。",
     ),
     "security.library_mismatch": Text(
         en="What happens when a model was saved with other versions of its libraries than those installed.",
@@ -643,6 +664,9 @@ EXAMPLES: Final[Mapping[str, object]] = {
     "fairness.bands.cuts": [25.0, 45.0, 65.0],
     "fairness.attributes": ["sex", "age_group"],
     "fairness.reason": Text(en="Lending law protects these groups", ja="貸付に関する法令が保護する属性のため"),
+    "serving.models.name": "churn",
+    "serving.models.artifact": "churn@champion",
+    "security.passes": ["passes"],
     "serving.command": ["uvicorn", "service:app", "--port", "{port}"],
     "serving.url": "http://127.0.0.1:8000",
     "serving.grpc_port": 8001,

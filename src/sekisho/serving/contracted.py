@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
+from sekisho.artifact.registry.names import looks_like_reference
 from sekisho.errors import WrongUse
 from sekisho.ledger.address import is_url
 from sekisho.serving.settings import is_address
@@ -48,6 +49,9 @@ def contracted(project: Project) -> dict[str, Any]:
         "rate_store_down": security.rate_store_down,
         "trusted_keys": tuple(project.path(name) for name in security.trusted_keys),
         "require_signature": security.require_signature,
+        "require_pass": security.require_pass,
+        "passes": tuple(project.path(name) for name in security.passes),
+        "follow": serving.follow,
         "library_mismatch": security.library_mismatch,
         **_book(project),
         "log_predictions": monitoring.log_predictions,
@@ -79,6 +83,20 @@ def _book(project: Project) -> dict[str, Any]:
         "ledger_subject": ledger.subject,
         "ledger_subject_header": ledger.subject_header,
         "retention_days": project.contract.monitoring.retention_days,
+    }
+
+
+def artifacts(project: Project) -> dict[str, str]:
+    """Return what a project's contract serves, by name; without names, the one artifact of its model goes by the name it was packed with.
+
+    A folder is one of the project; anything else is ``NAME@VERSION`` or ``NAME@ALIAS`` of the registry.
+    """
+    models = project.contract.serving.models
+    if not models:
+        return {"": str(project.path(project.contract.model.artifact))}
+    return {
+        one.name: one.artifact if looks_like_reference(one.artifact) else str(project.path(one.artifact))
+        for one in models
     }
 
 
