@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-import datetime
+import datetime as dt
 import hashlib
 import hmac
 import json
@@ -103,7 +103,7 @@ def respond(ask: Ask) -> Reply:
 
 
 def log(ask: Ask, reply: Reply, identity: str, milliseconds: float) -> None:
-    now = datetime.datetime.now(datetime.UTC).isoformat()
+    now = dt.datetime.now(dt.UTC).isoformat()
     line = {"time": now, "level": "info", "request_id": identity, "status": reply.status, "model_version": VERSION}
     line |= {"latency_ms": round(milliseconds, 3), "method": ask.method}
     text = json.dumps(line)

@@ -10,7 +10,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
-from core import LARGEST_BODY, Ask, Refused, Reply, flawed, problem, respond  # noqa: E402
+from core import LARGEST_BODY, Ask, Refused, Reply, flawed, problem, respond
 
 MOST = 10**9 if flawed("no-size-limit") else LARGEST_BODY
 TOO_LARGE = Refused(413, "too_large", f"send at most {LARGEST_BODY} bytes")
@@ -33,8 +33,6 @@ class Plain(BaseHTTPRequestHandler):
             headers = {name.lower(): value for name, value in self.headers.items()}
             body = self.rfile.read(int(length))
             self.write(respond(Ask(self.command, self.path, headers, body, self.client_address[0], id(self))))
-
-    do_GET = do_POST = do_PUT = do_DELETE = do_PATCH = do_HEAD = do_OPTIONS = answer
 
     def write(self, reply: Reply, *, close: bool = False) -> None:
         """Send an answer."""
@@ -61,6 +59,10 @@ class Plain(BaseHTTPRequestHandler):
 
     def log_message(self, *_: object) -> None:
         """Leave no line: the service leaves its own."""
+
+
+for method in ("GET", "POST", "PUT", "DELETE", "PATCH", "HEAD", "OPTIONS"):
+    setattr(Plain, f"do_{method}", Plain.answer)
 
 
 class Quiet(ThreadingHTTPServer):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import secrets
 import shutil
 import subprocess
@@ -57,6 +58,52 @@ def judge(sound: Path, tmp_path: Path) -> Judge:
                 assert text.count(old) == 1, f"{name} holds {old!r} {text.count(old)} times"
                 text = text.replace(old, new)
             file.write_text(text)
+        (item,) = run_gate(load_project(project), ids=[box]).items
+        return judged(item)
+
+    return broken
+
+
+SMALL = Path(__file__).parents[2] / "exam" / "services"
+JudgeSmall = Callable[..., Item]
+
+
+@pytest.fixture(scope="session")
+def small(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The project of the small service, trained."""
+    project = tmp_path_factory.mktemp("services") / "small"
+    shutil.copytree(SMALL, project, ignore=shutil.ignore_patterns("__pycache__", ".sekisho"))
+    subprocess.run([sys.executable, "train.py"], cwd=project, check=True, timeout=120)
+    return project
+
+
+@pytest.fixture
+def judge_small(small: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> JudgeSmall:
+    """Judge one box of the small service, with flaws, behind one kind of server."""
+    known, plain = {}, {}
+    for suffix, scopes in {"": "predict,metrics", "_2": "predict", "_OTHER": "metrics"}.items():
+        key = f"Ab{secrets.token_urlsafe(24)}"
+        known[hashlib.sha256(key.encode()).hexdigest()] = plain[key] = scopes
+        monkeypatch.setenv(f"SEKISHO_PROBE_KEY{suffix}", key)
+    monkeypatch.setenv("SERVICE_KEYS", json.dumps(known))
+    monkeypatch.setenv("SERVICE_PLAIN_KEYS", json.dumps(plain))
+
+    def broken(
+        box: str, flaws: str = "", kind: str = "asgi", *, edits: Edits | None = None, limit: int = 0, **more: str
+    ) -> Item:
+        project = tmp_path / f"project-{len(list(tmp_path.iterdir()))}"
+        shutil.copytree(small, project)
+        changes = dict(edits or {})
+        changes["sekisho.toml"] = (('"plain"', f'"{kind}"'), *changes.get("sekisho.toml", ()))
+        for name, pairs in changes.items():
+            file = project / name
+            text = file.read_text() if file.exists() else ""
+            for old, new in pairs:
+                assert text.count(old) == 1 or not text, f"{name} holds {old!r} {text.count(old)} times"
+                text = text.replace(old, new) if text else new
+            file.write_text(text)
+        for name, value in {"FLAWS": flaws, "SERVICE_LIMIT": str(limit), **more}.items():
+            monkeypatch.setenv(name, value)
         (item,) = run_gate(load_project(project), ids=[box]).items
         return judged(item)
 

@@ -22,6 +22,9 @@ COMMON: Final = (
 )
 """Routes that services have without naming them anywhere."""
 GONE: Final = {404, 405}
+SHUT: Final = {401, 403}
+KEYED: Final = ("right key", "other key")
+"""Ways of asking with a key that the service knows."""
 _SAFE: Final = {"GET"}
 _METHODS: Final = {"get": "GET", "post": "POST", "put": "PUT", "patch": "PATCH", "delete": "DELETE"}
 
@@ -74,6 +77,7 @@ def routes(service: Service, security: Security, progress: Progress) -> RouteWal
     Where the service is not ours to break, only what reads and what predicts is asked.
     """
     instance = service.main
+    oracle = _oracle(service, instance)  # before a limit on guesses answers for the guard
     known = list(_known(service, instance))
     trials = []
     for step, (request, predicts) in enumerate(known):
@@ -88,7 +92,7 @@ def routes(service: Service, security: Security, progress: Progress) -> RouteWal
         has_key=instance.keys.full is not None,
         has_other_key=instance.keys.other is not None,
         detours=_detours(service, instance, trials),
-        oracle=_oracle(service, instance),
+        oracle=oracle,
     )
 
 
@@ -160,7 +164,7 @@ def _walk(service: Service, security: Security, request: Request, *, predicts: b
             ways["right key"] = instance.signed(request)
     if keys.other is not None and predicts:
         ways["other key"] = instance.signed(request, Caller.OTHER)
-    replies = dict(zip(ways, instance.ask(list(ways.values()), caller=Caller.NOBODY, timeout=10.0), strict=True))
+    replies = _replies(instance, ways)
     return RouteTrial(
         method=request.method,
         target=request.target,
@@ -168,6 +172,19 @@ def _walk(service: Service, security: Security, request: Request, *, predicts: b
         predicts=predicts,
         statuses={name: reply.status for name, reply in replies.items()},
     )
+
+
+def _replies(instance: Instance, ways: Mapping[str, Request]) -> dict[str, Reply]:
+    """Ask in every way; where nobody gets in without a key, 429 to a wrong one is a limit on guesses, and waiting for it is no use."""
+    (alone,) = instance.ask([ways["no key"]], caller=Caller.NOBODY, timeout=10.0)
+    known = [name for name in KEYED if name in ways]
+    strange = [name for name in ways if name not in {"no key", *KEYED}]
+    replies = {"no key": alone}
+    for names, patient in ((strange, alone.status not in SHUT), (known, True)):
+        asked = [ways[name] for name in names]
+        found = instance.ask(asked, caller=Caller.NOBODY, timeout=10.0, patient=patient) if asked else []
+        replies |= dict(zip(names, found, strict=True))
+    return {name: replies[name] for name in ways}
 
 
 def _almost(key: str) -> dict[str, str]:
