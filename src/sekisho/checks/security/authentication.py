@@ -17,6 +17,7 @@ from sekisho.text import Text
 SHOWN: Final = 5
 TURNED_AWAY: Final = {401, 403}
 NOT_THERE: Final = {404, 405}
+TOO_MANY: Final = 429
 WITHOUT: Final = ("no key", "wrong key", "empty key", "key in the query", *ALMOST, "wrong values")
 
 _WAYS: Final = {
@@ -120,14 +121,15 @@ def _open(guarded: Sequence[RouteTrial]) -> list[tuple[RouteTrial, str]]:
         (route, way)
         for route in guarded
         for way in WITHOUT
-        if way in route.statuses and route.statuses[way] not in TURNED_AWAY | NOT_THERE | _not_counting(way)
+        if way in route.statuses and route.statuses[way] not in TURNED_AWAY | NOT_THERE | _not_counting(route, way)
     ]
     return found or [(route, "HEAD") for route in guarded if 200 <= route.statuses.get("HEAD", 401) < 300]
 
 
-def _not_counting(way: str) -> set[int]:
-    """Return statuses that refuse a way of asking for its form: an odd key, or a query that the route does not have."""
-    return {400, 422} if way in {"key in the query", *ALMOST} else set()
+def _not_counting(route: RouteTrial, way: str) -> set[int]:
+    """Return statuses that refuse a way of asking for its form, an odd key or a query that the route does not have; or a guess too many."""
+    guessed = {TOO_MANY} if way != "no key" and route.statuses.get("no key") in TURNED_AWAY else set()
+    return guessed | ({400, 422} if way in {"key in the query", *ALMOST} else set())
 
 
 def _closed(guarded: Sequence[RouteTrial]) -> Finding:
