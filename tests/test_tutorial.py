@@ -139,6 +139,7 @@ def test_the_tutorial_is_walked(tmp_path: Path) -> None:
         assert answer["flags"] == []
         step("python drifted.py")
         step("sekisho watch --once")
+    assert "188 rows answered" in step("sekisho batch artifact data/test.csv scores.csv --keep benign")
     step("sekisho drift data/training.csv data/test.csv")
     drift = step("sekisho drift data/training.csv data/drifted.csv --html drift.html", ends=1)
     assert re.search(r"mean radius\tdrift", drift)
