@@ -57,7 +57,7 @@ class Outcome:
     figures: Mapping[str, float] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Kind:
     """What several attacks have in common.
 

@@ -15,7 +15,7 @@ import zlib
 from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from tests.attacks.service.attack import Chapter, Fell, NotApplicable, Outcome, expect, within
 from tests.attacks.service.client import Answer, Received, one_answer, read_all
@@ -48,7 +48,7 @@ class Memory:
             with contextlib.suppress(OSError):
                 self._most = max(self._most, self._process.rss())  # type: ignore[union-attr]
 
-    def __enter__(self) -> Memory:
+    def __enter__(self) -> Self:
         if self._process is not None:
             self._before = self._process.rss()
             self._thread.start()

@@ -8,9 +8,10 @@ import random
 import struct
 import unicodedata
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
-from tests.attacks.service.attack import Chapter, NotApplicable, Outcome, expect, within
+from tests.attacks.service.attack import Chapter, Kind, NotApplicable, Outcome, expect, within
 from tests.attacks.service.moves import Refused, check_refusal, told
 from tests.attacks.service.target import Question, Target
 
@@ -28,40 +29,51 @@ def cell(role: str, value: object) -> Callable[[Question], bytes]:
     return lambda question: question.replaced(role, value)
 
 
-def refused(kind: Any, variant: str, body: Callable[[Question], bytes], role: str = "", **more: Any) -> None:
+def refused(kind: Kind, variant: str, body: Callable[[Question], bytes], role: str = "", **more: Any) -> None:
     """Add a body that is refused on every route that has such a place."""
     needs = ("body", f"role:{role}") if role else ("body",)
     options = {name: more.pop(name) for name in ("on", "slow", "seconds") if name in more}
     kind.add(variant, Refused(body=body, role=role, **more), needs=needs, **options)
 
 
-def served(
-    kind: Any,
-    variant: str,
-    body: Callable[[Question], bytes],
-    role: str,
-    *,
-    statuses: tuple[int, ...] = (200, 422),
-    limit: float = 0.0,
-    ours: tuple[int, ...] = (),
-) -> None:
-    """Add a body that is served or refused in order, and never anything else."""
+@dataclass(frozen=True, kw_only=True)
+class Served:
+    """A body that is served or refused in order, and never anything else.
 
-    def run(target: Target) -> Outcome:
+    Attributes:
+        body: Makes the body for a route.
+        role: What the body of a route must have.
+        statuses: What the answers may be.
+        ours: What those of our own service may be; empty: the same.
+        limit: Milliseconds within which each answer must be there; 0: not looked at.
+
+    """
+
+    body: Callable[[Question], bytes]
+    role: str
+    statuses: tuple[int, ...] = (200, 422)
+    ours: tuple[int, ...] = ()
+    limit: float = 0.0
+
+    def __call__(self, target: Target) -> Outcome:
+        """Send it to every route."""
         seen: dict[str, None] = {}
         longest = 0.0
-        for question in target.asking(role):
-            answer = target.send(question, body(question))
-            wanted = ours if ours and target.ours else statuses
+        wanted = self.ours if self.ours and target.ours else self.statuses
+        for question in target.asking(self.role):
+            answer = target.send(question, self.body(question))
             expect(answer.status in wanted, f"{question.name}: {answer.status}, not one of {wanted}")
             if answer.status >= 400:
                 check_refusal(answer, target)
             seen[f"{answer.status} {answer.code}".strip()] = None
             longest = max(longest, answer.milliseconds)
-        figures = {"ms": within(longest, limit, "the answer")} if limit else {}
+        figures = {"ms": within(longest, self.limit, "the answer")} if self.limit else {}
         return Outcome(seen=", ".join(seen), figures=figures)
 
-    kind.add(variant, run, needs=("body", f"role:{role}"))
+
+def served(kind: Kind, variant: str, body: Callable[[Question], bytes], role: str, **more: Any) -> None:
+    """Add a body that is served or refused in order; the parameters are those of :class:`Served`."""
+    kind.add(variant, Served(body=body, role=role, **more), needs=("body", f"role:{role}"))
 
 
 # JSON
@@ -347,7 +359,7 @@ def same_value_twice(question: Question) -> bytes:
     return question.body.replace(key, key + value + b", " + key, 1)
 
 
-refused(J09, "outer", lambda q: twice(q), codes=("duplicate_key",))
+refused(J09, "outer", twice, codes=("duplicate_key",))
 refused(J09, "outer-escaped", lambda q: twice(q, escaped=True), codes=("duplicate_key",))
 refused(J09, "feature", same_value_twice, "number", codes=("duplicate_key",))
 refused(
@@ -916,6 +928,90 @@ for name, make in {
         "flagged-" + name, strange("word", make("Kyoto"), "unseen_category"), needs=("ours", "metrics", "role:closed")
     )
 
+J22 = judged(
+    "J22",
+    ("Dates", "日時"),
+    ("422, or read as documented; never a silent shift", "422、または文書どおりに読む。黙ってずらさない"),
+)
+for name, value in {
+    "no-zone": "2024-01-31T09:30:00",
+    "30-february": "2024-02-30T00:00:00Z",
+    "29-february": "2023-02-29T00:00:00Z",
+    "month-13": "2024-13-01T00:00:00Z",
+    "year-0": "0000-01-01T00:00:00Z",
+    "year-10000": "10000-01-01T00:00:00Z",
+    "year-minus": "-2024-01-01T00:00:00Z",
+    "date-only": "2024-01-31",
+    "hour-24": "2024-01-31T24:00:00Z",
+    "minute-60": "2024-01-31T09:60:00Z",
+    "second-61": "2024-01-31T23:59:61Z",
+    "offset-25": "2024-01-31T09:30:00+25:00",
+    "zone-name": "2024-03-31T02:30:00 Europe/Berlin",
+    "dst-gap-bracket": "2024-03-31T02:30:00[Europe/Berlin]",
+    "american": "01/31/2024",
+    "words": "yesterday",
+    "empty": "",
+    "epoch-words": "1706659200",
+    "week": "2024-W05-3T00:00:00Z",
+    "ordinal": "2024-031T00:00:00Z",
+    "full-width": "２０２４-01-31T00:00:00Z",
+    "trailing": "2024-01-31T00:00:00Z ",
+    "newline": "2024-01-31T00:00:00Z\n",
+    "long": "2024-01-31T00:00:00." + "1" * 100_000 + "Z",
+}.items():
+    refused(J22, name, cell("moment", value), "moment", statuses=(422,), codes=("invalid_datetime",), on="dates")
+for name, value in {
+    "epoch-s": 1706659200,
+    "epoch-ms": 1706659200000,
+    "epoch-float": 1706659200.5,
+    "null": None,
+    "true": True,
+    "list": [2024, 1, 31],
+}.items():
+    refused(
+        J22,
+        name,
+        cell("moment", value),
+        "moment",
+        statuses=(422,),
+        codes=("wrong_type", "null_not_allowed"),
+        on="dates",
+    )
+for name, value in {
+    "before-year-1": "0001-01-01T00:00:00+14:00",
+    "after-year-9999": "9999-12-31T23:59:59-14:00",
+    "year-1": "0001-01-01T00:00:00Z",
+    "year-9999": "9999-12-31T23:59:59.999999Z",
+    "year-1500": "1500-01-01T00:00:00Z",
+    "year-2300": "2300-01-01T00:00:00Z",
+    "leap-second": "2024-06-30T23:59:60Z",
+    "nanoseconds": "2024-01-31T00:00:00.123456789Z",
+    "lower-case": "2024-01-31t00:00:00z",
+    "minus-zero": "2024-01-31T00:00:00-00:00",
+}.items():
+    J22.add(name, Served(body=cell("moment", value), role="moment"), needs=("role:moment",), on="dates")
+
+
+@J22.attack("same-moment", needs=("role:moment",), on="dates")
+def _same_moment(target: Target) -> Outcome:
+    """One moment, said in several zones, is one value; an hour more is another."""
+    for question in target.asking("moment"):
+        answers = []
+        for written in (
+            "2024-01-31T00:00:00Z",
+            "2024-01-31T09:00:00+09:00",
+            "2024-01-30T19:00:00-05:00",
+            "2024-01-31T00:00:00.000Z",
+        ):
+            answer = target.send(question, question.replaced("moment", written))
+            expect(answer.status == 200, f"{question.name}: {answer.status}")
+            answers.append(_without_ids(answer.json()))
+        expect(all(one == answers[0] for one in answers), f"{question.name}: the answers differ: {answers}")
+        other = target.send(question, question.replaced("moment", "2024-02-01T00:00:00Z"))
+        expect(_without_ids(other.json()) != answers[0], f"{question.name}: another day is the same")
+    return Outcome(seen="the same")
+
+
 J23 = judged(
     "J23",
     ("Overflow of 32-bit floats", "32 ビット浮動小数のオーバーフロー"),
@@ -1202,10 +1298,9 @@ def _same(target: Target) -> Outcome:
     largest = 0.0
     for size in (1, 7, 100, 1000):
         for order in (list(range(1000)), chance.sample(range(1000), 1000)):
-            if size == 1:
-                order = order[:100]
-            for at in range(0, len(order), size):
-                places = order[at : at + size]
+            taken = order[:100] if size == 1 else order
+            for at in range(0, len(taken), size):
+                places = taken[at : at + size]
                 body = json.dumps([{"features": rows[place]} for place in places]).encode()
                 answers = target.ask("/predict/batch", body).json()["predictions"]
                 for place, answer in zip(places, answers, strict=True):

@@ -104,6 +104,23 @@ class Workshop:
 
         return pack_troubled(self.folder / "troubled")
 
+    @cached_property
+    def dates(self) -> Path:
+        """A model of moments in time."""
+        import numpy as np
+        import pandas as pd
+        from sklearn.linear_model import LinearRegression
+        from sklearn.pipeline import make_pipeline
+        from sklearn.preprocessing import OrdinalEncoder
+
+        import sekisho
+
+        frame = pd.DataFrame({"when": pd.date_range("2024-01-01", periods=300, freq="D")})
+        encoder = OrdinalEncoder(handle_unknown="use_encoded_value", unknown_value=-1)
+        model = make_pipeline(encoder, LinearRegression()).fit(frame, np.arange(300.0))
+        sekisho.pack(model, frame, np.arange(300.0), folder=self.folder / "dates", name="dates", lock=False)
+        return self.folder / "dates"
+
     def place(self, name: str) -> Path:
         """Return a new folder."""
         return Path(tempfile.mkdtemp(prefix=name + "-", dir=self.folder))
@@ -414,3 +431,35 @@ def _slow_model(workshop: Workshop) -> Iterator[Target]:
         target = target_of(running, {"predict": question}, limits=LIMITS)
         target.more["slow-body"] = question.replaced(("features", 0), SLOW)
         yield target
+
+
+@configuration("dates")
+def _dates(workshop: Workshop) -> Iterator[Target]:
+    """A model of moments in time."""
+    from tests.serving.conftest import serving
+
+    when = "2024-01-31T00:00:00Z"
+    with serving(workshop.dates) as running:
+        split = {"columns": ["when"], "data": [[when]]}
+        tensor = {"name": "when", "shape": [1], "datatype": "BYTES", "data": [when]}
+        questions = [
+            Question(
+                name="predict",
+                path="/predict",
+                good={"features": {"when": when}},
+                roles={"moment": ("features", "when")},
+            ),
+            Question(
+                name="invocations",
+                path="/invocations",
+                good={"dataframe_split": split},
+                roles={"moment": ("dataframe_split", "data", 0, 0)},
+            ),
+            Question(
+                name="infer",
+                path="/v2/models/dates/infer",
+                good={"inputs": [tensor]},
+                roles={"moment": ("inputs", 0, "data", 0)},
+            ),
+        ]
+        yield target_of(running, {one.name: one for one in questions}, limits=LIMITS)
