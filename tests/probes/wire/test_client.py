@@ -47,6 +47,13 @@ def test_an_answer_with_a_length_is_read_whole(serve: Serve) -> None:
     assert reply.seconds > 0
 
 
+def test_the_answer_to_head_has_no_body_whatever_length_it_states(serve: Serve) -> None:
+    said = b"HTTP/1.1 401 Unauthorized\r\nContent-Length: 211\r\n\r\n"
+    asked = [Request(method="HEAD", target="/"), Request(method="HEAD", target="/")]
+    replies = exchange(serve(answers(said)), asked, timeout=2.0)
+    assert [(reply.status, reply.body, reply.fault) for reply in replies] == [(401, b"", None)] * 2
+
+
 def test_an_answer_in_chunks_is_put_together(serve: Serve) -> None:
     chunked = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n2\r\nde\r\n0\r\n\r\n"
     (reply,) = exchange(serve(answers(chunked)), [Request(target="/")])

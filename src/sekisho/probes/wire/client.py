@@ -157,6 +157,8 @@ class Connection(asyncio.Protocol):
         if status >= 200:
             self._status = status
             self._has_headers = True
+            if self._is_head:
+                self._finish(fault=None)  # its length is that of a body which does not come (RFC 9110, section 9.3.2)
 
     def on_body(self, body: bytes) -> None:
         """Keep a piece of the body."""
@@ -181,6 +183,7 @@ class Connection(asyncio.Protocol):
         self._body = bytearray()
         self._status = 0
         self._has_headers = False
+        self._is_head = data.startswith(b"HEAD ")
         self._waiting = done
         self._sent_at = self._loop.time()
         self._transport.write(data)
@@ -201,7 +204,7 @@ class Connection(asyncio.Protocol):
         if done is None:
             return
         keeps = fault is None and self.is_open and self._headers.get("connection", "").lower() != "close"
-        if not keeps or not self._parser.should_keep_alive():
+        if not keeps or self._is_head or not self._parser.should_keep_alive():
             self.close()
         self.answered += 1
         seconds = self._loop.time() - self._sent_at
