@@ -17,6 +17,8 @@ from .conftest import Running, serving, until
 ROUTES: list[tuple[str, str, Any, str]] = [
     ("GET", "/model/info", None, "any"),
     ("GET", "/models", None, "any"),
+    ("GET", "/models/churn", None, "any"),
+    *(("POST", f"/models/churn/{deed}", {"other": 1}, "admin") for deed in ("activate", "reload", "rollback")),
     ("GET", "/docs", None, "any"),
     ("GET", "/openapi.json", None, "any"),
     ("GET", "/metrics", None, "metrics"),

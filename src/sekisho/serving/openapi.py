@@ -86,6 +86,8 @@ def document(models: Sequence[Facts], settings: ServingSettings) -> dict[str, An
     told = {"200": _json("Every model, with its versions.", models_schema())}
     paths["/models"] = {"get": _operation("/models", "What is served", told, settings)}
     paths["/model/info"] = {"get": _info("/model/info", settings)}
+    for one in models:
+        paths |= _changes(one, settings)
     paths["/feedback"] = {"post": _feedback("/feedback", facts.signature, settings)}
     page = {"200": {"description": "This page.", "content": {"text/html": {"schema": {"type": "string"}}}}}
     paths["/docs"] = {"get": _operation("/docs", "These routes, for people", page, settings)}
@@ -133,16 +135,22 @@ def _shown(feature: Feature) -> dict[str, Any]:
 
 def models_schema() -> dict[str, Any]:
     """Return what ``/models`` answers."""
+    models = {"type": "array", "items": _model_schema(), "minItems": 1}
+    return _object({"default": {"type": "string"}, "models": models})
+
+
+def _model_schema() -> dict[str, Any]:
     word = {"type": "string"}
     version = {"version": word, "digest": word, "role": {"enum": ["live", "beside", "previous"]}}
-    model = {
-        "name": word,
-        "version": word,
-        "digest": word,
-        "state": {"enum": list(_STATES)},
-        "versions": {"type": "array", "items": _object(version), "minItems": 1},
-    }
-    return _object({"default": word, "models": {"type": "array", "items": _object(model), "minItems": 1}})
+    return _object(
+        {
+            "name": word,
+            "version": word,
+            "digest": word,
+            "state": {"enum": list(_STATES)},
+            "versions": {"type": "array", "items": _object(version), "minItems": 1},
+        }
+    )
 
 
 def info_schema() -> dict[str, Any]:
@@ -199,6 +207,47 @@ def _by_name(facts: Facts, settings: ServingSettings) -> dict[str, Any]:
     found[f"{below}/info"] = {"get": _info(f"{below}/info", settings)}
     found[f"{below}/feedback"] = {"post": _feedback(f"{below}/feedback", facts.signature, settings)}
     return found
+
+
+def _changes(facts: Facts, settings: ServingSettings) -> dict[str, Any]:
+    """Return the routes by which the live version of a model is changed."""
+    below = f"/models/{quote(facts.name, safe='')}"
+    told = {"200": _json("The model, with its versions.", _model_schema())}
+    found: dict[str, Any] = {below: {"get": _operation(below, "What is served of one model", told, settings)}}
+    flag = {"allow_changed_signature": {"type": "boolean", "default": False}}
+    word = {"type": "string", "pattern": "^[A-Za-z0-9][A-Za-z0-9.+_-]{0,63}$"}
+    named = [
+        {"type": "object", "properties": {name: word, **flag}, "required": [name], "additionalProperties": False}
+        for name in ("version", "alias")
+    ]
+    plain = {"type": "object", "properties": flag, "additionalProperties": False}
+    deeds = {
+        "activate": ("Let another version take over (scope admin)", {"oneOf": named}, {"version": facts.version}),
+        "reload": ("Look anew where the model came from (scope admin)", plain, {}),
+        "rollback": ("Let the version take over that was live before (scope admin)", plain, {}),
+    }
+    for deed, (summary, schema, example) in deeds.items():
+        path = f"{below}/{deed}"
+        answers = {"200": _json("The version that is live now.", _change_schema())}
+        operation = _operation(path, summary, answers, settings, more=(*WITH_BODY, 403, 404, 409, 422))
+        body = {"required": deed == "activate", "content": {"application/json": {"schema": schema, "example": example}}}
+        found[path] = {"post": {**operation, "requestBody": body}}
+    return found
+
+
+def _change_schema() -> dict[str, Any]:
+    word = {"type": "string"}
+    before = {"anyOf": [_object({"version": word, "digest": word}), {"type": "null"}]}
+    return _object(
+        {
+            "name": word,
+            "version": word,
+            "digest": word,
+            "changed": {"type": "boolean"},
+            "before": before,
+            "seconds": {"type": "number", "minimum": 0},
+        }
+    )
 
 
 def _status(path: str, summary: str, shown: tuple[str, ...], settings: ServingSettings) -> dict[str, Any]:

@@ -54,6 +54,7 @@ _PURPOSES: Final[dict[str, Text]] = {
     "/predict/batch": Text(en="Predict many rows", ja="複数行を予測する"),
     "/invocations": Text(en="Predict rows, as SageMaker and MLflow ask", ja="SageMaker・MLflow の形式で予測する"),
     "/feedback": Text(en="Tell the outcome of an earlier request", ja="以前のリクエストの結果を知らせる"),
+    "/models": Text(en="What is served", ja="提供中のモデルを返す"),
     "/model/info": Text(en="What is known of the model", ja="モデルの情報を返す"),
     "/health": Text(en="Whether the service is healthy", ja="サービスが正常かを返す"),
     "/health/live": Text(en="Whether the process is alive", ja="プロセスが生きているかを返す"),
