@@ -46,6 +46,7 @@ MEMBERS: Final[Mapping[str, frozenset[str]]] = {
     "model": frozenset({"model", "model_version", "version", "digest", "artifact", "model_digest", "model_name"}),
 }
 """Names in use for what a line says, in lower case."""
+NOT_THERE: Final = {"404", "405"}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -225,7 +226,12 @@ def _told(
     ]
     texts = {value for members in read for value in (members or {}).values() if isinstance(value, str)}
     lacking = {
-        name: sum(not words & {key.lower() for key in members} for members in about) for name, words in MEMBERS.items()
+        name: sum(
+            not words & {key.lower() for key in members}
+            for members in about
+            if not (name == "model" and _is_lost(members))
+        )
+        for name, words in MEMBERS.items()
     }
     return LogLines(
         sent=len(ids),
@@ -247,6 +253,11 @@ def _has_member(members: Mapping[str, object], name: str) -> bool:
     return any(
         key == name or (isinstance(value, Mapping) and _has_member(value, name)) for key, value in members.items()
     )
+
+
+def _is_lost(members: Mapping[str, object]) -> bool:
+    """Return whether a line is about a request to a route that is not there: no model had to do with it."""
+    return any(str(value) in NOT_THERE for key, value in members.items() if key.lower() in MEMBERS["status"])
 
 
 def _object(line: str) -> dict[str, object] | None:

@@ -168,7 +168,8 @@ def _walk(service: Service, security: Security, request: Request, *, predicts: b
     return RouteTrial(
         method=request.method,
         target=request.target,
-        public=request.target in security.public_routes,
+        public=request.target in security.public_routes
+        or request.target in {service.adapter.routes.health, service.adapter.routes.ready},
         predicts=predicts,
         statuses={name: reply.status for name, reply in replies.items()},
     )
