@@ -24,6 +24,13 @@ _REMEDY: Final = Text(
 )
 _REGIONS: Final = ("shared_memory_region", "classification")
 """Parameters that would change what an answer is, and are not offered."""
+_BESIDE: Final[Mapping[str, type]] = {
+    "id": str,
+    "parameters": dict,
+    "outputs": list,
+    "model_name": str,
+    "model_version": str,
+}
 
 
 class Output(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, gc=False):
@@ -46,6 +53,9 @@ class _Request(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     id: Annotated[str, msgspec.Meta(max_length=LONGEST_ID)] = ""
     parameters: dict[str, Any] | None = None
     outputs: list[Output] | None = None
+    # KServe's client says once more which model it means; the address decides.
+    model_name: str | None = None
+    model_version: str | None = None
 
 
 class Asked(msgspec.Struct, frozen=True, kw_only=True, eq=False, gc=False):
@@ -110,6 +120,7 @@ def read(body: bytes, prefix: int | None) -> Asked:
 def _keys(request: _Request) -> int:
     """Return how many keys a request has if none stands twice, without those inside of parameters."""
     given = (request.id != "") + (request.parameters is not None) + (request.outputs is not None) + 1
+    given += (request.model_name is not None) + (request.model_version is not None)
     for one in request.inputs:
         parameters = one.parameters
         given += 3 + (parameters is None or "binary_data_size" not in parameters)
@@ -199,7 +210,7 @@ def refuse_regions(parameters: Mapping[str, Any], name: str) -> None:
 
 def _read_slowly(text: bytes, binary: memoryview) -> tuple[_Request, list[Tensor]]:
     value = json_text.parse(text)
-    _check_members(value, {"inputs": list}, {"id": str, "parameters": dict, "outputs": list})
+    _check_members(value, {"inputs": list}, _BESIDE)
     for output in value.get("outputs") or ():
         _check_members(output, {"name": str}, {"parameters": dict})
     if len(value.get("id") or "") > LONGEST_ID:

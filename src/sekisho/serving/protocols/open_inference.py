@@ -151,6 +151,8 @@ def _request_schema(model: Model) -> dict[str, Any]:
         "type": "object",
         "properties": {
             "id": {"type": ["string", "null"], "maxLength": asking.LONGEST_ID},
+            "model_name": {"type": ["string", "null"]},
+            "model_version": {"type": ["string", "null"]},
             "parameters": parameters,
             "inputs": {"anyOf": [each, together]},
             "outputs": {
