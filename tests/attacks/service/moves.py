@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
+import struct
+import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
-from tests.attacks.service.attack import Outcome, expect, within
+from tests.attacks.service.attack import Kind, Outcome, expect, within
 from tests.attacks.service.client import Answer, Received
 from tests.attacks.service.target import LONGEST_REFUSAL, Question, Target
 
 BEST_OF: Final = 3
+MIB: Final = 2**20
+PIECE: Final = b" " * 65_536
+BYSTANDER_MS: Final = 250.0
+"""How long another client may wait at most, in milliseconds."""
+CHUNKED: Final = b"Transfer-Encoding: chunked"
+RESET: Final = struct.pack("ii", 1, 0)
+"""For ``SO_LINGER``: an end without a farewell."""
 Bytes = bytes | Callable[[Target], bytes]
 INNER = b"GET /sekisho-inner HTTP/1.1\r\nHost: inner\r\n\r\n"
 """A request that must never be answered when it stands in the body of another."""
@@ -220,3 +229,89 @@ class Flood(Sent):
             figures["rss_mib"] = growth(target, before)
             expect(figures["rss_mib"] <= self.mib, f"memory grew by {figures['rss_mib']} MiB")
         return Outcome(seen=outcome.seen, figures=figures)
+
+
+def refuse(kind: Kind, variant: str, data: Bytes, statuses: Iterable[int] = (400,), **more: Any) -> None:
+    """Add a request that is refused, after which the connection ends; the parameters are those of :class:`Sent`."""
+    kind.add(variant, Sent(data=data, statuses=statuses, closes=True, **more), needs=("body",), on="tight")
+
+
+def take(kind: Kind, variant: str, data: Bytes, statuses: Iterable[int] = (200,), **more: Any) -> None:
+    """Add a request that is answered once; the parameters are those of :class:`Sent`."""
+    kind.add(variant, Sent(data=data, statuses=statuses, **more), needs=("body",), on="tight")
+
+
+def token(role: str, written: str | bytes) -> Callable[[Question], bytes]:
+    """Return what makes a body in which a value is written so, as it is."""
+    return lambda question: question.token(role, written if isinstance(written, bytes) else written.encode())
+
+
+def cell(role: str, value: object) -> Callable[[Question], bytes]:
+    """Return what makes a body with another value."""
+    return lambda question: question.replaced(role, value)
+
+
+def refused(kind: Kind, variant: str, body: Callable[[Question], bytes], role: str = "", **more: Any) -> None:
+    """Add a body that is refused on every route that has such a place."""
+    needs = ("body", f"role:{role}") if role else ("body",)
+    options = {name: more.pop(name) for name in ("on", "slow", "seconds") if name in more}
+    kind.add(variant, Refused(body=body, role=role, **more), needs=needs, **options)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Served:
+    """A body that is served or refused in order, and never anything else.
+
+    Attributes:
+        body: Makes the body for a route.
+        role: What the body of a route must have.
+        statuses: What the answers may be.
+        ours: What those of our own service may be; empty: the same.
+        limit: Milliseconds within which each answer must be there; 0: not looked at.
+
+    """
+
+    body: Callable[[Question], bytes]
+    role: str
+    statuses: tuple[int, ...] = (200, 422)
+    ours: tuple[int, ...] = ()
+    limit: float = 0.0
+
+    def __call__(self, target: Target) -> Outcome:
+        """Send it to every route."""
+        seen: dict[str, None] = {}
+        longest = 0.0
+        wanted = self.ours if self.ours and target.ours else self.statuses
+        for question in target.asking(self.role):
+            answer = target.send(question, self.body(question))
+            expect(answer.status in wanted, f"{question.name}: {answer.status}, not one of {wanted}")
+            if answer.status >= 400:
+                check_refusal(answer, target)
+            seen[f"{answer.status} {answer.code}".strip()] = None
+            longest = max(longest, answer.milliseconds)
+        figures = {"ms": within(longest, self.limit, "the answer")} if self.limit else {}
+        return Outcome(seen=", ".join(seen), figures=figures)
+
+
+def served(kind: Kind, variant: str, body: Callable[[Question], bytes], role: str, **more: Any) -> None:
+    """Add a body that is served or refused in order; the parameters are those of :class:`Served`."""
+    kind.add(variant, Served(body=body, role=role, **more), needs=("body", f"role:{role}"))
+
+
+def without_ids(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {
+            name: without_ids(inner) for name, inner in value.items() if name not in {"request_id", "timestamp", "id"}
+        }
+    return [without_ids(inner) for inner in value] if isinstance(value, list) else value
+
+
+def given_back(target: Target, before: int, spare: int = 3, seconds: float = 15.0) -> int:
+    """Wait until the descriptors are as many as before; return how many there are more."""
+    process = target.process
+    assert process is not None
+    ends = time.monotonic() + seconds
+    while (more := process.descriptors() - before) > spare:
+        expect(time.monotonic() < ends, f"{more} descriptors more than before")
+        time.sleep(0.05)
+    return more
