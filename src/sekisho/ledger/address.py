@@ -62,15 +62,16 @@ def without_password(url: str) -> tuple[str, str | None]:
             kept.append(pair)
     user, at, host = parts.netloc.rpartition("@")
     netloc = f"{user.partition(':')[0]}{at}{host}"
-    bare = parts._replace(netloc=netloc, query="&".join(kept)).geturl()
-    return bare, None if found is None else unquote(found)
+    query = f"?{'&'.join(kept)}" if kept else ""
+    # Not by geturl(), which drops the slashes of an address without a host: a socket.
+    return f"{parts.scheme}://{netloc}{parts.path}{query}", None if found is None else unquote(found)
 
 
 def shown(address: Path | str) -> str:
     """Return an address for people: a URL without its password and without its options."""
     if not is_url(address):
         return str(address)
-    return _parts(without_password(str(address))[0])._replace(query="").geturl()
+    return without_password(str(address))[0].partition("?")[0]
 
 
 def password_of(url: str) -> str | None:

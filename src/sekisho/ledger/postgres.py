@@ -41,6 +41,7 @@ _OF_SESSION: Final = {
 _UNREACHABLE: Final = ("08", "57", "55P03", "40", "53300")
 """Beginnings of the codes of errors that pass: connections, shutting down, locks, deadlocks, too many connections."""
 
+# No text of PostgreSQL holds a null character: where a caller sent one, the view shows that something is missing.
 _SCHEMA: Final = """
 CREATE TABLE models_1 (
     model BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
@@ -94,7 +95,7 @@ SELECT
     (entry.value ->> 2)::double precision AS latency_ms
 FROM answers_2 AS a
 JOIN models_1 AS m USING (model)
-CROSS JOIN LATERAL json_array_elements(a.entries::json) AS entry (value)
+CROSS JOIN LATERAL json_array_elements(replace(a.entries, '\\u0000', '\\ufffd')::json) AS entry (value)
 CROSS JOIN LATERAL json_array_elements(entry.value -> 5) WITH ORDINALITY AS answer (value, place)
 WHERE a.columns IS NULL AND json_typeof(answer.value) <> 'null';
 CREATE VIEW batches AS
