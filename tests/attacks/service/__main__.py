@@ -46,10 +46,10 @@ def main(arguments: list[str]) -> int:
         from tests.attacks.service.page import kept
 
         options.json.write_bytes(msgspec.json.format(msgspec.json.encode(kept(results, options.url)), indent=1) + b"\n")
-    if options.pages:
+    if options.pages and not options.url:
         from tests.attacks.service.page import write
 
-        write()
+        write(results)
     return 1 if any(result.verdict == "fell" for result in results) else 0
 
 

@@ -111,10 +111,16 @@ for name in ("gzip", "deflate", "zstd"):
     B04.add(name, packed(bomb(name), name, (413,), takes=True, codes=("body_too_large",)), needs=("body",))
 
 
-@B04.attack("4-gib-at-the-wire-limit", needs=("limit:body_bytes", "ours"), slow=True, seconds=120.0)
+@B04.attack("at-the-wire-limit", needs=("limit:body_bytes", "ours"), seconds=60.0)
 def _wire_limit(target: Target) -> Outcome:
-    """As large a bomb as may be sent."""
-    return packed(bomb("gzip", 4096), "gzip", (413,), takes=True, codes=("body_too_large",))(target)
+    """As large a bomb as may be sent: one piece of 64 MiB again and again, without an end."""
+    packer = zlib.compressobj(6, zlib.DEFLATED, 31)
+    packer.compress(b" " * MIB)
+    first = packer.flush(zlib.Z_FULL_FLUSH)
+    piece = b"".join([packer.compress(b" " * MIB) for _ in range(64)]) + packer.flush(zlib.Z_FULL_FLUSH)
+    times = (int(target.limits["body_bytes"]) - len(first)) // len(piece)
+    outcome = packed(first + piece * times, "gzip", (413, 400), takes=True)(target)
+    return Outcome(seen=outcome.seen, figures={**outcome.figures, "unpacked_gib": times / 16})
 
 
 def zstd_window(log: int) -> bytes:

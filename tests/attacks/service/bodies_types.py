@@ -113,8 +113,9 @@ for name, media_type in {
     "semicolon": "application/json;",
     "boundary": "application/json; boundary=x",
 }.items():
-    # JSON Lines does not mind: its one line is JSON.
     B07.add(name, typed(media_type, (200, 415), skip="application/json"), needs=("body",))
+    if name in {"upper-case", "quoted", "utf-8"}:  # which the standard allows
+        B07.add(f"{name}-is-read", typed(media_type, (200,), skip="application/json"), needs=("body", "ours"))
 B07.add("none", typed("", (415, 400, 422)), needs=("body",))
 for name, charset in {"utf-16": "utf-16", "utf-32": "utf-32", "utf-16-le": "utf-16-le"}.items():
     B07.add(

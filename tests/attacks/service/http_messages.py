@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import socket
+import time
+
 from tests.attacks.service.attack import Chapter, Outcome, expect
-from tests.attacks.service.client import read_all
+from tests.attacks.service.client import one_answer, read_all
 from tests.attacks.service.moves import (
     CHUNKED,
     INNER,
@@ -117,6 +120,29 @@ def _mixed(target: Target) -> Outcome:
     expect(first[0] == 200 and first[1] in {400, 422} and first[2] == 404, f"the answers begin {first}")
     expect(received.statuses == first * 10 + [200], f"the answers are {received.statuses}")
     return Outcome(seen=told(received))
+
+
+@X_H22.attack("same-head-again", needs=("body",), on="tight")
+def _same_head(target: Target) -> Outcome:
+    """A head that was seen before, to the byte, makes no difference to what follows it."""
+    good = target.post()
+    bad = target.post(body=b"[" + b" " * (len(target.question.body) - 2) + b"]")
+    statuses = []
+    with target.connect() as connection:
+        for sent in (good, good, bad, good, bad):
+            connection.sendall(sent)
+            statuses.append(one_answer(connection).status)
+        # In two pieces, and with the next requests behind it.
+        connection.sendall(good[:60])
+        time.sleep(0.05)
+        connection.sendall(good[60:] + good + bad)
+        connection.shutdown(socket.SHUT_WR)
+        statuses += read_all(connection).statuses
+    refusal = statuses[2]
+    expect(refusal in {400, 422}, f"a bad body gets {refusal}")
+    expected = [200, 200, refusal, 200, refusal, 200, 200, refusal]
+    expect(statuses == expected, f"the answers are {statuses}, not {expected}")
+    return Outcome(seen=", ".join(map(str, statuses)))
 
 
 @X_H22.attack("broken-in-the-middle", needs=("body",), on="tight")

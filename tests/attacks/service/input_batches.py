@@ -268,3 +268,37 @@ def _book(target: Target) -> Outcome:
     counted = target.counted()
     expect(counted["booked"] == counted["predictions"], f"{counted}")
     return Outcome(seen="as many", figures=counted)
+
+
+X_J34 = judged(
+    "X-J34",
+    ("Refusals, counted and told", "拒否の集計と説明"),
+    (
+        "each is counted once by its code, and told in the language of the caller",
+        "コードごとに1回ずつ数え、呼び出し元の言語で伝える",
+    ),
+)
+
+
+@X_J34.attack("counted", needs=("ours", "metrics", "role:number"))
+def _counted(target: Target) -> Outcome:
+    process, question = target.process, target.question
+    assert process is not None
+    rejected = process.metric("ml_predictions_total", status="rejected")
+    problems = process.metric("ml_problems_total", code="wrong_type")
+    for _ in range(5):
+        expect(target.send(question, question.replaced("number", "x")).status == 422, "it is not refused")
+    more = process.metric("ml_predictions_total", status="rejected") - rejected
+    told_of = process.metric("ml_problems_total", code="wrong_type") - problems
+    expect((more, told_of) == (5, 5), f"{more:.0f} were counted, {told_of:.0f} by their code")
+    return Outcome(seen="5 of 5")
+
+
+@X_J34.attack("in-japanese", needs=("ours", "role:number"))
+def _in_japanese(target: Target) -> Outcome:
+    question = target.question
+    answer = target.send(
+        question, question.replaced("number", "x"), headers={"accept-language": "ja-JP,ja;q=0.9"}
+    ).json()
+    expect((answer["title"], answer["code"]) == ("値の型が違います", "wrong_type"), f"{answer}")
+    return Outcome(seen=answer["title"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import os
 import random
@@ -81,17 +82,20 @@ class Chance:
         usual = question.headers.get("Content-Type", "application/json")
         return usual if self._random.random() < 0.9 else self._random.choice(TYPES)
 
+    def _strange(self) -> Any:
+        return copy.deepcopy(self._random.choice(STRANGE))
+
     def _changed(self, value: Any) -> Any:
         chance = self._random
         if chance.random() < 0.25 or not isinstance(value, dict | list) or not value:
-            return chance.choice(STRANGE)
+            return self._strange()
         if isinstance(value, dict):
             name = chance.choice(list(value))
             match chance.randrange(5):
                 case 0:
                     del value[name]
                 case 1:
-                    value[chance.choice(("x", name + "x", name.upper(), ""))] = chance.choice(STRANGE)
+                    value[chance.choice(("x", name + "x", name.upper(), ""))] = self._strange()
                 case _:
                     value[name] = self._changed(value[name])
             return value
@@ -100,7 +104,7 @@ class Chance:
             case 0:
                 del value[place]
             case 1:
-                value.insert(place, chance.choice(STRANGE))
+                value.insert(place, self._strange())
             case 2:
                 value = value * chance.choice((2, 3, 20))
             case _:

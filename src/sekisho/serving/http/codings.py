@@ -63,15 +63,19 @@ def packer() -> zlib._Compress:
 
 def _deflated(body: bytes, coding: str) -> Iterator[bytes]:
     unpacker = zlib.decompressobj(_WINDOW_OF_GZIP if coding == GZIP else zlib.MAX_WBITS)
-    rest = body
+    whole = memoryview(body)
     try:
-        while not unpacker.eof:
-            piece = unpacker.decompress(rest, _PIECE)
-            rest = unpacker.unconsumed_tail
-            if piece:
+        for at in range(0, len(body), _PIECE):
+            if unpacker.eof:
+                raise _malformed(coding)  # something follows
+            # What is left of a part is copied each time, so parts are small.
+            part: bytes | memoryview = whole[at : at + _PIECE]
+            while part and not unpacker.eof:
+                if piece := unpacker.decompress(part, _PIECE):
+                    yield piece
+                part = unpacker.unconsumed_tail
+            while not unpacker.eof and (piece := unpacker.decompress(b"", _PIECE)):
                 yield piece
-            elif not rest:
-                break
     except zlib.error:
         raise _malformed(coding) from None
     if not unpacker.eof or unpacker.unused_data:
