@@ -142,7 +142,7 @@ class ServingSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     token_audience: Annotated[str, Meta(min_length=1, max_length=2_048)] | None = None
     token_algorithms: Annotated[tuple[TokenAlgorithm, ...], Meta(min_length=1)] = ("RS256", "ES256", "EdDSA")
     token_scope_prefix: Annotated[str, Meta(pattern=r"^[!#-\[\]-~]{0,256}\Z")] = ""
-    token_leeway_seconds: Annotated[float, Meta(ge=0.0, le=300.0)] = 2.0
+    token_leeway_seconds: Annotated[float, Meta(ge=0.0, le=300.0)] = 60.0
     open: bool = False
     key_header: Annotated[str, Meta(pattern=r"^[A-Za-z][A-Za-z0-9-]{0,63}$(?!\n)")] = "X-API-Key"
     public_routes: tuple[str, ...] = PUBLIC_ROUTES

@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
 LONGEST_TRUST: Final = 60.0
 """Seconds for which a token that was good is not looked at again, even if it is good for longer: clocks are set."""
+SECONDS_BETWEEN_LINES: Final = 60.0
+"""How often the log is told that the clock refuses tokens."""
 _USUAL: Final = frozenset(SCOPES) - {"admin"}
 """What everybody may do where nobody needs a key: who may change what is served must be known."""
 _NEVER: Final = 0.0
@@ -75,6 +77,7 @@ class Callers:
         self.epoch = 0
         self._keys = None if settings.key_file is None else KeyRing(settings.key_file)
         self._tokens = judge_of(settings)
+        self._told_untimely = -SECONDS_BETWEEN_LINES
         self.by_address = self._keys is None and self._tokens is None
         self._guesses = guesses
         self._proxies = Proxies(settings.trusted_proxies)
@@ -128,6 +131,7 @@ class Callers:
             say: Writes a line to the log: a level, what happened, and more.
 
         """
+        self._tell_untimely(say)
         told = self.epoch
         for address, lines in self._guesses.unwritten(monotonic()):
             say("warning", "wrong keys not logged one by one", caller=address, count=lines)
@@ -146,6 +150,19 @@ class Callers:
             except (SekishoError, OSError, HTTPException, ValueError) as error:
                 say("error", "the keys for tokens cannot be had; they stay as they were", kind=type(error).__name__)
         return self.epoch != told
+
+    def _tell_untimely(self, say: Callable[..., Any]) -> None:
+        """Tell the log, once a minute, that the clock refuses tokens; callers are never told why."""
+        if (
+            self._tokens is None
+            or not self._tokens.untimely
+            or monotonic() < self._told_untimely + SECONDS_BETWEEN_LINES
+        ):
+            return
+        self._told_untimely = monotonic()
+        seconds = {reason: round(most) for reason, most in self._tokens.untimely.items()}
+        self._tokens.untimely.clear()
+        say("warning", "the clock refuses tokens that are good otherwise", seconds_at_most=seconds)
 
     def _find(self, secret: bytes) -> Identity | None:
         caller = None if self._keys is None else self._keys.find(secret)

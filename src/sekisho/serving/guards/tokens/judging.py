@@ -86,6 +86,8 @@ class TokenJudge:
         self._clock = clock
         self._remembered: OrderedDict[bytes, Bearer] = OrderedDict()
         self._epoch = source.epoch
+        self.untimely: dict[str, float] = {}
+        """Why the clock refused tokens whose signature is good, and by how many seconds at most."""
 
     @property
     def is_able(self) -> bool:
@@ -156,15 +158,22 @@ class TokenJudge:
         audience = claims.get("aud")
         _demand(terms.audience in (audience if isinstance(audience, list) else [audience]))
         ends = _moment(claims.get("exp")) + terms.leeway
-        _demand(now < ends)
+        self._in_time(now < ends, "expired", now - ends)
         for name in ("nbf", "iat"):
-            _demand(name not in claims or _moment(claims[name]) <= now + terms.leeway)
+            begins = _moment(claims.get(name, 0)) - terms.leeway
+            self._in_time(begins <= now, "not valid yet", begins - now)
         subject = claims.get("sub")
         _demand(isinstance(subject, str) and bool(subject))
         given = _scopes(claims)
         prefix = terms.scope_prefix
         scopes = frozenset(scope for scope in SCOPES if prefix + scope in given)
         return Bearer(caller=Caller(id=caller_id(terms.issuer, str(subject)), scopes=scopes), ends=ends)
+
+    def _in_time(self, held: bool, reason: str, seconds: float) -> None:
+        """Refuse a token whose time is another, and remember by how much: it may be a clock that goes wrong."""
+        if not held:
+            self.untimely[reason] = max(self.untimely.get(reason, 0.0), seconds)
+            raise _Unsound
 
 
 def caller_id(issuer: str, subject: str) -> str:
