@@ -9,14 +9,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from benchmarks.serving.contestants import Recipe
+from benchmarks.serving.environments import PEERS
+from benchmarks.serving.models import Subject, subject_of
 from sklearn.datasets import load_breast_cancer
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.model_selection import train_test_split
 
 import sekisho
-from benchmarks.serving.contestants import Recipe
-from benchmarks.serving.environments import PEERS
-from benchmarks.serving.models import Subject, subject_of
 
 TARGET = "benign"
 OURS = "sekisho"
@@ -98,7 +98,7 @@ def subject(folder: Path) -> Subject:
     (folder / "data").mkdir(parents=True)
     training.assign(**{TARGET: known}).to_csv(folder / "data" / "training.csv", index=False)
     test.assign(**{TARGET: unknown}).to_csv(folder / "data" / "test.csv", index=False)
-    return subject_of(folder, "cancer", "forest of 100 trees, 30 numbers", model, training, known)
+    return subject_of(folder, "cancer", "forest of 100 trees, 30 numbers", model, training, known, lock=True)
 
 
 def project(subject: Subject, recipe: Recipe | None, folder: Path) -> Path:

@@ -90,10 +90,19 @@ def logistic(folder: Path) -> Subject:
 MODELS: Mapping[str, Callable[[Path], Subject]] = {"forest": forest, "logistic": logistic, "employment": employment}
 
 
-def subject_of(folder: Path, name: str, title: str, model: Any, features: pd.DataFrame, target: pd.Series) -> Subject:
+def subject_of(
+    folder: Path,
+    name: str,
+    title: str,
+    model: Any,
+    features: pd.DataFrame,
+    target: pd.Series,
+    *,
+    lock: bool = False,
+) -> Subject:
     """Return a fitted model as a subject, packed, pickled, and with what it says itself of its first rows."""
     artifact, pickle, prototype = folder / name, folder / f"{name}.joblib", folder / f"{name}.prototype"
-    packed = sekisho.pack(model, features, target, folder=artifact, name=name, lock=False)
+    packed = sekisho.pack(model, features, target, folder=artifact, name=name, lock=lock)
     joblib.dump(model, pickle)
     joblib.dump(features.head(1), prototype)
     asked = features.iloc[[number % len(features) for number in range(ROWS_OF_A_BATCH)]]

@@ -55,6 +55,23 @@ def test_each_feature_is_a_tensor_of_its_own() -> None:
     assert b'"data":[NaN]' in adapter.one({"age": msgspec.Raw(b"NaN")}).body
 
 
+def test_one_tensor_for_all_is_as_wide_as_the_row() -> None:
+    adapter = settled(
+        {"/v2/models/m": lambda _: reply({"inputs": [{"name": "x", "datatype": "FP64", "shape": [-1, 2]}]})}
+    )
+
+    def sent(*rows: dict[str, object]) -> tuple[list[int], list[object]]:
+        request = adapter.many(rows)
+        assert request is not None
+        (tensor,) = msgspec.json.decode(request.body)["inputs"]
+        return tensor["shape"], tensor["data"]
+
+    assert sent({"plan": 2, "age": 1}) == ([1, 2], [1, 2])
+    assert sent({"age": 1}) == ([1, 1], [1])  # what is missing is missing, not null
+    assert sent({"age": 1, "plan": 2, "other": 3}) == ([1, 3], [1, 2, 3])
+    assert sent({"age": 1, "plan": 2}, {"age": 3}) == ([2, 2], [1, 2, 3, None])
+
+
 def test_the_model_is_found_and_its_form_is_read() -> None:
     def index(request: Request) -> Reply:
         assert request.method == "POST"

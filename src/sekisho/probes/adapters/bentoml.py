@@ -129,9 +129,8 @@ def _listed(body: object) -> list[Any] | None:
     lists = [value for value in body.values() if isinstance(value, list)]
     if len(body) > 1 and len(lists) == len(body) and len({len(each) for each in lists}) == 1:
         return [dict(zip(body, cells, strict=True)) for cells in zip(*lists, strict=True)]
-    return (
-        lists[0] if len(lists) == 1 and not any(name in body for name in LABELS if body[name] is not lists[0]) else None
-    )
+    one_row = any(name in LABELS and not isinstance(value, list) for name, value in body.items())
+    return lists[0] if len(lists) == 1 and not one_row else None
 
 
 def _answer(item: object) -> Answer:

@@ -155,13 +155,21 @@ class OpenInference:
         ]
 
     def _together(self, rows: Sequence[Row]) -> dict[str, object]:
-        listed = [[row.get(name) for name in self.names] for row in rows]
+        listed = [self._values(row) for row in rows]
+        width = len(listed[0]) if listed else len(self.names)
+        if any(len(row) != width for row in listed):  # a tensor has one width
+            listed, width = [[row.get(name) for name in self.names] for row in rows], len(self.names)
         return {
             "name": self.tensor,
-            "shape": [len(rows), len(self.names)],
+            "shape": [len(rows), width],
             "datatype": self.datatypes.get(self.tensor, "FP64"),
             "data": [cell for row in listed for cell in row],
         }
+
+    def _values(self, row: Row) -> list[object]:
+        """Return what is in a row, in the order of the features; what is too much comes last."""
+        extra = [value for name, value in row.items() if name not in self.names]
+        return [row[name] for name in self.names if name in row] + extra
 
 
 def _datatype(values: Sequence[object]) -> str:

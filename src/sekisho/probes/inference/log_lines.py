@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import secrets
 import time
 from collections.abc import Iterator, Mapping
@@ -24,6 +25,8 @@ FORGED_IN: Final = ("path", "User-Agent", "X-Request-ID")
 PATIENCE: Final = 3.0
 """Seconds that lines may take to appear."""
 ID_HEADERS: Final = ("x-request-id", "request-id", "x-correlation-id", "x-amzn-requestid", "traceparent")
+_ID_NAME: Final = re.compile(r"(request|correlation|invocation|trace|transaction)-?_?id$")
+"""Other names of such headers, ``ce-requestid`` and ``x-bentoml-request-id`` among them."""
 MEMBERS: Final[Mapping[str, frozenset[str]]] = {
     "time": frozenset({"time", "timestamp", "ts", "@timestamp", "asctime", "datetime", "date"}),
     "level": frozenset({"level", "levelname", "severity", "log.level", "loglevel", "lvl"}),
@@ -211,7 +214,9 @@ def _written(log: Path, start: int, ids: list[str]) -> str:
 
 
 def _id_header(replies: list[Reply]) -> str | None:
-    return next((name for name in ID_HEADERS if all(reply.headers.get(name) for reply in replies)), None)
+    shared = set.intersection(*(set(reply.headers) for reply in replies)) if replies else set()
+    others = sorted(name for name in shared if _ID_NAME.search(name))
+    return next((name for name in (*ID_HEADERS, *others) if all(reply.headers.get(name) for reply in replies)), None)
 
 
 def _told(
