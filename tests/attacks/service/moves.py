@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import struct
 import time
 from collections.abc import Callable, Iterable
@@ -32,8 +33,11 @@ def chunks(*pieces: bytes, trailers: bytes = b"") -> bytes:
 
 def told(received: Received) -> str:
     """Return in a few words what came back."""
-    said = ", ".join(map(str, received.statuses)) or "no answer"
-    return said + (", closed" if received.closed else ", left open")
+    runs = [(status, len(list(same))) for status, same in itertools.groupby(received.statuses)]
+    said = ", ".join(f"{count} × {status}" if count > 1 else str(status) for status, count in runs[:6])
+    if len(runs) > 6:
+        said += f", … ({len(received.statuses)} answers)"
+    return (said or "no answer") + (", closed" if received.closed else ", left open")
 
 
 def check_refusal(answer: Answer, target: Target) -> None:
