@@ -142,6 +142,14 @@ def _refusals(flood: Flood) -> Iterator[Finding]:
                 en=f"neither success nor 429 (–: no answer): {said}", ja=f"成功でも429でもない応答（–: 無応答）: {said}"
             ),
         )
+    if not flood.limited:
+        yield holds(
+            False,  # noqa: FBT003
+            Text(
+                en="nobody was told 429: what held requests back, if anything, was the service's own slowness",
+                ja="429 の応答は1件もありません。通過数が抑えられていたとしても、サービス自体の遅さによるものです",
+            ),
+        )
     if flood.limited:
         missing = flood.limited - flood.retry_after
         yield holds(
@@ -211,6 +219,10 @@ rate_limiting.fails(example_contract(), replace(_FLOOD, limit=None, sent=0, acce
 rate_limiting.fails(  # no limit in force
     example_contract(security=_LIMITED),
     replace(_FLOOD, accepted=900, limited=0, retry_after=0, accepted_per_second=(300, 300, 300), accepted_in_all=1_080),
+)
+rate_limiting.fails(  # no limit, and a service that is as slow as the limit would be
+    example_contract(security=_LIMITED),
+    replace(_FLOOD, accepted=290, limited=0, retry_after=0, accepted_in_all=1_350, seconds_in_all=13.0, pause=0.7),
 )
 rate_limiting.fails(  # each of two workers counts for itself
     example_contract(security=_LIMITED),
