@@ -27,6 +27,9 @@ from sekisho.gate.report import Report
 from sekisho.gate.runner import run_gate
 from sekisho.gate.verdict import Status
 from sekisho.probes.resources.process import child, free_port, surroundings
+from sekisho.shelf import units
+from sekisho.targets.interface import Generator
+from sekisho.targets.parts.generation import generate, plan_of
 from sekisho.text import Language, Text, verbatim
 
 START_SECONDS: Final = 60.0
@@ -69,6 +72,7 @@ def walk(root: Path, narrator: Narrator, language: Language) -> Report:
     ):
         published = _publish(project)
     narrator.say(published)
+    narrator.say(_write_deployment(project))
     narrator.say(Text(en="4/7 The checkpoint: forty boxes", ja="4/7 関所：40項目の判定"))
     report = run_gate(project, listener=narrator.listener())
     page = write_html(report, project.state / "report" / "index.html")
@@ -124,6 +128,20 @@ def _publish(project: Project) -> Text:
     )
 
 
+def _write_deployment(project: Project) -> Text:
+    """Write the Compose files that the contract names, as ``sekisho generate compose`` does, and tell where they are."""
+    compose = units("sekisho.targets", Generator)["compose"]
+    try:
+        done = generate(compose, plan_of(project.root, compose.settings, {}), force=True)
+    except SekishoError as error:  # the road goes on without them, and the box that reads them says what it lacks
+        return Text(en=f"no deployment files: {error.what.en}", ja=f"デプロイ用ファイルなし: {error.what.ja}")
+    folder = done.folder.relative_to(project.root)
+    return Text(
+        en=f"{folder}/ holds the deployment: the service, Prometheus and Grafana for Docker Compose",
+        ja=f"{folder}/ にデプロイ用ファイル（Docker Compose のサービス・Prometheus・Grafana）を生成しました",
+    )
+
+
 @contextlib.contextmanager
 def _service(project: Project) -> Iterator[str]:
     """Serve the champion of the project's registry as ``sekisho serve`` does, and yield where it listens."""
@@ -173,6 +191,6 @@ def _next_steps(root: Path, page: Path) -> Iterator[Text]:
         "serve employment@champion",
         "registry history employment",
         "drift data/training.csv data/production.csv",
-        "generate compose",
+        "generate dashboard",
     ):
         yield verbatim(f"    {program} {verb}")

@@ -27,6 +27,9 @@ MARK: Final = "demo"
 REGISTRY: Final = "registry"
 """Where the demo publishes its model."""
 
+COMPOSE: Final = "deploy/compose.yaml"
+"""Where the demo has its deployment written."""
+
 KEYS: Final = "secrets/keys"
 SECRET: Final = "secrets/client.key"  # noqa: S105
 
@@ -53,7 +56,7 @@ def lay(root: Path, language: Language) -> None:
     _write_tables(root / "data")
     shutil.copyfile(Path(__file__).with_name("train.py"), root / "train.py")
     shutil.copyfile(Path(__file__).with_name("SOURCE.md"), root / "data" / "SOURCE.md")
-    (root / ".gitignore").write_text(f"{STATE_FOLDER}/\nartifact/\n{REGISTRY}/\nsecrets/\n", encoding="utf-8")
+    (root / ".gitignore").write_text(f"{STATE_FOLDER}/\nartifact/\n{REGISTRY}/\ndeploy/\nsecrets/\n", encoding="utf-8")
     _write_keys(root)
     write_contract(root, contract_values(language), language, replace=True)
     _commit(root)
@@ -117,6 +120,7 @@ def contract_values(language: Language) -> dict[str, Any]:
             "mode": "real-time",
             "freshness_seconds": 1.0,
         },
+        "infrastructure": {"compose": COMPOSE},
         "security": {"key_file": KEYS, "rate_limit": 500.0},
         "monitoring": {"window_rows": 1000},
     }
