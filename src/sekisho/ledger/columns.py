@@ -17,7 +17,7 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from sekisho.ledger.chunks import Scalar
+    from sekisho.ledger.values import Scalar
 
 FORMAT: Final = 1
 FEWEST_ROWS: Final = 32

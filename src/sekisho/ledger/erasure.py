@@ -13,13 +13,14 @@ from typing import TYPE_CHECKING, Final, Literal
 
 import msgspec
 
-from sekisho.ledger.chunks import ReadEntry, Scalar, records_of, without_rows
+from sekisho.ledger.chunks import ReadEntry, records_of, without_rows
 from sekisho.ledger.personal import HASH, SEALED, opened
 
 if TYPE_CHECKING:
     from sekisho.ledger.database import Run
     from sekisho.ledger.keys import Keyring
     from sekisho.ledger.predictions import Chunk, PredictionBook
+    from sekisho.ledger.values import Scalar
 
 SUBJECT: Final = "subject"
 """The purpose of the hash that stands for a person."""

@@ -22,7 +22,7 @@ from sekisho.text import Text
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from sekisho.ledger.chunks import Scalar
+    from sekisho.ledger.values import Scalar
 
 MOST_BYTES: Final = 256 * 1024
 FEWEST_SECRET: Final = 32

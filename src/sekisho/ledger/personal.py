@@ -19,8 +19,9 @@ from sekisho.text import Text
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from sekisho.ledger.chunks import PredictionRecord, Scalar
+    from sekisho.ledger.chunks import PredictionRecord
     from sekisho.ledger.keys import Keyring, LedgerKey
+    from sekisho.ledger.values import Scalar
 
 Treatment = Literal["drop", "mask", "hash", "encrypt"]
 """What is done with the values of personal features: leave them out, say only that there was one, keep a keyed hash, encrypt."""

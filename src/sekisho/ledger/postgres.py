@@ -233,10 +233,11 @@ class PostgresDatabase(Database):
         return []
 
     def _connect(self) -> Connection[Any]:
-        given = {} if self._password is None else {"password": self._password}
         said = self._driver.conninfo.conninfo_to_dict(self._url)
-        options = {name: value for name, value in _OPTIONS.items() if name not in said}
-        connection = self._driver.connect(self._url, autocommit=True, prepare_threshold=None, **options, **given)
+        given: dict[str, Any] = {name: value for name, value in _OPTIONS.items() if name not in said}
+        if self._password is not None:
+            given["password"] = self._password
+        connection = self._driver.connect(self._url, autocommit=True, prepare_threshold=None, **given)
         try:
             for name, value in _OF_SESSION.items():
                 connection.execute("SELECT set_config(%s, %s, false)", (name, str(value)))

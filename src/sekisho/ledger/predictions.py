@@ -33,7 +33,6 @@ from sekisho.ledger.chunks import (
     Prediction,
     PredictionRecord,
     ReadEntry,
-    Scalar,
     entry_of,
     read_entries,
     records_of,
@@ -42,6 +41,7 @@ from sekisho.ledger.chunks import (
 from sekisho.ledger.columns import Columns
 from sekisho.ledger.database import unusable
 from sekisho.ledger.sqlite import SqliteDatabase
+from sekisho.ledger.values import Scalar
 
 if TYPE_CHECKING:
     from pathlib import Path

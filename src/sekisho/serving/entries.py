@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
-from sekisho.ledger.chunks import Entry, Scalar
+from sekisho.ledger.chunks import Entry
 from sekisho.ledger.columns import FEWEST_ROWS, Columns, Kind
+from sekisho.ledger.values import Scalar
 from sekisho.predict.columnar import ColumnarRows
 
 if TYPE_CHECKING:

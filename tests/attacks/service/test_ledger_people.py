@@ -200,7 +200,8 @@ def test_outcomes_belong_to_what_was_answered(people: Path, tmp_path: Path) -> N
         assert (out_of_range.status, out_of_range.code, out_of_range.json()["field"]) == (422, "unknown_row", "row")
         unknown = tell("b-1", 0, True)
         assert (unknown.status, unknown.code) == (404, "unknown_request")
-        for impossible in ("yes", 3, None, [], {"a": 1}, 10**40):
+        wrong: tuple[Any, ...] = ("yes", 3, None, [], {"a": 1}, 10**40)
+        for impossible in wrong:
             assert tell("a-1", 0, impossible).status == 422
     with PredictionBook(book) as read:
         told = read.outcomes()
