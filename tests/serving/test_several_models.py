@@ -190,7 +190,7 @@ def test_metrics_and_the_book_tell_them_apart(several: Running) -> None:
 
     def written() -> Any:
         with sqlite3.connect(several.ledger or "") as book:
-            found = book.execute("SELECT request_id, digest FROM predictions").fetchall()
+            found = book.execute("SELECT request_id, model FROM predictions").fetchall()
         return (rows := [digest for request_id, digest in found if request_id in ids]) and len(rows) == 4 and rows
 
     rows = until(written)
