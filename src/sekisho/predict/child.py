@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from sekisho.artifact.artifact import ModelArtifact
-from sekisho.errors import ModelFailed
+from sekisho.errors import ModelFailed, SekishoError
 from sekisho.predict.answers import invalid_output
 from sekisho.predict.fence import Fence
 from sekisho.predict.lifeline import die_with_parent
@@ -81,7 +81,7 @@ def _nurse(wire: Connection, runtime: Runtime) -> None:
             signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # the model may want to hear of what it starts
             die_with_parent(nursery)
             own = Connection(descriptors[0])
-            own.send_bytes(reply(Reply(ready=True, process_id=os.getpid(), memory=_resident())))
+            own.send_bytes(reply(Reply(ready=True, process_id=os.getpid(), memory=_held())))
             _serve(own, runtime)
             os._exit(0)
         os.close(descriptors[0])
@@ -98,10 +98,17 @@ def _load(wire: Connection, folder: Path, fence: Fence) -> Runtime | None:
         )
         runtime = artifact.runtime()
     except Exception as error:  # whatever a library raises while it loads a model is told in one line
-        wire.send_bytes(reply(Reply(failure=f"{type(error).__name__}: {error}"[:_LONGEST_FAILURE])))
+        wire.send_bytes(reply(Reply(failure=_told(error)[:_LONGEST_FAILURE])))
         return None
-    wire.send_bytes(reply(Reply(ready=True, process_id=os.getpid(), memory=_resident())))
+    wire.send_bytes(reply(Reply(ready=True, process_id=os.getpid(), memory=_held())))
     return runtime
+
+
+def _told(error: BaseException) -> str:
+    """Return in one line why a model cannot be loaded, down to what the library said that could not load it."""
+    own = error.what.en if isinstance(error, SekishoError) else f"{type(error).__name__}: {error}"
+    cause = "" if error.__cause__ is None else f" ({_told(error.__cause__)})"
+    return " ".join((own + cause).split())
 
 
 def _answer(runtime: Runtime, message: bytes) -> bytes:
@@ -111,11 +118,11 @@ def _answer(runtime: Runtime, message: bytes) -> bytes:
         outputs = runtime.run(columns)
         if rows and {len(outputs.values)} != rows:
             raise invalid_output()  # before so much of it travels that there is no room for it
-        return answer(outputs, memory=_resident())
+        return answer(outputs, memory=_held())
     except ModelFailed as error:
-        return reply(Reply(failure=type(error).__name__, code=error.code, memory=_resident()))
+        return reply(Reply(failure=type(error).__name__, code=error.code, memory=_held()))
     except Exception as error:  # whatever a model raises becomes an answer of its own
-        return reply(Reply(failure=type(error).__name__, memory=_resident()))
+        return reply(Reply(failure=type(error).__name__, memory=_held()))
 
 
 def _silence() -> None:
@@ -130,12 +137,13 @@ def _hold_below(memory: int) -> None:
     resource.setrlimit(resource.RLIMIT_DATA, (allowed, allowed))
 
 
-def _resident() -> int:
+def _held() -> int:
+    """Return the bytes that this process holds: resident, or as data, which is what the limit is about; the larger of the two."""
     try:
-        pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
+        pages = Path("/proc/self/statm").read_text(encoding="ascii").split()
+        return max(int(pages[1]), int(pages[5])) * os.sysconf("SC_PAGESIZE")
     except (OSError, ValueError, IndexError):
         return 0
-    return pages * os.sysconf("SC_PAGESIZE")
 
 
 if __name__ == "__main__":

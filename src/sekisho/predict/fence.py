@@ -72,7 +72,8 @@ class Life:
         handle: A file descriptor of a child that the nursery bore (``pidfd_open(2)``), so that no other process with the same number is
             ever killed in its place; -1 while it has not told its number.
         number: Its process id; 0 while it has not told it.
-        enough: Bytes of resident memory at which it has taken so much more than at first that it is ended; 0: no limit.
+        enough: Bytes at which it has taken so much more than at first that it is ended; 0: no limit.
+        asked: How often it has been asked.
 
     """
 
@@ -81,6 +82,7 @@ class Life:
     handle: int = -1
     number: int = 0
     enough: int = 0
+    asked: int = 0
 
     def born(self, said: Reply, memory: int) -> None:
         """Take hold of a child that has told its number.
@@ -155,14 +157,20 @@ class FencedRuntime:
             seconds: How long at most; ``None``: as long as the fence allows.
 
         Raises:
-            ArtifactError: It could not; it is gone.
-            DeadlineExceeded: It is still loading; it goes on.
+            ArtifactError: It could not, or not as soon as the fence wants; it is gone.
+            DeadlineExceeded: It is still loading after ``seconds``; it goes on.
 
         """
         self.start()
         if self._ready:
             return
-        first = self._receive(self._fence.start_seconds if seconds is None else seconds)
+        try:
+            first = self._receive(self._fence.start_seconds if seconds is None else seconds)
+        except DeadlineExceeded:
+            if seconds is not None:
+                raise
+            self.stop()
+            raise _slow_to_load(self._folder, self._fence.start_seconds) from None
         if first is None or not first.ready:
             self.stop()
             raise _cannot_load(self._folder, "" if first is None else first.failure or "")
@@ -185,6 +193,11 @@ class FencedRuntime:
             raise _died() from None
         said = self._ask(columns, max(0.0, ends - time.monotonic()), seconds)
         life = self._life
+        if life is not None and said.failure == "MemoryError":
+            # What earlier questions have left may have taken the room for this one.
+            self.stop()
+            if life.asked > 1:
+                return self.run(columns, seconds=max(0.0, ends - time.monotonic()))
         if life is not None and life.enough and said.memory > life.enough:
             # It leaks. A new child is cheaper than one that dies in the middle of a request.
             self.stop()
@@ -206,7 +219,9 @@ class FencedRuntime:
 
     def _ask(self, columns: Columns, left: float, seconds: float) -> Reply:
         try:
-            self._living().wire.send_bytes(ask(columns))
+            life = self._living()
+            life.asked += 1
+            life.wire.send_bytes(ask(columns))
             said = self._receive(left)
         except DeadlineExceeded:
             self.stop()
@@ -248,8 +263,7 @@ class Nursery:
         """Return a new child that has the model; the first one takes as long as the model takes to load.
 
         Raises:
-            ArtifactError: The model cannot be loaded.
-            DeadlineExceeded: It is not loaded in time.
+            ArtifactError: The model cannot be loaded, or not in time.
 
         """
         ours, theirs = Pipe()
@@ -270,7 +284,11 @@ class Nursery:
     def _fork(self, wire: Connection) -> None:
         if self._life is None:
             self._life = _spawn(self._folder, self._fence, "nursery")
-            first = _receive(self._life, self._fence.start_seconds)
+            try:
+                first = _receive(self._life, self._fence.start_seconds)
+            except DeadlineExceeded:
+                self._stop()
+                raise _slow_to_load(self._folder, self._fence.start_seconds) from None
             if first is not None and first.ready:
                 self._life.born(first, 0)
             if first is None or not first.ready:
@@ -341,6 +359,17 @@ def _died() -> ModelFailed:
             en="try again; if it happens again, tell the operator of the service",
             ja="再試行し、繰り返すようならサービスの運用者に連絡してください",
         ),
+    )
+
+
+def _slow_to_load(folder: Path, seconds: float) -> ArtifactError:
+    return ArtifactError(
+        Text(en=f"the model is not loaded after {seconds:g} s", ja=f"{seconds:g} 秒たってもモデルを読み込めません"),
+        Text(
+            en="raise serving.start_seconds, or see what it waits for while it loads: a network, a lock, a file",
+            ja="serving.start_seconds を上げるか、読み込み中に何を待っているか（ネットワーク、ロック、ファイル）を調べてください",
+        ),
+        where=folder,
     )
 
 

@@ -46,7 +46,7 @@ class Reply(msgspec.Struct, frozen=True, kw_only=True):
         values, probabilities: The answer.
         failure: What went wrong instead: the name of the exception; while loading, with its message.
         code: The code of a failure that is known.
-        memory: The resident memory of the child, in bytes.
+        memory: The bytes that the child holds.
 
     """
 

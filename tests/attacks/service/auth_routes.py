@@ -211,6 +211,8 @@ def _scope(path: str) -> str | None:
     """Return what a key must be good for at a documented path."""
     if path == "/metrics":
         return "metrics"
+    if path.endswith(("/activate", "/reload", "/rollback")):
+        return "admin"
     if re.search(r"/(predict|predict/batch|invocations|feedback|infer)$", path):
         return "predict"
     known = re.fullmatch(
