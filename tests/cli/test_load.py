@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import signal
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -19,6 +22,7 @@ SLOW = 0.15
 class Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     seen: list[tuple[str, bytes, str | None]]
+    times: list[float]
 
     def do_GET(self) -> None:
         self._answer(503 if self.path.startswith("/broken") else 200)
@@ -29,6 +33,7 @@ class Handler(BaseHTTPRequestHandler):
         self._answer(200)
 
     def _answer(self, status: int) -> None:
+        self.times.append(time.monotonic())
         if self.path == "/slow":
             time.sleep(SLOW)
         self.send_response(status)
@@ -42,7 +47,7 @@ class Handler(BaseHTTPRequestHandler):
 
 @pytest.fixture
 def address() -> Iterator[str]:
-    Handler.seen = []
+    Handler.seen, Handler.times = [], []
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
@@ -108,6 +113,9 @@ def test_a_result_is_kept_and_shown_beside_the_next(
         (["http://127.0.0.1:9/x", "--rate", "0"], 2),
         (["http://127.0.0.1:9/x", "--rate", "nan"], 2),
         (["http://127.0.0.1:9/x", "--header", "no colon"], 2),
+        (["http://127.0.0.1:9/x", "--to", "100"], 2),
+        (["http://127.0.0.1:9/x", "--to", "10", "--p99", "5"], 2),
+        (["http://127.0.0.1:9/x", "--rate", "5", "--to", "10", "--p99", "5", "--seconds", "0.2"], 3),
         (["http://127.0.0.1:9/x", "--body", "missing.json"], 2),
         (["http://127.0.0.1:9/x", "--against", "missing.json"], 3),
         (["http://127.0.0.1:9/x", "--seconds", "0.2"], 3),
@@ -118,3 +126,27 @@ def test_wrong_use_is_one_line(arguments: list[str], code: int, capsys: pytest.C
     errors = capsys.readouterr().err.strip().splitlines()
     assert len([line for line in errors if "→" in line]) <= 1
     assert "Traceback" not in "\n".join(errors)
+
+
+def test_a_rate_that_rises_until_answers_are_late(address: str, capsys: pytest.CaptureFixture[str]) -> None:
+    rising = ["--rate", "20", "--to", "40", "--seconds", "0.5", "--p99"]
+    assert code_of([f"{address}/x", *rising, "2000", "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert (found["sustained"], found["bound"]) == (40, "end")
+    assert [step["sent"] for step in found["steps"]] == [10, 20]
+    assert code_of([f"{address}/slow", *rising, str(SLOW * 500)]) == 1
+
+
+@pytest.mark.parametrize("more", [[], ["--to", "4000", "--p99", "1000"]])
+def test_ctrl_c_shows_what_was_measured_so_far(address: str, more: list[str]) -> None:
+    command = [sys.executable, "-m", "sekisho", "load", f"{address}/x", "--rate", "50", "--seconds", "40", *more]
+    running = subprocess.Popen([*command, "--warm-up", "0", "--json"], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    deadline = time.monotonic() + 20
+    while len(Handler.times) < 20 and time.monotonic() < deadline:
+        time.sleep(0.05)
+    running.send_signal(signal.SIGINT)
+    out, errors = running.communicate(timeout=20)
+    assert running.returncode == 130, errors
+    found = json.loads(out)
+    assert found["bound"] == "stopped" if more else 20 <= found["sent"] < 2_000
+    assert b"Traceback" not in errors

@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from sekisho.probes.resources.exposure import code_of, exposed, is_problem, names_row
+from sekisho.probes.resources.exposure import code_of, exposed, is_problem, marks_place, names_row
 from sekisho.probes.wire.message import Reply
 
 
@@ -106,3 +106,37 @@ def test_a_problem_names_its_own_status() -> None:
     assert not is_problem(reply(body))
     assert not is_problem(reply(body, media_type="application/problem+json", status=400))
     assert not is_problem(reply(b"[]", media_type="application/problem+json"))
+
+
+@pytest.mark.parametrize(
+    "detail",
+    [
+        "SELECT id, age FROM customers WHERE age = ?",
+        "insert failed: INSERT INTO book (id) VALUES (1)",
+        "no such column: income",
+        "SQLSTATE[42000]",
+    ],
+)
+def test_a_query_of_a_database_is_seen(detail: str) -> None:
+    assert exposed(reply({"detail": detail})) == ("query",)
+
+
+def test_a_header_gives_away_as_a_body_does() -> None:
+    headers = {"x-error": "/srv/app/model.py", "server": "/usr/bin/x"}
+    assert exposed(Reply(status=500, headers=headers, body=b"{}")) == ("path",)
+
+
+@pytest.mark.parametrize(
+    ("body", "marked"),
+    [
+        ({"predictions": [1, 1, 1, {"error": "wrong_type"}, 1]}, True),
+        ([{"prediction": 3}, {"prediction": 3}, {"prediction": 3}, None, {"prediction": 3}], True),
+        ({"predictions": [1, 1, 1, 3, 1]}, False),
+        ({"predictions": [1, 1, 1, 1]}, False),
+        ({"predictions": [{"error": "x"}] * 5}, False),
+        ({"predictions": [1, {"error": "wrong_type"}, 1, 1, 1]}, False),
+        ("row 3", False),
+    ],
+)
+def test_a_fault_in_the_place_of_a_row_is_seen(body: object, marked: bool) -> None:
+    assert marks_place(body, 3, 5) is marked

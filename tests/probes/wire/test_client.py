@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
+import zlib
 from collections.abc import Awaitable, Callable
 
 import pytest
@@ -58,6 +60,20 @@ def test_an_answer_in_chunks_is_put_together(serve: Serve) -> None:
     chunked = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n2\r\nde\r\n0\r\n\r\n"
     (reply,) = exchange(serve(answers(chunked)), [Request(target="/")])
     assert reply.body == b"abcde"
+
+
+@pytest.mark.parametrize("coding", ["gzip", "deflate"])
+def test_a_compressed_answer_is_unpacked(serve: Serve, coding: str) -> None:
+    body = (gzip.compress if coding == "gzip" else zlib.compress)(b'{"prediction": 1}')
+    head = b"HTTP/1.1 200 OK\r\nContent-Encoding: %b\r\nContent-Length: %d\r\n\r\n" % (coding.encode(), len(body))
+    (reply,) = exchange(serve(answers(head + body)), [Request(target="/")])
+    assert reply.json() == {"prediction": 1}
+
+
+def test_an_answer_that_says_it_is_compressed_and_is_not_stays_as_it_came(serve: Serve) -> None:
+    head = b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 2\r\n\r\n{}"
+    (reply,) = exchange(serve(answers(head)), [Request(target="/")])
+    assert reply.body == b"{}"
 
 
 def test_an_answer_without_a_length_ends_with_the_connection(serve: Serve) -> None:

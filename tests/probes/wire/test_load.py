@@ -125,3 +125,64 @@ def test_a_spread_load_uses_its_connections_in_turn(serve: Serve) -> None:
     assert min(counts) >= 1
     assert sum(counts) == 120
     assert max(counts) <= 20
+
+
+def test_a_service_that_freezes_for_two_seconds_shows_them_at_the_99th_percentile(serve: Serve) -> None:
+    """One client after another would have seen one slow answer among hundreds, and a 99th percentile of a millisecond."""
+    began: list[float] = []
+
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        loop = asyncio.get_running_loop()
+        while await reader.readuntil(b"\r\n\r\n"):
+            began.append(loop.time())
+            since = loop.time() - began[0]
+            if 0.5 < since < 2.5:
+                await asyncio.sleep(2.5 - since)
+            writer.write(OK)
+
+    load = run(fire(serve(talk), [Request(target="/")], timetable(60, 4.0)))
+    assert (load.status == 200).all()
+    assert float(np.quantile(load.latency, 0.99)) >= 1.9
+    assert float(np.quantile(load.latency, 0.30)) < 0.5
+
+
+def test_a_connection_that_the_service_closes_between_two_requests_is_no_failure(serve: Serve) -> None:
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(OK)  # and closes, although it said that it would not
+        await writer.drain()
+        await reader.readuntil(b"\r\n\r\n")
+
+    load = run(fire(serve(talk), [Request(target="/")], timetable(40, 0.5)))
+    assert (load.status == 200).all()
+
+
+def test_a_load_that_is_stopped_returns_what_was_sent(serve: Serve) -> None:
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while await reader.readuntil(b"\r\n\r\n"):
+            writer.write(OK)
+
+    heard: list[int] = []
+    load = run(
+        fire(
+            serve(talk),
+            [Request(target="/")],
+            timetable(100, 60.0),
+            on_reply=lambda index, _: heard.append(index),
+            stop=lambda: len(heard) >= 10,
+        )
+    )
+    assert 10 <= len(load.status) == len(load.due) == len(load.lag) == len(load.latency) < 30
+    assert (load.status == 200).all()
+
+
+def test_a_stop_ends_a_long_pause(serve: Serve) -> None:
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while await reader.readuntil(b"\r\n\r\n"):
+            writer.write(OK)
+
+    heard: list[int] = []
+    requests = [Request(target="/")]
+    moments = [0.0, 3_600.0]
+    load = run(fire(serve(talk), requests, moments, on_reply=lambda *_: heard.append(1), stop=lambda: bool(heard)))
+    assert load.status.tolist() == [200]
