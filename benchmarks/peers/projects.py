@@ -118,7 +118,7 @@ def project(subject: Subject, recipe: Recipe | None, folder: Path) -> Path:
         if recipe.folder is not None and recipe.folder != PEERS:
             for setting in recipe.folder.glob("*-settings.json"):
                 shutil.copy(setting, place)
-        (place / "start.sh").write_text(_script(recipe))
+        (place / "start.sh").write_text(script_of(recipe))
         serving = ['command = ["sh", "start.sh"]', f'protocol = "{spoken.protocol}"']
         if spoken.mapping:
             pairs = ", ".join(f"{key} = {json.dumps(value)}" for key, value in spoken.mapping.items())
@@ -128,7 +128,7 @@ def project(subject: Subject, recipe: Recipe | None, folder: Path) -> Path:
     return place
 
 
-def _script(recipe: Recipe) -> str:
+def script_of(recipe: Recipe) -> str:
     """Return a script that starts the server on the port that the checkpoint names."""
     lines = [f"export {name}={_quoted(value)}" for name, value in recipe.environment.items()]
     return "\n".join((*lines, "exec " + " ".join(_quoted(word) for word in recipe.command))) + "\n"

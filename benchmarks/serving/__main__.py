@@ -53,7 +53,7 @@ def main() -> None:
     begun = dt.datetime.now(dt.UTC)
     with tempfile.TemporaryDirectory(prefix="bench-") as name:
         results = [Run(MODELS[model](Path(name)), Path(name), options).result() for model in options.models]
-    whole = {
+    whole: dict[str, Any] = {
         "at": begun.isoformat(timespec="seconds"),
         "minutes": round((dt.datetime.now(dt.UTC) - begun).total_seconds() / 60, 1),
         "command": f"python -m benchmarks.serving --rounds {options.rounds} --seconds {options.seconds}",
@@ -98,8 +98,10 @@ class Run:
     def __init__(self, subject: Subject, folder: Path, options: argparse.Namespace) -> None:
         self.subject, self.folder, self.options = subject, folder, options
         cores = [str(core) for core in sorted(os.sched_getaffinity(0))]
-        self.server, self.client = (cores[0], cores[1]) if len(cores) > 1 else (None, None)
-        self.both = ",".join(cores[:2]) if len(cores) > 1 else None
+        apart = len(cores) > 1
+        self.server: str | None = cores[0] if apart else None
+        self.client: str | None = cores[1] if apart else None
+        self.both: str | None = ",".join(cores[:2]) if apart else None
         self.cells: list[Cell] = []
         self.facts: dict[str, dict[str, Any]] = {}
 

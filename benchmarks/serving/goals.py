@@ -53,7 +53,9 @@ class Figures:
     def fact(self, name: str) -> float | None:
         """Return a fact about our own service; of several starts the median."""
         facts = self.result["contestants"].get(OURS, {})
-        return statistics.median(facts["starts"]) if name == "starts" and facts else facts.get(name)
+        if name not in facts:
+            return None
+        return float(statistics.median(facts[name]) if isinstance(facts[name], list) else facts[name])
 
 
 def goals(whole: Mapping[str, Any]) -> list[Goal]:
@@ -128,7 +130,7 @@ def times_one_worker(scaling: list[Mapping[str, Any]]) -> float | None:
     }
     if len(rates) < 2:
         return None
-    return statistics.median(rates[max(rates)]) / statistics.median(rates[1])
+    return float(statistics.median(rates[max(rates)]) / statistics.median(rates[1]))
 
 
 def _at_least(title: Words, bound: float, value: float, shown: Callable[[float], str]) -> Goal:

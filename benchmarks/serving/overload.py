@@ -20,11 +20,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-
 from benchmarks.serving import recipes
 from benchmarks.serving.asking import SINGLE, Asked
 from benchmarks.serving.contestants import Contestant, Recipe, ask, headers_for, running
-from benchmarks.serving.environments import NAMES, usual_folder, versions_in
+from benchmarks.serving.environments import NAMES, python_of, usual_folder, versions_in
 from benchmarks.serving.measure import measure, need_wrk
 from benchmarks.serving.models import MODELS, Subject
 from benchmarks.serving.others import peers
@@ -43,6 +42,8 @@ LATE = 0.1
 """Seconds by which the generator may itself be late."""
 CHEAP = ("bentoml", "mlserver")
 ASKED_AT_ONCE = 16
+POOL = 4_000
+"""Connections that the generator may open: beyond them a request would wait on this side."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,20 +84,23 @@ def main() -> None:
     load = os.getloadavg()[0]
     cores = sorted(os.sched_getaffinity(0))
     server, client = (cores[0], cores[1]) if len(cores) > 1 else (None, None)
-    found = []
     with tempfile.TemporaryDirectory(prefix="bench-") as name:
         folder = Path(name)
         subject = MODELS["forest"](folder)
         everybody = [_impatient(recipes.ours(subject, folder)), recipes.plain(subject)]
         everybody += peers(subject, folder, options.environments, options.peers)
-        for recipe in everybody:
-            found.append(_trial(_heavy(recipe, subject), folder, server=server, client=client, seconds=options.seconds))
+        found = [
+            _trial(_heavy(recipe, subject), folder, server=server, client=client, seconds=options.seconds)
+            for recipe in everybody
+        ]
     whole = {
         "at": dt.datetime.now(dt.UTC).isoformat(timespec="seconds"),
         "command": f"python -m benchmarks.serving.overload --seconds {options.seconds}",
         "machine": machine_facts() | {"load_before": f"{load:.1f}"},
         "versions": versions(),
-        "peers": {name: versions_in(options.environments, name) for name in options.peers},
+        "peers": {
+            one: versions_in(options.environments, one) for one in options.peers if python_of(options.environments, one)
+        },
         "rows": ROWS,
         "deadline_seconds": DEADLINE,
         "contestants": found,
@@ -128,20 +132,20 @@ def _heavy(recipe: Recipe, subject: Subject) -> Recipe:
     part = replace(subject, many=subject.many[:ROWS], many_labels=subject.many_labels[:ROWS])
     whole, batch = recipe.tasks[SINGLE], recipe.tasks["batch"]
     body = json.loads(batch.bodies[0])
-    small = json.dumps(_first(body, len(subject.many), ROWS)).encode()
+    small = json.dumps(first_rows(body, len(subject.many), ROWS)).encode()
     return replace(recipe, tasks={SINGLE: whole, "heavy": replace(batch, bodies=(small,), labels=(part.many_labels,))})
 
 
-def _first(body: Any, rows: int, wanted: int) -> Any:
+def first_rows(body: Any, rows: int, wanted: int) -> Any:
     """Return a body with the first rows alone: every list that holds all rows, or a multiple of them, is cut; shapes are set."""
     if isinstance(body, Mapping):
         return {
-            name: [wanted, *value[1:]] if name == "shape" else _first(value, rows, wanted)
+            name: [wanted, *value[1:]] if name == "shape" else first_rows(value, rows, wanted)
             for name, value in body.items()
         }
     if isinstance(body, list) and len(body) >= rows and len(body) % rows == 0:
         return body[: len(body) // rows * wanted]
-    return [_first(value, rows, wanted) for value in body] if isinstance(body, list) else body
+    return [first_rows(value, rows, wanted) for value in body] if isinstance(body, list) else body
 
 
 def _trial(recipe: Recipe, folder: Path, *, server: int | None, client: int | None, seconds: int) -> dict[str, Any]:
@@ -178,7 +182,15 @@ def _point(contestant: Contestant, asked: Asked, times: float, capacity: float, 
         body=asked.bodies[0],
         headers=tuple(headers_for(contestant.recipe, asked).items()),
     )
-    load = run(fire(f"http://127.0.0.1:{contestant.port}", [request], timetable(rate, seconds), timeout=2 * DEADLINE))
+    load = run(
+        fire(
+            f"http://127.0.0.1:{contestant.port}",
+            [request],
+            timetable(rate, seconds),
+            timeout=2 * DEADLINE,
+            largest_pool=POOL,
+        )
+    )
     succeeded = success(load.status)
     good = succeeded & (load.latency <= DEADLINE)
     refused = (load.status == 429) | (load.status == 503)

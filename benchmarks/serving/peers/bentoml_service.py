@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-import bentoml
+import bentoml  # type: ignore[import-not-found]
 import joblib
 import numpy as np
 import pandas as pd
@@ -17,7 +17,8 @@ class Model:
     def __init__(self) -> None:
         self.model = joblib.load(os.environ["MODEL"])
 
-    @bentoml.api
+    @bentoml.api  # type: ignore[untyped-decorator]
     def predict(self, input_data: pd.DataFrame) -> np.ndarray:
         """Predict some rows."""
-        return self.model.predict(input_data)
+        predictions: np.ndarray = self.model.predict(input_data)
+        return predictions

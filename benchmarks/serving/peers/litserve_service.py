@@ -5,11 +5,11 @@ import sys
 from typing import Any
 
 import joblib
-import litserve
+import litserve  # type: ignore[import-not-found]
 import pandas as pd
 
 
-class Model(litserve.LitAPI):
+class Model(litserve.LitAPI):  # type: ignore[misc]
     """The model behind ``POST /predict``."""
 
     def setup(self, device: str) -> None:  # noqa: ARG002 - the library gives it

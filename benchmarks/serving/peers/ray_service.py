@@ -9,7 +9,7 @@ from typing import Any
 
 import joblib
 import pandas as pd
-import ray
+import ray  # type: ignore[import-not-found]
 from ray import serve
 from starlette.requests import Request
 
@@ -32,7 +32,8 @@ def main() -> None:
     """Start Ray and the deployment, and wait for the end."""
     ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False)
     serve.start(http_options={"host": "127.0.0.1", "port": int(sys.argv[1])})
-    serve.run(Model.bind(os.environ["MODEL"], os.environ["COLUMNS"].split("\n")), route_prefix="/predict")
+    bound = Model.bind(os.environ["MODEL"], os.environ["COLUMNS"].split("\n"))  # type: ignore[attr-defined] # the decorator gives it
+    serve.run(bound, route_prefix="/predict")
     signal.sigwait({signal.SIGTERM, signal.SIGINT})
     ray.shutdown()
 

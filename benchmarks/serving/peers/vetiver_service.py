@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 import joblib
-from vetiver import VetiverAPI, VetiverModel
+from vetiver import VetiverAPI, VetiverModel  # type: ignore[import-not-found]
 
 prototype = joblib.load(os.environ["PROTOTYPE"])
 served = VetiverModel(joblib.load(os.environ["MODEL"]), "model", prototype_data=prototype)
