@@ -8,7 +8,7 @@ import msgspec
 
 from sekisho.errors import InvalidInput
 from sekisho.predict import json_text
-from sekisho.serving.open_inference.datatypes import BOOL, BYTES, DTYPES, FLOATS, KNOWN
+from sekisho.serving.open_inference.datatypes import BOOL, BYTES, FLOATS, KNOWN, NUMBERS
 from sekisho.serving.open_inference.tensors import Tensor, from_bytes, shown, unsound
 from sekisho.text import Text
 
@@ -79,7 +79,7 @@ _decoder: Final = msgspec.json.Decoder(_Request)
 _elements: Final[dict[str, Any]] = {
     BOOL: bool | None,
     BYTES: str | None,
-    **{name: (_Whole | float | None if name in FLOATS else _Whole | None) for name in DTYPES if name != BOOL},
+    **{name: (_Whole | float | None if name in FLOATS else _Whole | None) for name in NUMBERS},
 }
 _flat: Final = {name: msgspec.json.Decoder(list[kind]) for name, kind in _elements.items()}  # type: ignore[valid-type]
 _nested: Final = {

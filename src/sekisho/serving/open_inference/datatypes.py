@@ -21,9 +21,11 @@ DTYPES: Final[dict[str, Any]] = {
     **{f"FP{bits}": np.dtype(f"<f{bits // 8}") for bits in (16, 32, 64)},
 }
 """The NumPy dtype of each datatype whose elements have a fixed size, little-endian as on the wire."""
-KNOWN: Final = (*DTYPES, BYTES)
-NUMBERS: Final = frozenset(name for name in DTYPES if name != BOOL)
-FLOATS: Final = frozenset(name for name in DTYPES if name.startswith("FP"))
+BF16: Final = "BF16"
+"""The upper half of FP32, which NumPy does not know."""
+KNOWN: Final = (*DTYPES, BF16, BYTES)
+NUMBERS: Final = frozenset((*(name for name in DTYPES if name != BOOL), BF16))
+FLOATS: Final = frozenset((*(name for name in DTYPES if name.startswith("FP")), BF16))
 
 
 def accepted(feature: Feature) -> frozenset[str]:

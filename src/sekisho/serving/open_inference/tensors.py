@@ -16,7 +16,7 @@ import numpy as np
 from sekisho.errors import InvalidInput
 from sekisho.predict.cells import wire_type
 from sekisho.predict.columnar import LARGEST_EXACT, ColumnarRows, column_of, matrix_of
-from sekisho.serving.open_inference.datatypes import BOOL, BYTES, DTYPES, FLOATS, KNOWN, accepted
+from sekisho.serving.open_inference.datatypes import BF16, BOOL, BYTES, DTYPES, FLOATS, KNOWN, accepted
 from sekisho.text import Text
 
 if TYPE_CHECKING:
@@ -223,7 +223,7 @@ def from_bytes(name: str, datatype: str, shape: Sequence[int], data: bytes | mem
     """
     if datatype == BYTES:
         return strings(name, _pieces(name, data, math.prod(shape)))
-    dtype = DTYPES[datatype]
+    dtype = DTYPES["UINT16" if datatype == BF16 else datatype]
     if len(data) != math.prod(shape) * dtype.itemsize:
         raise unsound(name, Text(en="its data does not fill its shape", ja="データの長さが形と合いません"))
     if datatype == BOOL:
@@ -231,6 +231,8 @@ def from_bytes(name: str, datatype: str, shape: Sequence[int], data: bytes | mem
         if (array > 1).any():
             raise unsound(name, Text(en="a boolean is neither 0 nor 1", ja="0 でも 1 でもない真偽値があります"))
         return array.view(np.bool_)
+    if datatype == BF16:
+        return (np.frombuffer(data, dtype=dtype).astype("<u4") << 16).view("<f4")
     return np.frombuffer(data, dtype=dtype)
 
 
