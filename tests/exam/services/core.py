@@ -31,7 +31,7 @@ PER_SECOND = float(os.environ.get("SERVICE_LIMIT", "0"))
 VERSION = MODEL["version"]
 LARGEST_BODY = 256 * 1024
 MOST_ROWS = 200
-PUBLIC = {"/health", "/health/ready"}
+PUBLIC = {"/health", "/health/ready", "/ping", "/v2/health/live", "/v2/health/ready"}
 _lock = threading.Lock()
 _cache: dict = {}
 _shared: dict = {}
@@ -175,7 +175,7 @@ def guarded(ask: Ask) -> Reply:
         features_of(decoded(ask.body))
     if KEYS and needs_key:
         scopes = scopes_of(ask)
-        if "predict" in path and "predict" not in scopes:
+        if re.search("predict|invocations|infer", path) and "predict" not in scopes:
             raise Refused(403, "forbidden", "this key has no right to do this")
         if path == "/metrics" and "metrics" not in scopes:
             raise Refused(403, "forbidden", "this key has no right to do this")
@@ -244,7 +244,7 @@ def limited(ask: Ask, path: str) -> None:
 
 
 def routed(ask: Ask, path: str) -> Reply:
-    if path in PUBLIC and ask.method in {"GET", "HEAD"} and not flawed("no-health"):
+    if path in PUBLIC and "/v2" not in path and ask.method in {"GET", "HEAD"} and not flawed("no-health"):
         return sent({"status": "healthy", "model_version": VERSION})
     if path == "/model/info" and ask.method in {"GET", "HEAD"}:
         return sent({"name": "cover", "version": VERSION, "features": [each["name"] for each in FEATURES]})
@@ -257,7 +257,83 @@ def routed(ask: Ask, path: str) -> Reply:
             raise Refused(415, "unsupported_media_type", "send application/json")
         slow()
         return one(ask) if path == "/predict" else many(ask)
+    if path == "/invocations" and ask.method == "POST":
+        return table(ask)
+    if path.startswith("/v2"):
+        return open_inference(ask, path)
     raise Refused(404, "not_found", "see the documentation")
+
+
+# Other shapes
+
+
+def table(ask: Ask) -> Reply:
+    """Answer as containers of SageMaker and servers of MLflow do."""
+    body = decoded(ask.body)
+    split = body.get("dataframe_split") if isinstance(body, dict) else None
+    if not isinstance(split, dict) or split.keys() != {"columns", "data"} or body.keys() != {"dataframe_split"}:
+        raise Refused(422, "no_table", "send dataframe_split")
+    return sent({"predictions": tabular(split["columns"], split["data"])})
+
+
+def tabular(columns: object, data: object) -> list:
+    if not isinstance(columns, list) or not isinstance(data, list) or not 1 <= len(data) <= MOST_ROWS:
+        raise Refused(422, "no_table", "send columns, and rows of data")
+    answers = []
+    for index, values in enumerate(data):
+        if not isinstance(values, list) or len(values) != len(columns):
+            raise Refused(422, "wrong_length", "send a value for each column", row=index)
+        try:
+            answers.append(predicted(features_of({"features": dict(zip(map(str, columns), values, strict=True))})))
+        except Refused as refused:
+            raise Refused(refused.status, refused.code, refused.detail, row=index) from None
+    return answers
+
+
+def open_inference(ask: Ask, path: str) -> Reply:
+    """Answer as the Open Inference Protocol has it."""
+    if path in {"/v2/health/live", "/v2/health/ready"}:
+        return sent({"live": True})
+    kinds = {
+        each["name"]: "BYTES" if each["categories"] else "INT64" if each["integer"] else "FP64" for each in FEATURES
+    }
+    if path == "/v2/models/cover" and ask.method == "GET":
+        inputs = [{"name": name, "datatype": kind, "shape": [-1, 1]} for name, kind in kinds.items()]
+        return sent(
+            {"name": "cover", "versions": [VERSION], "platform": "hand-written", "inputs": inputs, "outputs": []}
+        )
+    if path == "/v2/models" or path != "/v2/models/cover/infer":
+        raise Refused(404, "not_found", "see the documentation")
+    if ask.method != "POST":
+        raise Refused(405, "method_not_allowed", "send a POST")
+    body = decoded(ask.body)
+    tensors = body.get("inputs") if isinstance(body, dict) else None
+    if (
+        not isinstance(tensors, list)
+        or body.keys() != {"inputs"}
+        or not all(isinstance(each, dict) for each in tensors)
+    ):
+        raise Refused(422, "no_inputs", "send inputs")
+    columns = [each.get("name") for each in tensors]
+    data = [each.get("data") for each in tensors]
+    if not all(isinstance(each, list) for each in data) or len({len(each) for each in data}) != 1:
+        raise Refused(422, "no_data", "send as many values for each input")
+    answers = tabular(columns, [list(row) for row in zip(*data, strict=True)])
+    outputs = [
+        {
+            "name": "prediction",
+            "datatype": "INT64",
+            "shape": [len(answers), 1],
+            "data": [each["prediction"] for each in answers],
+        },
+        {
+            "name": "flags",
+            "datatype": "BYTES",
+            "shape": [len(answers), 1],
+            "data": [",".join(each["out_of_range"]) for each in answers],
+        },
+    ]
+    return sent({"model_name": "cover", "model_version": VERSION, "outputs": outputs})
 
 
 def slow() -> None:

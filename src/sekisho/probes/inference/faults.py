@@ -174,7 +174,9 @@ def _broken_bytes(service: Service, row: Row, canary: str) -> Iterator[_Wrong]:
         ("an empty object", b"{}"),
         ("a sentence", f'"SECRET-{canary}"'.encode()),
     ):
-        yield _Wrong(name=f"body: {name}", expected=_SYNTAX, request=post(route, bad), planted=(canary,))
+        # Many libraries read JSON in UTF-16 too, which harms nobody.
+        expected = (*_SYNTAX, 200) if name == "UTF-16" and not service.own else _SYNTAX
+        yield _Wrong(name=f"body: {name}", expected=expected, request=post(route, bad), planted=(canary,))
 
 
 def _wrong_values(service: Service, row: Row, canary: str) -> Iterator[_Wrong]:
