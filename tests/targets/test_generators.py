@@ -103,7 +103,8 @@ def test_is_told_apart_by_artifact(plan_of: PlanMaker, regression_artifact: Mode
         for path, file in render(GENERATORS[kind], plan).items():
             if path.endswith((".whl", ".json")) or "/artifact/" in path:
                 continue
-            assert f"sha256:{plan.artifact.digest}" in text_of(file).splitlines()[0 if path[-5:] != "serve" else 1]
+            lines = text_of(file).splitlines()
+            assert f"sha256:{plan.artifact.digest}" in lines[1 if lines[0].startswith("#!") else 0]
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
@@ -175,6 +176,16 @@ def test_tokens_are_asked_for_in_the_container_too(plan_of: PlanMaker) -> None:
     assert "--open" not in text_of(files["docker/Dockerfile"])
     with pytest.raises(TargetError):
         render(GENERATORS["docker"], plan_of(security={"authentication": "token", **tokens, "token_keys": "keys.json"}))
+
+
+def test_what_is_said_of_people_in_the_book_holds_in_the_container_too(plan_of: PlanMaker) -> None:
+    said = {"personal": "hash", "subject_header": "X-Customer", "durability": "durable", "down": "refuse"}
+    files = render(GENERATORS["compose"], plan_of(ledger={**said, "key_file": "/somewhere/keys"}))
+    contract = tomllib.loads(text_of(files["docker/sekisho.toml"]))["ledger"]
+    assert contract == {**said, "key_file": "/run/secrets/ledger_keys"}
+    compose = yaml.safe_load(text_of(files["compose.yaml"]))
+    assert "ledger_keys" in compose["services"]["model"]["secrets"]
+    assert compose["secrets"]["ledger_keys"] == {"file": "./secrets/ledger_keys"}
 
 
 def test_without_authentication_no_key_is_asked_for(plan_of: PlanMaker) -> None:

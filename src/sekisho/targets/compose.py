@@ -31,7 +31,13 @@ def _render(plan: Plan) -> tuple[GeneratedFile, ...]:
 
 
 def _finish(plan: Plan, folder: Path) -> None:
-    make_secrets(folder, authentication=plan.project.contract.security.authentication != "none", dashboard=True)
+    contract = plan.project.contract
+    make_secrets(
+        folder,
+        authentication=contract.security.authentication != "none",
+        dashboard=True,
+        ledger_keys=contract.ledger.key_file is not None,
+    )
 
 
 generator = Generator(

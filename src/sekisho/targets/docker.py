@@ -15,7 +15,13 @@ if TYPE_CHECKING:
 
 
 def _finish(plan: Plan, folder: Path) -> None:
-    make_secrets(folder, authentication=plan.project.contract.security.authentication != "none", dashboard=False)
+    contract = plan.project.contract
+    make_secrets(
+        folder,
+        authentication=contract.security.authentication != "none",
+        dashboard=False,
+        ledger_keys=contract.ledger.key_file is not None,
+    )
 
 
 generator = Generator(

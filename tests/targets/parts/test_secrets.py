@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from sekisho.ledger.keys import read_keys
 from sekisho.serving.guards.keys import KeyRing
 from sekisho.targets.parts.secrets import make_secrets
 
@@ -44,6 +45,14 @@ def test_the_service_gets_no_key_itself(tmp_path: Path) -> None:
     known = (tmp_path / "secrets/api_keys").read_text()
     for key in ("client_key", "metrics_key"):
         assert (tmp_path / "secrets" / key).read_text() not in known
+
+
+def test_a_book_with_keys_gets_one_and_keeps_it(tmp_path: Path) -> None:
+    for _ in range(2):
+        make_secrets(tmp_path, authentication=False, dashboard=False, ledger_keys=True)
+        (key,) = read_keys(tmp_path / "secrets/ledger_keys").keys
+        assert key.id == "first"
+    assert not (tmp_path / "secrets/api_keys").exists()
 
 
 def test_running_again_keeps_them(tmp_path: Path) -> None:

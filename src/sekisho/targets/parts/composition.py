@@ -28,7 +28,7 @@ Service = dict[str, Any]
 def composition(plan: Plan) -> Yaml:
     """Return the Compose file."""
     keys = plan.project.contract.security.authentication != "none"
-    named = [*([secrets.KEYS, secrets.METRICS_KEY] if keys else []), secrets.PASSWORD]
+    named = [*([secrets.KEYS, secrets.METRICS_KEY] if keys else []), *_book_keys(plan), secrets.PASSWORD]
     return {
         "name": project_name(plan),
         "services": {SERVICE: _model(plan, keys=keys), "prometheus": _prometheus(keys=keys), "grafana": _grafana()},
@@ -89,14 +89,20 @@ def dashboard_provider() -> Yaml:
     }
 
 
+def _book_keys(plan: Plan) -> list[str]:
+    """Return the secret that holds the keys of the book, if it has any."""
+    return [secrets.LEDGER_KEYS] if plan.project.contract.ledger.key_file is not None else []
+
+
 def _model(plan: Plan, *, keys: bool) -> Service:
     serving = plan.project.contract.serving
+    held = [*([secrets.KEYS] if keys else []), *_book_keys(plan)]
     return {
         "image": image_name(plan),
         "build": {"context": f"./{image.FOLDER}"},
         "ports": _published("SEKISHO_PORT", serving.port or 8000, image.PORT),
         "volumes": [f"predictions:{image.STATE_PATH}"],
-        **({"secrets": [secrets.KEYS]} if keys else {}),
+        **({"secrets": held} if held else {}),
         "healthcheck": _health(list(image.HEALTH_COMMAND), start="60s"),
         "stop_grace_period": "40s",
         **_guarded(

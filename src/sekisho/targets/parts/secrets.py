@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Final
 
 from sekisho.files import write_atomically
+from sekisho.ledger.keys import new_key as new_ledger_key
 from sekisho.serving.guards.interface import Scope
 from sekisho.serving.guards.keys import is_key_of, new_key
 
@@ -22,6 +23,7 @@ FOLDER: Final = "secrets"
 KEYS: Final = "api_keys"
 CLIENT_KEY: Final = "client_key"
 METRICS_KEY: Final = "metrics_key"
+LEDGER_KEYS: Final = "ledger_keys"
 PASSWORD: Final = "grafana_admin_password"  # noqa: S105 - the name of a file
 
 CONTAINER_USER: Final = 65534
@@ -33,13 +35,14 @@ _CLIENTS: Final[Mapping[str, tuple[str, tuple[Scope, ...]]]] = {
 }
 
 
-def make_secrets(folder: Path, *, authentication: bool, dashboard: bool) -> None:
+def make_secrets(folder: Path, *, authentication: bool, dashboard: bool, ledger_keys: bool = False) -> None:
     """Make what is missing in ``folder/secrets``, readable by its owner alone, who is also who the containers run as.
 
     Args:
         folder: The output folder.
         authentication: Whether the service asks for keys.
         dashboard: Whether there is a Grafana that asks for a password.
+        ledger_keys: Whether the book of predictions needs secret keys.
 
     Raises:
         OSError: They cannot be read or written.
@@ -51,6 +54,8 @@ def make_secrets(folder: Path, *, authentication: bool, dashboard: bool) -> None
     _write(place / ".gitignore", "*\n")
     if authentication:
         _make_keys(place)
+    if ledger_keys and not (place / LEDGER_KEYS).exists():
+        _write(place / LEDGER_KEYS, f"{new_ledger_key('first')}\n")
     if dashboard and not (place / PASSWORD).exists():
         _write(place / PASSWORD, secrets.token_urlsafe(24))
     _hand_over(place)

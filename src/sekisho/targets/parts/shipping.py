@@ -42,8 +42,11 @@ _SHIPPED: Final = {
         "windows_per_day",
         "smallest_effect",
     ),
+    "ledger": ("durability", "down", "personal", "subject", "subject_header"),
 }
 """Where it listens, where its keys and its book are: that is for the container to say."""
+LEDGER_KEYS_PATH: Final = "/run/secrets/ledger_keys"
+"""Where the keys of the book are in a container."""
 
 
 def shipped_contract(plan: Plan) -> str:
@@ -79,6 +82,8 @@ def _lines(plan: Plan) -> Iterator[str]:
             value = getattr(getattr(contract, section), key)
             if value is not None:
                 yield f"{key} = {toml_value(value)}"
+    if contract.ledger.key_file is not None:
+        yield f"key_file = {toml_value(LEDGER_KEYS_PATH)}"
     for feature in contract.features:
         yield ""
         yield "[[features]]"
