@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import statistics
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -122,7 +122,7 @@ def _forest(figures: Figures) -> Iterator[Goal]:
         yield _at_least(title, 1.8, scaled, lambda value: f"{value:.2f}×")
 
 
-def times_one_worker(scaling: list[Mapping[str, Any]]) -> float | None:
+def times_one_worker(scaling: Sequence[Mapping[str, Any]]) -> float | None:
     """Return how many times as fast the workers are as one; ``None`` where that was not measured."""
     rates = {
         workers: [one["per_second"] for one in scaling if one["workers"] == workers]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import msgspec
 import pytest
 
@@ -131,3 +133,26 @@ def test_a_batch_is_read_in_order() -> None:
     for protocol in SPEECHES:
         with pytest.raises(Unreadable):
             adapter(protocol, batch="/b").read_many(reply({"count": 2}))
+
+
+@pytest.mark.parametrize("form", ["dataframe_split", "dataframe_records", "instances"])
+def test_invocations_are_written_as_the_container_takes_them(form: str) -> None:
+    settle = SPEECHES["invocations"].settle
+    assert settle is not None
+
+    def container(requests: Sequence[Request]) -> list[Reply]:
+        taken = [form in msgspec.json.decode(request.body) for request in requests]
+        return [Reply(status=200 if each else 400, headers={}, body=b"[1]") for each in taken]
+
+    settled = settle(adapter("invocations"), container, ROW)
+    expected: dict[str, object] = {
+        "dataframe_split": {"columns": ["plan", "age"], "data": [["gold", 30]]},
+        "dataframe_records": [{"plan": "gold", "age": 30}],
+        "instances": [[30, "gold"]],
+    }
+    assert body(settled.one({"plan": "gold", "age": 30})) == {form: expected[form]}
+    assert settled.named is (form != "instances")
+    silent = settle(
+        adapter("invocations"), lambda requests: [Reply(status=503, headers={}, body=b"")] * len(requests), ROW
+    )
+    assert "dataframe_split" in str(body(silent.one(ROW)))

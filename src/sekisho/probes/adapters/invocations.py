@@ -1,30 +1,54 @@
 """The container contract of SageMaker and MLflow: ``GET /ping`` and ``POST /invocations``.
 
+What stands in the body is for the container to say: MLflow's ``dataframe_split`` is tried first, then rows by name and rows by position.
+
 Sources: "Use Your Own Inference Code with Hosting Services" (Amazon SageMaker), and the MLflow scoring protocol
-(``dataframe_split``).
+(``dataframe_split``, ``dataframe_records``, ``instances``).
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Final, Literal, get_args
 
 import msgspec
 
 from sekisho.contract.sections import Serving
-from sekisho.probes.adapters.interface import Answer, Routes, Row, Speech, Unreadable, fraction, plain, remarks, several
+from sekisho.probes.adapters.interface import (
+    Adapter,
+    Answer,
+    Ask,
+    Routes,
+    Row,
+    Speech,
+    Unreadable,
+    fraction,
+    plain,
+    remarks,
+    several,
+)
 from sekisho.probes.wire.message import Reply, Request, post
 from sekisho.text import Text
+
+Form = Literal["dataframe_split", "dataframe_records", "instances"]
+"""The member that holds the rows: columns beside lists, rows by name, or rows by position."""
+FORMS: Final[tuple[Form, ...]] = get_args(Form)
 
 
 @dataclass(frozen=True, slots=True)
 class Invocations:
-    """The invocations protocol for the features ``names``."""
+    """The invocations protocol for the features ``names``, which stand in ``form``."""
 
     names: tuple[str, ...]
     routes: Routes
-    named: bool = True
+    form: Form = "dataframe_split"
     both: bool = False
+
+    @property
+    def named(self) -> bool:
+        """Whether features go by name."""
+        return self.form != "instances"
 
     def one(self, row: Row, *, positional: bool = False) -> Request:  # noqa: ARG002
         """Return the request for a table of one row."""
@@ -36,9 +60,19 @@ class Invocations:
 
     def invocation(self, rows: Sequence[Row]) -> Request:
         """Return the request for a table of several rows; its columns stand as in the first row."""
-        columns = list(rows[0]) if rows else list(self.names)
-        data = [list(row.values()) if list(row) == columns else [row.get(name) for name in columns] for row in rows]
-        return post(self.routes.predict, msgspec.json.encode({"dataframe_split": {"columns": columns, "data": data}}))
+        if self.form == "dataframe_records":
+            rows_in_form: object = list(rows)
+        elif self.form == "instances":
+            rows_in_form = [self._values(row) for row in rows]
+        else:
+            columns = list(rows[0]) if rows else list(self.names)
+            data = [list(row.values()) if list(row) == columns else [row.get(name) for name in columns] for row in rows]
+            rows_in_form = {"columns": columns, "data": data}
+        return post(self.routes.predict, msgspec.json.encode({self.form: rows_in_form}))
+
+    def _values(self, row: Row) -> list[object]:
+        extra = [value for name, value in row.items() if name not in self.names]
+        return [row[name] for name in self.names if name in row] + extra
 
     def read_one(self, reply: Reply) -> Answer:
         """Return the answer to a table of one row."""
@@ -86,8 +120,17 @@ def adapt(serving: Serving, names: tuple[str, ...]) -> Invocations:
     return Invocations(names, routes)
 
 
+def settle(adapter: Adapter, ask: Ask, row: Row) -> Invocations:
+    """Return the adapter in the first form that gets an answer."""
+    assert isinstance(adapter, Invocations)
+    forms = [replace(adapter, form=form) for form in FORMS]
+    replies = ask([form.one(row) for form in forms])
+    return next((form for form, said in zip(forms, replies, strict=True) if said.ok), adapter)
+
+
 invocations = Speech(
     id="invocations",
     title=Text(en="SageMaker containers and MLflow model servers", ja="SageMaker のコンテナと MLflow のモデルサーバー"),
     adapt=adapt,
+    settle=settle,
 )
