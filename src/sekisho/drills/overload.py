@@ -21,7 +21,7 @@ SHARE = 0.8
 """The part of its capacity that a service must keep answering."""
 DEADLINE = 5.0
 QUICK = 0.5
-"""Seconds within which health must be told: the generator is on the same machine."""
+"""Seconds within which nine of ten who ask for health must be told, and nobody may be refused: the generator is on the same machine."""
 SECONDS = 4.0
 MOST_WAIT = 60
 
@@ -41,14 +41,15 @@ def _run(ground: Ground) -> Result:
     p99 = float(np.quantile(answered, 0.99)) if len(answered) else math.inf
     waits = [shot.retry_after for shot in shots if shot.refused]
     usable = all(wait is not None and wait.isdecimal() and 1 <= int(wait) <= MOST_WAIT for wait in waits)
-    kept = goodput >= SHARE * min(capacity, rate) and p99 <= DEADLINE and usable and max(health) <= QUICK
+    told = float(np.quantile(health, 0.9)) if max(health) < math.inf else math.inf
+    kept = goodput >= SHARE * min(capacity, rate) and p99 <= DEADLINE and usable and told <= QUICK
     return judged(
         shots,
         may_refuse=lambda shot: True,  # noqa: ARG005
         rule_kept=kept,
         broken=Text(
-            en=f"{goodput:.0f} of {capacity:.0f} a second, p99 {p99:.2f} s, health in {max(health):.2f} s",
-            ja=f"毎秒 {capacity:.0f} 件中 {goodput:.0f} 件、p99 {p99:.2f} 秒、health {max(health):.2f} 秒",
+            en=f"{goodput:.0f} of {capacity:.0f} a second, p99 {p99:.2f} s, health in {told:.2f} s",
+            ja=f"毎秒 {capacity:.0f} 件中 {goodput:.0f} 件、p99 {p99:.2f} 秒、health {told:.2f} 秒",
         ),
         must_recover=False,
         said=said,
@@ -57,7 +58,7 @@ def _run(ground: Ground) -> Result:
             "rate_per_second": round(rate, 1),
             "goodput_per_second": round(goodput, 1),
             "p99_seconds": round(p99, 3),
-            "health_seconds": round(max(health), 3),
+            "health_p90_seconds": round(told, 3),
         },
     )
 

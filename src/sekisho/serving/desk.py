@@ -139,6 +139,12 @@ class Desk:
         for job in late:
             self._reject(job.exchange, Problem(kind=problems.NOT_READY, fields=problems.retry_after(5)), 1)
 
+    def dismiss(self) -> None:
+        """Tell those who wait for a model that is still being loaded that it will not come any more."""
+        early, self._early = self._early, []
+        for job in early:
+            self._reject(job.exchange, Problem(kind=problems.DRAINING, fields=problems.retry_after(1)), 1)
+
     # What the runner says
 
     def compose(self, job: Job, answers: Answers, first: int, flags: dict[int, list[Flag]]) -> Composed:
@@ -342,7 +348,9 @@ class Desk:
             # Nobody looks after jobs as often as a caller may wish.
             left = job.ends - monotonic()
             job.timer = asyncio.get_running_loop().call_later(max(0.0, left), self._expire, job)
-        if self.runner is None:
+        if self.runner is None and self.state == "draining":
+            self._reject(exchange, Problem(kind=problems.DRAINING, fields=problems.retry_after(1)), rows)
+        elif self.runner is None:
             self._early.append(job)
         else:
             self.runner.submit(job)

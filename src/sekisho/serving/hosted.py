@@ -180,6 +180,7 @@ class Hosted:
     def drain(self) -> None:
         """Say that it is about to end."""
         self.desk.state = "draining"
+        self.desk.dismiss()
         self.note()
 
     async def finish(self, seconds: float) -> None:

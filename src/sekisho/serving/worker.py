@@ -50,6 +50,7 @@ if TYPE_CHECKING:
 
     from sekisho.ledger.predictions import PredictionBook
     from sekisho.serving.grpc.server import GrpcServer
+    from sekisho.serving.hosted import Hosted
     from sekisho.serving.http.exchange import Exchange
     from sekisho.serving.layout import Order
     from sekisho.serving.lineup import Served
@@ -120,6 +121,7 @@ class Worker:
                 self._hosting.take_in(self._hosting.host(served))
         self._say = say
         self._may_load = asyncio.Event()
+        self._loading: Hosted | None = None
         self._management = Management(self._front, self._hosting, say)
         self._changing = Changing(self._hosting, say=say, switched=self._set_up)
         self._exposition = Exposition(run.metrics)
@@ -171,9 +173,12 @@ class Worker:
             if self._retaining is not None:
                 self._retaining.stop()
             for hosted in self._hosting:
-                await hosted.close()
+                if hosted is not self._loading:
+                    await hosted.close()
             self.tally.set("ml_worker_ready", 0.0)
             self.log.close()
+            if self._loading is not None:
+                os._exit(0)  # nobody waits for a model that nobody will ask; its processes end with this one
 
     def end(self) -> None:
         """Begin to end."""
@@ -197,8 +202,10 @@ class Worker:
             if self._grpc is not None:
                 await self._grpc.start()
             for hosted in self._hosting:
+                self._loading = hosted
                 with _naming(hosted.served):
                     await loop.run_in_executor(None, hosted.load)
+                self._loading = None
                 hosted.open(loop)
         except SekishoError as error:
             self._say(failure(error))

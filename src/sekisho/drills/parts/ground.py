@@ -123,7 +123,7 @@ class Ground:
     def capacity(self, running: Running, connections: int = 32) -> float:
         """Return how many requests a second the service answers when each connection asks again at once."""
         signed = [request.with_headers(*running.headers) for request in self.requests()]
-        return run(_closed_loop(running.url, signed, connections)) / SECONDS_OF_CAPACITY
+        return run(closed_loop(running.url, signed, connections, SECONDS_OF_CAPACITY)) / SECONDS_OF_CAPACITY
 
 
 def prepare(artifact: Path, scratch: Path, *, project: Path | None, key_header: str, rate: float) -> Ground:
@@ -143,9 +143,10 @@ def prepare(artifact: Path, scratch: Path, *, project: Path | None, key_header: 
     )
 
 
-async def _closed_loop(url: str, requests: Sequence[Request], connections: int) -> int:
+async def closed_loop(url: str, requests: Sequence[Request], connections: int, seconds: float) -> int:
+    """Let each connection ask again as soon as it is answered; return how many requests were answered with success."""
     client = Client(url)
-    ends = time.monotonic() + SECONDS_OF_CAPACITY
+    ends = time.monotonic() + seconds
     count = 0
 
     async def work(first: int) -> None:

@@ -132,7 +132,10 @@ class Elsewhere:
             if batch is None:
                 return
             if batch:
-                task = self._loop.create_task(self._run(self._free.pop(), batch))
+                rows = sum(len(job.question.rows) for job in batch)
+                is_long = rows * self._jobs.seconds_per_row > self._jobs.longest_batch
+                self._long += is_long
+                task = self._loop.create_task(self._run(self._free.pop(), batch, is_long=is_long))
                 self._tasks.add(task)
                 task.add_done_callback(self._tasks.discard)
 
@@ -162,10 +165,7 @@ class Elsewhere:
             rows += len(job.question.rows)
         return live(taken, self._desk, time.monotonic()) if taken else None
 
-    async def _run(self, runtime: FencedRuntime, jobs: list[Job]) -> None:
-        rows = sum(len(job.question.rows) for job in jobs)
-        is_long = rows * self._jobs.seconds_per_row > self._jobs.longest_batch
-        self._long += is_long
+    async def _run(self, runtime: FencedRuntime, jobs: list[Job], *, is_long: bool) -> None:
         try:
             await self._ask(runtime, jobs)
         except ModelFailed as error:
