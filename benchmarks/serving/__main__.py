@@ -35,6 +35,8 @@ RESULTS = Path(__file__).parents[1] / "results"
 CONNECTIONS = {"forest": (1, 16, 64), "logistic": (16,), "employment": (1, 16, 64)}
 """How many ask at once, by model."""
 WITH_PEERS = ("forest", "logistic")
+WITH_ALL_LOADS = ("forest", "employment")
+"""On the others only single rows are asked, and only of those who stay up."""
 WORKERS, MANY_CONNECTIONS = 2, 64
 LIBRARIES = ("fastapi", "uvicorn", "httptools", "uvloop", "msgspec", "pyarrow")
 QUIET = 0.5
@@ -104,53 +106,69 @@ class Run:
         self.both: str | None = ",".join(cores[:2]) if apart else None
         self.cells: list[Cell] = []
         self.facts: dict[str, dict[str, Any]] = {}
+        self.failed: dict[str, str] = {}
 
     def result(self) -> dict[str, Any]:
         """Measure, and return all that was."""
         subject, options = self.subject, self.options
         others = peers(subject, self.folder, options.environments, options.peers) if subject.name in WITH_PEERS else ()
-        everybody = (
-            recipes.ours(subject, self.folder),
-            recipes.plain(subject),
-            *recipes.floors(subject),
-            *others,
-        )
+        if subject.name not in WITH_ALL_LOADS:
+            others = tuple(recipe for recipe in others if not recipe.restless)
+        everybody = [recipes.ours(subject, self.folder), recipes.plain(subject), *recipes.floors(subject), *others]
         in_process = self._in_process()
         with contextlib.ExitStack() as stack:
-            there = {
-                recipe.name: stack.enter_context(self._running(recipe)) for recipe in everybody if not recipe.restless
-            }
-            for contestant in there.values():
-                self._warm(contestant)
+            there: dict[str, Contestant] = {}
+            for recipe in everybody:
+                with self._leaving_out(recipe):
+                    if not recipe.restless:
+                        there[recipe.name] = stack.enter_context(self._running(recipe))
+                        self._warm(there[recipe.name])
             for number in range(options.rounds):
                 self._round(number, [there.get(recipe.name, recipe) for recipe in everybody])
             for contestant in there.values():
                 self.facts[contestant.name] |= _memory(contestant)
+        measured = [recipe.name for recipe in everybody if recipe.name not in self.failed]
+        cells = [cell for cell in self.cells if cell.contestant in measured]
         scaling = self._scaling() if subject.name == "forest" else []
         return {
             "model": subject.name,
             "title": subject.title,
-            "contestants": {recipe.name: self.facts[recipe.name] for recipe in everybody},
+            "contestants": {name: self.facts[name] for name in measured},
+            "failed": self.failed,
             "in_process": in_process,
-            "medians": [asdict(cell) for cell in medians(self.cells)],
-            "rounds": [asdict(cell) for cell in self.cells],
+            "medians": [asdict(cell) for cell in medians(cells)],
+            "rounds": [asdict(cell) for cell in cells],
             "scaling": scaling,
         }
 
     def _round(self, number: int, everybody: Sequence[Contestant | Recipe]) -> None:
         """Give everybody their turn at every load; who works unasked runs only in its turn, and has all its loads at once."""
         plan = [(SINGLE, count) for count in CONNECTIONS[self.subject.name]]
-        for task, count in [*plan, (BATCH, 1)]:
+        if self.subject.name in WITH_ALL_LOADS:
+            plan.append((BATCH, 1))
+        for task, count in plan:
             for each in everybody:
-                if isinstance(each, Contestant):
-                    self._turn(number, each, task, count)
+                if isinstance(each, Contestant) and each.name not in self.failed:
+                    with self._leaving_out(each.recipe):
+                        self._turn(number, each, task, count)
         for each in everybody:
-            if isinstance(each, Recipe):
-                with self._running(each) as contestant:
+            if isinstance(each, Recipe) and each.name not in self.failed:
+                with self._leaving_out(each), self._running(each) as contestant:
                     self._warm(contestant)
-                    for task, count in [*plan, (BATCH, 1)]:
+                    for task, count in plan:
                         self._turn(number, contestant, task, count)
                     self.facts[each.name] |= _memory(contestant)
+
+    @contextlib.contextmanager
+    def _leaving_out(self, recipe: Recipe) -> Iterator[None]:
+        """Let the others go on without a peer that does not start, or does not answer rightly; the page says so."""
+        try:
+            yield
+        except SystemExit as reason:
+            if recipe.name not in NAMES:
+                raise
+            self.failed[recipe.name] = str(reason).split("\n", 1)[0][:200]
+            print(f"note: {recipe.name} is left out: {self.failed[recipe.name]}", file=sys.stderr)
 
     def _turn(self, number: int, contestant: Contestant, kind: str, connections: int) -> None:
         tasks = [task for task in contestant.recipe.tasks if task == kind or (kind == BATCH and task.startswith(BATCH))]

@@ -24,6 +24,7 @@ WORDS: Mapping[str, Mapping[str, str]] = {
             "measured, every answer of everybody is compared with what the model itself says."
         ),
         "missing": "Not measured in this run: {names}.",
+        "failed": "Left out, because it did not start or did not answer every request rightly in this run: {names}.",
         "picture": "Requests per second",
         "goals": "Goals",
         "goals_head": "| goal | bound | measured | |",
@@ -57,6 +58,7 @@ WORDS: Mapping[str, Mapping[str, str]] = {
             "それぞれのガイドどおりで、キーも予測の記録も値の検査もありません。測定の前に、全員のすべての応答をモデル自身の答えと照合しています。"
         ),
         "missing": "今回測定していないもの: {names}。",
+        "failed": "今回の測定で起動しなかったか、正しく応答しないリクエストがあったため除外: {names}。",
         "picture": "毎秒リクエスト数",
         "goals": "目標",
         "goals_head": "| 目標 | 基準 | 実測 | |",
@@ -138,12 +140,15 @@ def _model(result: Mapping[str, Any], words: Mapping[str, str]) -> Iterator[str]
         ]
         yield f"| {facts['title']} | " + " | ".join(cells) + " |"
     yield ""
+    if result["failed"]:
+        yield words["failed"].format(names=", ".join(result["failed"])) + "\n"
     for count in counts:
         yield words["ratios"].format(count=count, figures=_ratios(result, figures, count, words)) + "\n"
     tables = {task: rate for task in ("batch", "batch-arrow", "batch-binary") if (rate := figures.of(OURS, task, 1))}
     named = {"batch": "JSON", "batch-arrow": "Arrow IPC", "batch-binary": "OIP binary"}
     shown = ", ".join(f"{named[task]} {rate:,.0f} /s" for task, rate in tables.items())
-    yield words["tables"].format(figures=shown) + "\n"
+    if shown:
+        yield words["tables"].format(figures=shown) + "\n"
     alone = result["in_process"]
     graph = alone.get("graph") or {}
     yield words["in_process"].format(
