@@ -7,6 +7,7 @@ import pytest
 
 from sekisho.artifact.artifact import ModelArtifact
 from sekisho.errors import LedgerError
+from sekisho.ledger.predictions import PredictionBook
 from sekisho.watch.drift.report import State
 from sekisho.watch.settings import WatchSettings
 from sekisho.watch.watcher import Watcher
@@ -85,7 +86,7 @@ def test_odd_cells_of_callers_are_no_reason_to_fail(watcher: Watcher, append: An
     table["visits"] = [3, 3.0, None, 2] * 50
     table["plan"] = ["free", None, "新", ""] * 50
     append_raw = table.to_dict("records")
-    from sekisho.ledger.predictions import PredictionBook, PredictionRecord
+    from sekisho.ledger.predictions import PredictionRecord
 
     with PredictionBook(watcher.settings.ledger) as opened:
         opened.append(
@@ -108,3 +109,27 @@ def test_odd_cells_of_callers_are_no_reason_to_fail(watcher: Watcher, append: An
     report = watcher.look().report
     assert report.column("age").statistic == "nulls"
     assert report.column("plan").detected
+
+
+@pytest.fixture
+def in_database(postgres: Any) -> str:
+    return str(postgres.url())
+
+
+def test_a_book_in_a_database_is_watched_by_its_url(
+    artifact: ModelArtifact, book: Path, append: Any, make_customers: Any, in_database: str
+) -> None:
+    append(make_customers(1_500, seed=6, older=8))
+    with PredictionBook(book) as read, PredictionBook(in_database) as written:
+        written.append([record for chunk in read.chunks() for record in chunk.records()])
+    here = Watcher(artifact, WatchSettings(ledger=book)).look()
+    there = Watcher(artifact, WatchSettings(ledger=in_database)).look()
+    assert there.window.records == here.window.records
+    assert [column.name for column in there.report.drifted] == ["age"]
+
+
+def test_a_database_that_is_gone_is_one_line(artifact: ModelArtifact) -> None:
+    watcher = Watcher(artifact, WatchSettings(ledger="postgresql://u:5ecret@127.0.0.1:1/none"))
+    with pytest.raises(LedgerError) as raised:
+        watcher.look()
+    assert "5ecret" not in str(raised.value)

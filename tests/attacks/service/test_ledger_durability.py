@@ -36,6 +36,7 @@ def is_ready(running: Running) -> bool:
         return False
 
 
+@pytest.mark.timeout(1_200)
 @pytest.mark.parametrize("kills", [3, pytest.param(50, marks=pytest.mark.slow)])
 def test_d03_every_acknowledged_prediction_is_in_a_durable_book_once(people: Path, address: str, kills: int) -> None:
     moments = random.Random(kills)

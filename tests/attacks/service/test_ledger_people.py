@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from tests.attacks.service.books import PERSONAL, pack_people, person
-from tests.serving.conftest import Running, serving, until
+from tests.serving.conftest import Running, children, command_of, serving, until
 
 from sekisho.artifact.artifact import ModelArtifact
 from sekisho.ledger.keys import new_key, read_keys
@@ -215,3 +215,22 @@ def test_k10_no_route_erases_or_exports(people: Path, tmp_path: Path) -> None:
         for method in ("GET", "POST", "DELETE", "PUT"):
             for path in ("/ledger", "/ledger/erase", "/ledger/export", "/erase", "/export", "/predictions"):
                 assert running.ask(path, None if method == "GET" else {}, method=method).status in {404, 405, 501}
+
+
+@pytest.mark.slow
+def test_l06_the_password_of_the_database_is_nowhere(people: Path, postgres: Any) -> None:
+    address = postgres.url().replace("postgres:@", "postgres:5ecretWord@")
+    assert "5ecretWord" in address
+    with serving(people, ledger=address, ledger_durability="durable") as running:
+        assert running.ask("/predict", {"features": person(1)}).status == 200
+        told = [
+            running.ask(path).body.decode() for path in ("/metrics", "/openapi.json", "/docs", "/health", "/model/info")
+        ]
+        processes = [running.process.pid, *children(running.process.pid)]
+        commands = [command_of(one) for one in processes[1:]]
+        folders = [Path(word) for line in commands for word in line.split() if "sekisho-run-" in word]
+        kept = [path.read_bytes() for path in {folder / "settings.json" for folder in folders}]
+    assert len(kept) == 1
+    assert b"postgresql://" in kept[0]
+    for found in (*told, *commands, *running.lines, *(content.decode() for content in kept)):
+        assert "5ecretWord" not in found

@@ -116,3 +116,8 @@ def test_no_book_is_not_measured(project: Project) -> None:
     with pytest.raises(NotMeasured):
         opened(project)
     assert not project.state.exists()
+
+
+def test_values_that_are_masked_in_the_book_are_no_rows_to_replay(project: Project, artifact: ModelArtifact) -> None:
+    write(project, artifact, rows(50, 9), x="hash:k1:00")
+    assert {tuple(record.features) for record in opened(project).records} == {("y",)}
