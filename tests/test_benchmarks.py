@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 from benchmarks.peers import page as peers_page
+from benchmarks.peers import projects
 from benchmarks.peers.projects import SPOKEN, script_of
 from benchmarks.serving import goals, overload, page
 from benchmarks.serving.asking import SINGLE, Asked, Form, lists, named, native, open_inference, records, split
@@ -20,6 +21,8 @@ from benchmarks.serving.contestants import Recipe, running
 from benchmarks.serving.environments import NAMES, PEERS, python_of, usual_folder, versions_in
 from benchmarks.serving.models import Subject, logistic
 from benchmarks.serving.others import NO_TELEMETRY, peers
+
+from sekisho.gate.notebook import check
 
 ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "benchmarks" / "results"
@@ -279,3 +282,26 @@ def test_a_real_peer_answers_as_the_model_does(name: str, tmp_path: Path) -> Non
     with running(recipe, cores=None) as contestant:
         assert contestant.start_seconds > 0
     assert contestant.process.returncode is not None
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["bentoml", "mlflow", "mlserver", "litserve", "vetiver"])
+def test_the_boxes_say_of_a_real_peer_what_is_so(name: str, tmp_path: Path) -> None:
+    environments = Path(os.environ.get("SEKISHO_PEERS") or usual_folder())
+    if python_of(environments, name) is None:
+        pytest.skip(f"python -m benchmarks.serving.environments {name}")
+    served = projects.subject(tmp_path)
+    (recipe,) = peers(served, tmp_path, environments, (name,))
+    place = projects.project(served, recipe, tmp_path)
+    boxes = ("inference/api", "security/authentication", "security/rate-limiting")
+    said = {item.id: item.verdict for item in check(place, boxes, fresh=True).items}
+    api = said["inference/api"]
+    assert not api.figures["other_labels"]
+    if name == "bentoml":  # its table keeps the order of the columns that were sent, which scikit-learn refuses
+        assert [each.text.en for each in api.findings if each.status.value == "fail"] == [
+            f"names shuffled differs from offline on {api.figures['unanswered']} rows: {api.figures['unanswered']} unanswered"
+        ]
+    else:
+        assert api.status.value == "pass"
+    assert said["security/authentication"].status.value == "fail"
+    assert said["security/rate-limiting"].status.value == "fail"

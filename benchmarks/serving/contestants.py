@@ -17,7 +17,7 @@ from pathlib import Path
 
 from benchmarks.serving.asking import SINGLE, Asked
 
-SECONDS_TO_START = 90.0
+SECONDS_TO_START = 180.0
 SECONDS_TO_END = 20.0
 
 
