@@ -241,6 +241,23 @@ def records_of(model: BookModel, entry: ReadEntry) -> list[PredictionRecord]:
     ]
 
 
+def cell_of(model: BookModel, entry: ReadEntry, row: int, name: str) -> Scalar:
+    """Return one cell of an entry; ``None`` if it is not there.
+
+    Raises:
+        ValueError: The row is none.
+
+    """
+    cells: object = entry.rows[row]
+    if entry.wrapped and isinstance(cells, dict):
+        cells = cells.get("features")
+    if isinstance(cells, dict):
+        return cells.get(name)
+    if not isinstance(cells, list) or len(cells) != len(model.names):
+        raise ValueError("a row is neither a list nor an object")
+    return cells[model.names.index(name)] if name in model.names else None
+
+
 def _by_name(names: Sequence[str], row: object) -> dict[str, Scalar]:
     if isinstance(row, dict):
         return {name: row[name] for name in names if name in row}

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final, Literal
 
 import msgspec
 
-from sekisho.ledger.chunks import ReadEntry, records_of, without_rows
+from sekisho.ledger.chunks import ReadEntry, cell_of, without_rows
 from sekisho.ledger.personal import HASH, SEALED, opened
 
 if TYPE_CHECKING:
@@ -77,8 +77,7 @@ def erase_subject(
             return True
         if feature is None:
             return False
-        (record,) = records_of(chunk.model, msgspec.structs.replace(entry, **_one(entry, row)))
-        value = record.features.get(feature)
+        value = cell_of(chunk.model, entry, row, feature)
         if isinstance(value, str) and value.startswith(SEALED):
             value = opened(feature, value, keys)
         return value in hashes or (value is not None and any(_same(value, one) for one in values))
@@ -206,17 +205,6 @@ def _rewrite(book: PredictionBook, chunk: Chunk, gone: dict[int, set[int]]) -> i
 
 def _drop_outcome(run: Run, request_id: str, row: int) -> int:
     return run("DELETE FROM outcomes_1 WHERE request_id = ? AND row = ?", (request_id, row)).rowcount
-
-
-def _one(entry: ReadEntry, row: int) -> dict[str, object]:
-    """Return the fields of an entry with one row alone."""
-    return {
-        "rows": [entry.rows[row]],
-        "predictions": [entry.predictions[row]],
-        "probabilities": None,
-        "flags": {},
-        "subjects": None,
-    }
 
 
 def _same(value: Scalar, other: Scalar) -> bool:
