@@ -32,6 +32,7 @@ ROUTES: list[tuple[str, str, Any, str]] = [
 BELOW = ("", "/versions/1.2.3")
 OPEN_INFERENCE: list[tuple[str, str, Any, str]] = [
     ("GET", "/v2", None, "any"),
+    ("POST", "/v2/repository/index", {}, "any"),
     *(("GET", f"/v2/models/churn{version}{last}", None, "any") for version in BELOW for last in ("", "/ready")),
     *(("POST", f"/v2/models/churn{version}/infer", {"inputs": []}, "predict") for version in BELOW),
 ]

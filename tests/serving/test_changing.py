@@ -189,6 +189,19 @@ def test_a_worker_that_dies_before_it_is_written_down_interrupts_it(stage: Stage
     assert "abandon" in [order.do for order in stage.workers[0].orders()]
 
 
+def test_a_worker_that_is_being_started_is_waited_for(stage: Stage) -> None:
+    stage.workers[1].child.state = "listening"
+    stage.ask("2")
+    ends = time.monotonic() + 0.3
+    while time.monotonic() < ends:
+        stage.step()
+        time.sleep(0.01)
+    assert stage.do() == [[], []]
+    stage.workers[1].child.state = "ready"
+    stage.step()
+    assert stage.do() == [["prepare"], ["prepare"]]
+
+
 def test_a_worker_that_never_prepares_is_not_waited_for_without_end(stage: Stage) -> None:
     number = stage.to_prepare()
     stage.heard(stage.workers[0], "prepared", number)

@@ -17,6 +17,7 @@ import grpc
 import numpy as np
 import pandas as pd
 import pytest
+import tritonclient.http as triton
 from sklearn.linear_model import LinearRegression
 
 import sekisho
@@ -101,6 +102,13 @@ def test_the_open_inference_protocol_knows_them_by_name_and_version(several: Run
         found[path] = (answer["model_version"], answer["outputs"][0]["data"][0])
     assert found["/v2/models/price"] == found["/v2/models/price/versions/1.0.0"]
     assert several.ask("/v2/models/churn").json()["name"] == "churn"
+    with triton.InferenceServerClient(f"127.0.0.1:{several.port}") as client:
+        index = client.get_model_repository_index()
+    assert {(one["name"], one["version"], one["state"]) for one in index} == {
+        ("churn", "1.2.3", "READY"),
+        ("price", "1.0.0", "READY"),
+        ("price", "2.0.0+b", "READY"),
+    }
     kinds = messages()
     with grpc.insecure_channel(f"127.0.0.1:{grpc_free}") as channel:
 

@@ -11,6 +11,7 @@ import json
 import os
 import shutil
 import signal
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -26,7 +27,7 @@ import sekisho
 from sekisho.artifact.registry.registry import Registry
 from sekisho.serving.guards.keys import new_key
 
-from .conftest import Answer, Running, children, is_alive, serving, until
+from .conftest import HERE, Answer, Running, children, command_of, is_alive, serving, until
 from .traffic import Traffic
 
 Packed = Callable[[int], Path]
@@ -330,3 +331,131 @@ def test_a_change_of_one_model_leaves_the_others_as_they_are(
     check(others)
     assert traffic.versions() == {"1.0.0", "2.0.0"}
     assert others.versions() == {"4.0.0"}
+
+
+@pytest.mark.slow
+def test_a_native_version_that_misbehaves_is_refused_whatever_it_does(keys: Path, tmp_path: Path) -> None:
+    sys.path.insert(0, str(HERE))
+    try:
+        from moody import Moody  # type: ignore[import-not-found]
+    finally:
+        sys.path.remove(str(HERE))
+    registry = Registry(tmp_path / "registry")
+    moods = {"2": "raise", "3": "nan", "4": "slow", "5": "hang", "6": "die", "7": "wrong", "8": "good"}
+    frame = pd.DataFrame({"x": np.linspace(0.0, 40.0, 60)})
+    for version in ("1", *moods):
+        model = Moody(int(version)).fit(frame, frame["x"])
+        folder = tmp_path / version
+        trusted = ("moody.Moody",)
+        target = int(version) * frame["x"]
+        sekisho.pack(
+            model,
+            frame,
+            target,
+            folder=folder,
+            name="times",
+            version=f"{version}.0.0",
+            lock=False,
+            trusted_types=trusted,
+        )
+        registry.push(folder)
+    registry.promote("times@1.0.0")
+    environment = {f"MOODY_{version}": mood for version, mood in moods.items()}
+    with serving(
+        "times@champion",
+        registry=registry.location,
+        key_file=keys,
+        environment={**environment, "SEKISHO_CACHE": str(tmp_path / "cache")},
+        trusted_types=["moody.Moody"],
+        deadline_ms=1_500,
+        start_seconds=60.0,
+        model_processes=2,
+    ) as service:
+        with Traffic(service.port, key=CALLER) as traffic:
+            for version, mood in moods.items():
+                answer = change(service, "activate", version=f"{version}.0.0")
+                assert answer.status == (200 if mood == "good" else 409), (mood, answer)
+                assert b"hunter2" not in answer.body
+            told = time.monotonic()
+            traffic.wait(200)
+            assert change(service, "rollback").json()["version"] == "1.0.0"
+            traffic.wait(100)
+        check(traffic)
+        assert traffic.versions(before=told) <= {"1.0.0", "8.0.0"}
+        (worker,) = service.workers()
+        # What was refused or replaced twice has left no process behind.
+        until(lambda: len(children(worker)) <= 2, 20)
+
+
+@pytest.mark.slow
+def test_many_changes_leave_no_memory_thread_or_descriptor_behind(service: Running) -> None:
+    def used(worker: int) -> tuple[int, int, float]:
+        resident = int(Path(f"/proc/{worker}/statm").read_text().split()[1]) * 4 / 1024
+        return (
+            len(list(Path(f"/proc/{worker}/fd").iterdir())),
+            len(list(Path(f"/proc/{worker}/task").iterdir())),
+            resident,
+        )
+
+    def go_round(times: int) -> None:
+        for _ in range(times):
+            for version in ("2.0.0", "3.0.0", "1.0.0"):
+                assert change(service, "activate", version=version).status == 200
+
+    go_round(3)
+    time.sleep(1)
+    before = {worker: used(worker) for worker in service.workers()}
+    with Traffic(service.port, key=CALLER, clients=4) as traffic:
+        go_round(8)
+    check(traffic)
+    time.sleep(1)
+    for worker, (descriptors, threads, resident) in before.items():
+        now = used(worker)
+        assert now[0] <= descriptors + 4
+        assert now[1] <= threads + 4
+        assert now[2] <= resident + 20.0
+
+
+@pytest.mark.slow
+def test_workers_killed_again_and_again_during_changes_end_on_one_version(service: Running) -> None:
+    random = np.random.default_rng(0)
+    stop = threading.Event()
+
+    def kill() -> None:
+        while not stop.wait(float(random.uniform(0.2, 1.5))):
+            with contextlib.suppress(ProcessLookupError, IndexError):
+                os.kill(service.workers()[int(random.integers(2))], signal.SIGKILL)
+
+    killer = threading.Thread(target=kill)
+    killer.start()
+    told: list[tuple[int, str]] = []
+    for at in range(12):
+        version = f"{at % 3 + 1}.0.0"
+        with contextlib.suppress(OSError, http.client.HTTPException):
+            answer = change(service, "activate", version=version)
+            told.append((answer.status, version))
+            assert answer.status in {200, 409, 503}, answer
+    stop.set()
+    killer.join()
+    until(lambda: metrics_ready(service) == 2, 60)
+    assert len({live(service) for _ in range(30)}) == 1
+    assert change(service, "activate", version="2.0.0").status == 200
+    assert {live(service) for _ in range(30)} == {"2.0.0"}
+
+
+@pytest.mark.slow
+def test_drift_is_watched_against_the_version_that_is_live(registry: Registry, keys: Path, tmp_path: Path) -> None:
+    command = [sys.executable, "-P", "-m", "sekisho.watch.live", "--ledger", str(tmp_path / "book.sqlite")]
+    with from_registry(registry, keys, tmp_path, workers=1, watcher=command) as service:
+
+        def watched() -> list[str]:
+            found = [command_of(child) for child in children(service.process.pid)]
+            return [one.split("--artifact ")[1].strip() for one in found if "sekisho.watch.live" in one]
+
+        first = until(watched)
+        until(lambda: b"ml_drift_effect{" in service.ask("/metrics", key=ADMIN).body)
+        assert change(service, "activate", version="2.0.0").status == 200
+        second = until(lambda: [one for one in watched() if one not in first])
+        until(lambda: watched() == second)
+        assert "ml_drift_effect{" in service.ask("/metrics", key=ADMIN).body.decode()
+        assert not [line for line in service.lines if "process died" in line]

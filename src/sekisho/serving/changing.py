@@ -140,7 +140,7 @@ class Changes:
             if self._waiting:
                 self._begin(*self._waiting.popleft(), now)
         elif change.phase == "examining":
-            if change.found is not None:
+            if change.found is not None and not self._waits_for(change, workers, now):
                 self._judge(change, change.found, workers, now)
         elif change.phase == "preparing":
             self._await_prepared(change, workers, now)
@@ -173,6 +173,12 @@ class Changes:
                 change.found = error
 
         threading.Thread(target=examine, name="examine", daemon=True).start()
+
+    def _waits_for(self, change: _Change, workers: Sequence[Child], now: float) -> bool:
+        """Whether a version that is good must wait for workers that are being started."""
+        change.ends = change.ends or now + self._settings.start_seconds
+        is_due = all(one.state == "ready" for one in workers) or now > change.ends
+        return isinstance(change.found, Candidate) and not is_due
 
     def _judge(self, change: _Change, found: Candidate | Exception, workers: Sequence[Child], now: float) -> None:
         if isinstance(found, Exception):

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 DEEDS: Final = ("activate", "reload", "rollback")
 MOST_WAITING: Final = 64
+_STATES: Final = {True: "READY", False: "UNAVAILABLE"}
 _Deed = Literal["activate", "reload", "rollback"]
 _Version = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9.+_-]{0,63}\Z")]
 _KINDS: Final = {
@@ -44,6 +45,12 @@ class _Asked(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     version: _Version | None = None
     alias: _Version | None = None
     allow_changed_signature: bool = False
+
+
+class _Index(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The body of a request for the index: whether only what is ready shall be told."""
+
+    ready: bool = False
 
 
 class Management:
@@ -68,6 +75,13 @@ class Management:
         """Return where the routes are."""
         reading = ("GET", "HEAD")
         yield Place(path="/models", methods=reading, scope=None, offer=Offer(), go=self._tell_all)
+        yield Place(
+            path="/v2/repository/index",
+            methods=("POST",),
+            scope=None,
+            offer=Offer(media_types=(JSON,), untyped=JSON),
+            go=self._tell_index,
+        )
         for name in self._hosting.lineup.names:
             path = below(name)
             yield Place(path=path, methods=reading, scope=None, offer=Offer(), go=self._teller(name))
@@ -109,6 +123,25 @@ class Management:
 
     def _tell_all(self, exchange: Exchange) -> None:
         self._front.answer(exchange, 200, msgspec.json.encode(self._hosting.told()))
+
+    def _tell_index(self, exchange: Exchange) -> None:
+        """Tell what there is, as the model repository extension of the Open Inference Protocol asks."""
+        try:
+            asked = msgspec.convert(json_text.parse(exchange.body) if exchange.body else {}, _Index)
+        except (InvalidInput, msgspec.ValidationError):
+            self._front.refuse(exchange, Problem(kind=problems.KINDS["wrong_type"]))
+            return
+        found = [
+            {
+                "name": one.served.name,
+                "version": one.served.version,
+                "state": _STATES[one.health.is_ready],
+                "reason": "",
+            }
+            for one in self._hosting
+            if one.health.is_ready or not asked.ready
+        ]
+        self._front.answer(exchange, 200, msgspec.json.encode(found))
 
     def _teller(self, name: str) -> Callable[[Exchange], None]:
         def tell(exchange: Exchange) -> None:

@@ -86,6 +86,7 @@ def document(models: Sequence[Facts], settings: ServingSettings) -> dict[str, An
     told = {"200": _json("Every model, with its versions.", models_schema())}
     paths["/models"] = {"get": _operation("/models", "What is served", told, settings)}
     paths["/model/info"] = {"get": _info("/model/info", settings)}
+    paths["/v2/repository/index"] = {"post": _index(settings)}
     for one in models:
         paths |= _changes(one, settings)
     paths["/feedback"] = {"post": _feedback("/feedback", facts.signature, settings)}
@@ -209,6 +210,18 @@ def _by_name(facts: Facts, settings: ServingSettings) -> dict[str, Any]:
     return found
 
 
+def _index(settings: ServingSettings) -> dict[str, Any]:
+    word = {"type": "string"}
+    entry = _object({"name": word, "version": word, "state": {"enum": ["READY", "UNAVAILABLE"]}, "reason": word})
+    answers = {"200": _json("Every version.", {"type": "array", "items": entry})}
+    summary = "What is served, as the model repository extension of the Open Inference Protocol has it"
+    asked = {"type": "object", "properties": {"ready": {"type": "boolean"}}, "additionalProperties": False}
+    return {
+        **_operation("/v2/repository/index", summary, answers, settings, more=(*WITH_BODY, 422)),
+        "requestBody": {"content": {"application/json": {"schema": asked, "example": {"ready": True}}}},
+    }
+
+
 def _changes(facts: Facts, settings: ServingSettings) -> dict[str, Any]:
     """Return the routes by which the live version of a model is changed."""
     below = f"/models/{quote(facts.name, safe='')}"
@@ -221,16 +234,17 @@ def _changes(facts: Facts, settings: ServingSettings) -> dict[str, Any]:
         for name in ("version", "alias")
     ]
     plain = {"type": "object", "properties": flag, "additionalProperties": False}
-    deeds = {
+    deeds: dict[str, tuple[str, dict[str, Any], dict[str, Any] | None]] = {
         "activate": ("Let another version take over (scope admin)", {"oneOf": named}, {"version": facts.version}),
         "reload": ("Look anew where the model came from (scope admin)", plain, {}),
-        "rollback": ("Let the version take over that was live before (scope admin)", plain, {}),
+        "rollback": ("Let the version take over that was live before (scope admin)", plain, None),
     }
     for deed, (summary, schema, example) in deeds.items():
         path = f"{below}/{deed}"
         answers = {"200": _json("The version that is live now.", _change_schema())}
         operation = _operation(path, summary, answers, settings, more=(*WITH_BODY, 403, 404, 409, 422))
-        body = {"required": deed == "activate", "content": {"application/json": {"schema": schema, "example": example}}}
+        content = {"schema": schema} | ({} if example is None else {"example": example})
+        body = {"required": deed == "activate", "content": {"application/json": content}}
         found[path] = {"post": {**operation, "requestBody": body}}
     return found
 

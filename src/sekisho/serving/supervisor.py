@@ -33,6 +33,7 @@ from sekisho.serving.guards.rate_store import client_of
 from sekisho.serving.guards.tls import context_of
 from sekisho.serving.layout import Order, RunFolder, Wish, Word, decode, encode, make_run_folder
 from sekisho.serving.listener import check_free, listen, url_of
+from sekisho.serving.metrics.cells import clear_gauges
 from sekisho.serving.processes import Child, Starter
 from sekisho.serving.settings import ServingSettings, check_exposure, settings_of
 from sekisho.serving.sources import sources_of
@@ -289,6 +290,8 @@ class Supervisor:
         if code is None:
             return
         self._forget(child)
+        if child in self._workers:
+            clear_gauges(self._run.metrics, self._workers.index(child))
         self._say("error", "process died", process=child.name, exit_code=code)
         if child in self._workers and not self._announced:
             self._failed_starts += 1
