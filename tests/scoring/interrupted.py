@@ -11,8 +11,8 @@ import signal
 import sys
 from typing import Any
 
-from sekisho.scoring import text_lines, work
-from sekisho.scoring.formats import csv, json_lines, parquet
+from sekisho.scoring import tables, text_lines, work
+from sekisho.scoring.formats import csv, json_lines
 from sekisho.scoring.score import score_file
 
 
@@ -20,7 +20,7 @@ def main() -> None:
     given, kill = json.loads(sys.argv[1]), json.loads(sys.argv[2])
     for module in (text_lines, csv, json_lines):
         module.TEXT_BYTES = 8_000
-    parquet.COLUMN_ROWS = 150
+    tables.COLUMN_ROWS, tables.FEWEST_ROWS = 150, 1
     left = [kill["write"]]
     whole = work._write
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 from pathlib import Path
 from typing import Any
@@ -219,3 +220,35 @@ def test_parts_with_other_columns_are_refused(tmp_path: Path, artifact: ModelArt
     write(frame.drop(columns="id"), tmp_path / "parts" / "2.parquet")
     with pytest.raises(WrongUse, match="no column 'id'"):
         score_file(artifact, tmp_path / "parts", tmp_path / "out.csv", keep=["id"], ignore_others=True)
+
+
+def test_nothing_is_written_over_what_is_read(tmp_path: Path, artifact: ModelArtifact, frame: pd.DataFrame) -> None:
+    source = write(frame, tmp_path / "rows.csv")
+    (tmp_path / "link.csv").symlink_to(source)
+    before = source.read_bytes()
+    for out, aside in ((source, None), (tmp_path / "out.csv", source), (tmp_path / "link.csv", None)):
+        with pytest.raises(WrongUse, match="one file would be read and written"):
+            score_file(artifact, source, out, bad_rows=aside, overwrite=True, ignore_others=True)
+    with pytest.raises(WrongUse, match="written twice"):
+        score_file(artifact, source, tmp_path / "out.csv", bad_rows=tmp_path / "out.csv", ignore_others=True)
+    assert source.read_bytes() == before
+
+
+def test_what_a_text_cannot_hold_goes_into_columns(
+    tmp_path: Path, artifact: ModelArtifact, frame: pd.DataFrame
+) -> None:
+    table = pa.Table.from_pandas(frame[list(NAMES)].head(50))
+    days = pa.array([dt.date(2026, 1, 1)] * 50)
+    table = table.append_column("tags", pa.array([["a", "b"]] * 50)).append_column("day", days)
+    parquet.write_table(table, tmp_path / "rows.parquet")
+    with pytest.raises(WrongUse, match="'tags' cannot be passed through to a text"):
+        score_file(artifact, tmp_path / "rows.parquet", tmp_path / "out.csv", keep_all=True)
+    score_file(artifact, tmp_path / "rows.parquet", tmp_path / "out.parquet", keep=["tags", "day"])
+    found = parquet.read_table(tmp_path / "out.parquet")
+    assert found.column("tags").equals(table.column("tags"))
+    score_file(artifact, tmp_path / "rows.parquet", tmp_path / "out.csv", keep=["day"], ignore_others=True)
+    assert read(tmp_path / "out.csv")["day"].tolist() == ["2026-01-01"] * 50
+    ones = pd.DataFrame({f"x{number}": [1.0] * len(frame) for number in range(400)})
+    wide = pd.concat([frame[list(NAMES)], ones], axis=1)
+    write(wide, tmp_path / "wide.parquet")
+    assert score_file(artifact, tmp_path / "wide.parquet", tmp_path / "wide.csv", keep_all=True).rows == len(wide)

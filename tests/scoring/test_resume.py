@@ -22,8 +22,8 @@ from tests.scoring.conftest import write
 from sekisho.artifact.artifact import ModelArtifact
 from sekisho.artifact.signature import Signature
 from sekisho.errors import Conflict, WrongUse
-from sekisho.scoring import text_lines, work
-from sekisho.scoring.formats import csv, json_lines, parquet
+from sekisho.scoring import tables, text_lines, work
+from sekisho.scoring.formats import csv, json_lines
 from sekisho.scoring.score import score_file
 
 HERE = Path(__file__).parent
@@ -73,7 +73,8 @@ def undisturbed(
 
 @pytest.fixture(autouse=True)
 def _pieces(small_pieces: None, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(parquet, "COLUMN_ROWS", 150)
+    monkeypatch.setattr(tables, "COLUMN_ROWS", 150)
+    monkeypatch.setattr(tables, "FEWEST_ROWS", 1)
 
 
 class Stop(KeyboardInterrupt):

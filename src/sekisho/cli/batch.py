@@ -161,7 +161,7 @@ def command(
         keys=TrustedKeys.read(keys),
         require_signature=bool(keys),
     )
-    with _how_to_go_on(out), _progress() as listener:
+    with _how_to_go_on(out), _progress(quiet=as_json) as listener:
         done = score_file(
             loaded,
             source,
@@ -207,10 +207,10 @@ def _how_to_go_on(out: str) -> Iterator[None]:
 
 
 @contextmanager
-def _progress() -> Iterator[Callable[[int, float], None]]:
-    """Show rows, rows a second and the time that is left: a bar on a terminal, a line now and then elsewhere."""
-    if not sys.stderr.isatty():
-        yield _Lines()
+def _progress(*, quiet: bool) -> Iterator[Callable[[int, float], None] | None]:
+    """Show rows, rows a second and the time that is left: a bar on a terminal, a line now and then elsewhere, nothing to programs."""
+    if quiet or not sys.stderr.isatty():
+        yield None if quiet else _Lines()
         return
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn

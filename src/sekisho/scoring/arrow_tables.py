@@ -8,7 +8,7 @@ from sekisho.errors import WrongUse
 from sekisho.predict.arrow_columns import is_plain
 from sekisho.predict.cells import refusal
 from sekisho.scoring.blocks import ArrowBlock
-from sekisho.scoring.tables import COLUMN_ROWS, Opening, OpenTable
+from sekisho.scoring.tables import Opening, OpenTable, rows_of_piece
 from sekisho.text import Text
 
 if TYPE_CHECKING:
@@ -74,5 +74,6 @@ class ColumnarTable(OpenTable):
 
 def sliced(batch: Any) -> Iterator[Any]:
     """Yield a batch in slices of a piece's size, without copying."""
-    for start in range(0, batch.num_rows, COLUMN_ROWS):
-        yield batch.slice(start, COLUMN_ROWS)
+    rows = rows_of_piece(batch.num_columns)
+    for start in range(0, batch.num_rows, rows):
+        yield batch.slice(start, rows)

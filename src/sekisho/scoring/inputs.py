@@ -119,6 +119,27 @@ def inputs_of(source: str, format_id: str | None) -> tuple[Input, ...]:
     return tuple(Input(path=each, shown=str(each), format=format_of(format_id, each)) for each in found)
 
 
+def check_places(inputs: tuple[Input, ...], out: Path | None, aside: Path | None) -> None:
+    """Refuse to write over what is read, or over what is written.
+
+    Raises:
+        WrongUse: Two of the files are one.
+
+    """
+    outputs = [path for path in (out, aside) if path is not None]
+    places = [path.resolve() for path in outputs]
+    read = {each.path.resolve() for each in inputs if each.path is not None}
+    if len(set(places)) < len(places) or read & set(places):
+        raise WrongUse(
+            Text(
+                en="one file would be read and written, or written twice",
+                ja="同じファイルを入出力の両方に指定しています",
+            ),
+            Text(en="give every output a name of its own", ja="出力ごとに別のファイル名を指定してください"),
+            where=out,
+        )
+
+
 def format_of(format_id: str | None, path: Path | None = None) -> TableFormat:
     """Return a format, by its name or by the suffix of a file.
 

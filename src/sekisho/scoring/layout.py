@@ -132,5 +132,5 @@ def _unknown(names: Sequence[str], where: str) -> WrongUse:
 
 
 def _list(names: Sequence[str]) -> str:
-    shown = [name[:100] if name.isprintable() else ascii(name)[:100] for name in names[:_MOST_NAMED]]
+    shown = [name[:100] if name.isprintable() and name.strip() else ascii(name)[:100] for name in names[:_MOST_NAMED]]
     return ", ".join(shown) + (f", … ({len(names)})" if len(names) > _MOST_NAMED else "")

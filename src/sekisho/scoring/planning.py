@@ -20,6 +20,7 @@ from sekisho.text import Text
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
 
     from sekisho.artifact.artifact import ModelArtifact
     from sekisho.artifact.signature import Signature
@@ -131,10 +132,17 @@ def plan_of(
     inputs: Sequence[Input],
     output: TableFormat,
     wishes: Wishes,
-    *,
-    packed: bool,
+    target: Path | None,
 ) -> Plan:
     """Return the plan of a piece of work.
+
+    Args:
+        artifact: The model.
+        signature: Its signature, with the policies that hold.
+        inputs: The tables.
+        output: The format of the answers.
+        wishes: What becomes of columns that are no features.
+        target: The file that shall appear; ``None`` for standard output.
 
     Raises:
         WrongUse: The columns of the first table do not fit.
@@ -146,6 +154,8 @@ def plan_of(
     identities = tuple(given.identity() for given in inputs)
     table, layout = _opened(inputs[0], signature, wishes, {name for name, _ in answers})
     types = table.types(layout.kept)
+    if not output.takes_any_type:
+        _check_texts(pa, types, table)
     facts = {
         "model": artifact.name,
         "model_version": artifact.version,
@@ -169,7 +179,7 @@ def plan_of(
         signature=signature,
         inputs=tuple(inputs),
         format=output,
-        packed=packed,
+        packed=target is not None and target.name.endswith(".gz") and output.packable,
         wishes=wishes,
         schema=schema,
         types=types,
@@ -177,6 +187,26 @@ def plan_of(
         first=(table, layout),
         identities=identities,
     )
+
+
+def _check_texts(arrow: Any, types: dict[str, Any], table: OpenTable) -> None:
+    """Refuse columns that a text cannot hold."""
+    for name, kind in types.items():
+        if kind is not None and (
+            arrow.types.is_nested(kind) or arrow.types.is_binary(kind) or arrow.types.is_large_binary(kind)
+        ):
+            table.close()
+            raise WrongUse(
+                Text(
+                    en=f"column {name!r} cannot be passed through to a text: {kind}",
+                    ja=f"列 {name!r} ({kind}) はテキスト形式の出力に引き継げません",
+                ),
+                Text(
+                    en="write Parquet or Arrow, or leave it out",
+                    ja="出力を Parquet か Arrow にするか、その列を除いてください",
+                ),
+                where=table.given.shown,
+            )
 
 
 def _opened(given: Input, signature: Signature, wishes: Wishes, taken: set[str]) -> tuple[OpenTable, Layout]:

@@ -16,14 +16,14 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from sekisho.artifact.artifact import ModelArtifact
-from sekisho.errors import SekishoError
+from sekisho.errors import SekishoError, WrongUse
 from sekisho.predict.fence import Fence
 from sekisho.scoring.engine import Engine
-from sekisho.scoring.inputs import STANDARD, format_of, inputs_of
+from sekisho.scoring.inputs import STANDARD, check_places, format_of, inputs_of
 from sekisho.scoring.layout import Wishes
 from sekisho.scoring.machine import peak_memory, versions_that_count
 from sekisho.scoring.planning import Plan, plan_of, require_arrow
-from sekisho.scoring.running import Limits, run
+from sekisho.scoring.running import Limits, UnansweredRow, run
 from sekisho.scoring.standard import StandardOutput, check_standard
 from sekisho.scoring.work import WorkFolder
 
@@ -115,45 +115,41 @@ def score_file(
     loaded = artifact if isinstance(artifact, ModelArtifact) else ModelArtifact.load(artifact)
     wishes = Wishes(keep=tuple(keep), keep_all=keep_all, ignore_others=ignore_others, header=header)
     target = None if str(out) == STANDARD else Path(out)
+    aside = None if bad_rows is None else Path(bad_rows)
     inputs = inputs_of(str(source), input_format)
-    plan = plan_of(
-        loaded,
-        signature or loaded.signature,
-        inputs,
-        format_of(output_format, target),
-        wishes,
-        packed=target is not None and target.name.endswith(".gz"),
-    )
-    limits = Limits(most_bad=max_bad if bad_rows is not None else 0, aside=bad_rows is not None)
+    check_places(inputs, target, aside)
+    plan = plan_of(loaded, signature or loaded.signature, inputs, format_of(output_format, target), wishes, target)
+    limits = Limits(most_bad=0 if aside is None else max_bad, aside=aside is not None)
     with closing(plan):
         sink: StandardOutput | WorkFolder
         if target is None:
             check_standard(plan, resume=resume)
             sink = StandardOutput(plan.head)
         else:
-            identity = _identity(plan, wishes, limits)
-            sink = WorkFolder(target, identity, plan.head, resume=resume, overwrite=overwrite)
+            sink = WorkFolder(target, _identity(plan, limits), plan.head, resume=resume, overwrite=overwrite)
         with closing(sink):
             resumed = sink.mark.rows
             try:
                 with closing(Engine(loaded, plan.signature, workers=workers, fence=fence or Fence(memory=0))) as engine:
                     run(plan, engine, sink, limits, listener)
                 summary = _summary(plan, sink, str(out), engine.workers, resumed, time.monotonic() - began)
-                _publish(plan, sink, summary, None if bad_rows is None else Path(bad_rows))
-            except SekishoError:
-                if isinstance(sink, WorkFolder) and not _can_go_on(sink, limits):
+                _publish(plan, sink, summary, aside)
+            except SekishoError as error:
+                if isinstance(sink, WorkFolder) and not _can_go_on(sink, limits, error):
                     sink.discard()
                 raise
     return summary
 
 
-def _can_go_on(sink: WorkFolder, limits: Limits) -> bool:
+def _can_go_on(sink: WorkFolder, limits: Limits, error: SekishoError) -> bool:
     """Return whether going on could help: not where a row must be mended first, and not where nothing is finished."""
-    return limits.aside and sink.mark.rows > 0
+    is_a_row = isinstance(error, WrongUse | UnansweredRow)
+    return sink.mark.rows > 0 and (limits.aside or not is_a_row)
 
 
-def _identity(plan: Plan, wishes: Wishes, limits: Limits) -> dict[str, Any]:
+def _identity(plan: Plan, limits: Limits) -> dict[str, Any]:
     """Return what must be the same for work to be gone on with."""
+    wishes = plan.wishes
     return {
         "artifact": plan.artifact.digest,
         "policies": hashlib.sha256(msgspec.json.encode(plan.signature)).hexdigest(),

@@ -23,7 +23,10 @@ if TYPE_CHECKING:
 TEXT_BYTES: Final = 2**21
 """Of text in a piece."""
 COLUMN_ROWS: Final = 16_384
-"""Of a piece that comes as columns."""
+"""Of a piece that comes as columns, at most; fewer of a wide table."""
+COLUMN_CELLS: Final = 2**20
+"""Of such a piece."""
+FEWEST_ROWS: Final = 256
 LONGEST_ROW: Final = 2**26
 """Bytes; a line of text that is longer is none."""
 
@@ -102,6 +105,11 @@ class OpenTable(ABC):
     def close(self) -> None:
         """Close its file; pieces that were yielded can still be read."""
         self.given.open_files.close()
+
+
+def rows_of_piece(columns: int) -> int:
+    """Return how many rows a piece of so many columns has."""
+    return max(FEWEST_ROWS, min(COLUMN_ROWS, COLUMN_CELLS // max(columns, 1)))
 
 
 def not_a_table(format_id: str, where: str) -> WrongUse:

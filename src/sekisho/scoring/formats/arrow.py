@@ -68,6 +68,7 @@ class ArrowFormat(TableFormat):
 
     id = "arrow"
     suffixes = (".arrow", ".feather", ".ipc")
+    takes_any_type = True
 
     def open(self, given: Opening) -> OpenTable:
         """Open a file or a stream."""

@@ -20,6 +20,8 @@ class TableFormat(ABC):
     """The ends of the names of its files."""
     packable: bool = False
     """Whether files may be packed with gzip."""
+    takes_any_type: bool = False
+    """Whether columns that are passed through may be of any type of Arrow."""
     writes_json: bool = False
     """Whether JSON that is passed through may stay JSON."""
 

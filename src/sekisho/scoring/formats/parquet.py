@@ -8,7 +8,7 @@ from sekisho.errors import WrongUse
 from sekisho.scoring.arrow_tables import ColumnarTable
 from sekisho.scoring.formats.interface import TableFormat
 from sekisho.scoring.streams import batches_of, message_of, start_of
-from sekisho.scoring.tables import COLUMN_ROWS, Opening, OpenTable, Piece, not_a_table
+from sekisho.scoring.tables import Opening, OpenTable, Piece, not_a_table, rows_of_piece
 from sekisho.text import Text
 
 if TYPE_CHECKING:
@@ -51,8 +51,9 @@ class _ParquetTable(ColumnarTable):
             if place + rows <= start:
                 place += rows
                 continue
+            wanted = self.wanted(layout)
             batches = self._file.iter_batches(
-                COLUMN_ROWS, row_groups=[group], columns=self.wanted(layout), use_threads=False
+                rows_of_piece(len(wanted)), row_groups=[group], columns=wanted, use_threads=False
             )
             for batch in batches:
                 place += batch.num_rows
@@ -65,6 +66,7 @@ class ParquetFormat(TableFormat):
 
     id = "parquet"
     suffixes = (".parquet", ".pq")
+    takes_any_type = True
 
     def open(self, given: Opening) -> OpenTable:
         """Open a file."""
