@@ -13,6 +13,7 @@ from tests.attacks.service.attack import Chapter, NotApplicable, Outcome, expect
 from tests.attacks.service.moves import (
     MIB,
     check_refusal,
+    timed,
     told,
 )
 from tests.attacks.service.target import Question, Target
@@ -56,7 +57,8 @@ def typed(
         seen: dict[str, None] = {}
         longest = 0.0
         for question in asked:
-            answer = target.send(question, body(question), headers={"content-type": media_type, **(headers or {})})
+            given = {"content-type": media_type, **(headers or {})}
+            answer = timed(target, question, body(question), limit=limit or 1e9, headers=given)
             expect(answer.status in statuses, f"{question.name}: {answer.status}, not one of {statuses}")
             if answer.status >= 400:
                 check_refusal(answer, target)

@@ -224,6 +224,7 @@ def _schemathesis(target: Target) -> Outcome:
         )
     found = re.search(r"([0-9,]+) generated", ended.stdout)
     cases = float(found[1].replace(",", "")) if found else 0.0
-    expect(ended.returncode == 0, ended.stdout[-2_000:])
+    failures = ended.stdout.partition("FAILURES")[2]
+    expect(ended.returncode == 0, failures[:4_000] or ended.stdout[-2_000:] + ended.stderr[-2_000:])
     expect(cases >= 10_000, f"only {cases:.0f} cases: {ended.stdout[-500:]}")
     return Outcome(seen="no finding", figures={"cases": cases})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from functools import cache
 from typing import Any
 
 from tests.attacks.service.attack import Chapter, NotApplicable, Outcome, expect
@@ -175,25 +176,30 @@ J12 = judged(
     ("Key flood", "キーの洪水"),
     ("4xx in under 100 ms; answer under 4 KiB", "100 ms 以内に 4xx。応答は 4 KiB 未満"),
 )
-for name, keys in {
+FLOODS: dict[str, Callable[[], dict[str, Any]]] = {
     "100000-keys": lambda: {f"k{n}": n for n in range(100_000)},
-    "100000-colliding": lambda: {f"k{n * 2**20}": n for n in range(100_000)},
     "1-mib-key": lambda: {"x" * 1_000_000: 1},
     "long-keys": lambda: {"x" * 1_000 + str(n): 1 for n in range(1_000)},
     "deep-keys": lambda: {"features": {"features": {"features": {}}}},
-}.items():
-    refused(
-        J12,
-        name,
-        lambda q, keys=keys: json.dumps({**(q.good if isinstance(q.good, dict) else {}), **keys()}).encode(),  # type: ignore[misc]
-        statuses=(400, 413, 422),
-        limit=100.0,
-    )
-    refused(
-        J12,
-        "feature-" + name,
-        lambda q, keys=keys: q.replaced(q.roles["number"][:-1], keys()),  # type: ignore[misc]
-        "number",
-        statuses=(400, 413, 422),
-        limit=100.0,
-    )
+}
+
+
+@cache
+def flooded(name: str) -> bytes:
+    """Return an object of many keys, or of long ones, in JSON."""
+    return json.dumps(FLOODS[name]()).encode()
+
+
+def beside(name: str) -> Callable[[Question], bytes]:
+    """Return what makes the good body with more keys, or nothing but these where it is a list."""
+    return lambda q: q.body[:-1] + b", " + flooded(name)[1:] if isinstance(q.good, dict) else flooded(name)
+
+
+def instead(name: str) -> Callable[[Question], bytes]:
+    """Return what makes a body whose row, or tensor, is an object of such keys."""
+    return lambda q: q.token(q.roles["number"][:-1], flooded(name))
+
+
+for name in FLOODS:
+    refused(J12, name, beside(name), statuses=(400, 413, 422), limit=100.0)
+    refused(J12, "feature-" + name, instead(name), "number", statuses=(400, 413, 422), limit=100.0)

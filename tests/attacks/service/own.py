@@ -58,6 +58,13 @@ class Own:
     def threads(self) -> int:
         return sum(len(list(Path(f"/proc/{pid}/task").iterdir())) for pid in self.pids())
 
+    def cpu(self) -> float:
+        return sum(
+            int(task.read_text().split()[0]) / 1e9
+            for pid in self.pids()
+            for task in Path(f"/proc/{pid}/task").glob("*/schedstat")
+        )
+
     def lines(self) -> list[str]:
         return list(self.running.lines)
 

@@ -96,6 +96,10 @@ class Process(Protocol):
         """Return how many threads they have."""
         ...
 
+    def cpu(self) -> float:
+        """Return how many seconds of a processor they have used, all threads together."""
+        ...
+
     def lines(self) -> list[str]:
         """Return the lines of the log."""
         ...
