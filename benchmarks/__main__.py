@@ -7,6 +7,8 @@ import sys
 
 BENCHMARKS = (
     "benchmarks.serving",
+    "benchmarks.serving.overload",
+    "benchmarks.peers",
     "benchmarks.scoring",
     "benchmarks.quality.speed",
     "benchmarks.drift.speed",
