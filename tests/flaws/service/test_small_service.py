@@ -33,7 +33,7 @@ class Flaw:
 
 FLAWS = [
     Flaw(box=API, flaw="crossed", reason="single differs from offline"),
-    Flaw(box=API, flaw="crossed", reason="32 at once differs", kind="flask"),
+    Flaw(box=API, flaw="crossed", reason="16 at once differs", kind="flask"),
     Flaw(box=API, flaw="random", reason="scores up to 0.0"),
     Flaw(box=API, flaw="label-text", reason="neither a class of the model"),
     Flaw(box=API, flaw="percent", reason="the probability is not between 0 and 1", kind="plain"),

@@ -22,15 +22,19 @@ from sekisho.contract.template import render_contract
 from sekisho.gate.report import Item
 from sekisho.gate.runner import run_gate
 from sekisho.gate.verdict import Status
+from sekisho.probes.security.transport import _in_the_clear, clear_links
 
 BOX = "security/encryption"
 
 
 class Handler(BaseHTTPRequestHandler):
     hsts = True
+    leads_to: str | None = None
 
     def do_GET(self) -> None:
-        self.send_response(200)
+        self.send_response(200 if self.leads_to is None else 308)
+        if self.leads_to is not None:
+            self.send_header("Location", self.leads_to)
         if self.hsts:
             self.send_header("Strict-Transport-Security", "max-age=1")
         self.send_header("Content-Length", "0")
@@ -156,3 +160,33 @@ def test_f53a_twin_a_declared_proxy_that_speaks_tls(tmp_path: Path, authority: t
         item = judge(tmp_path, authority, security={"public_url": url, "tls": "proxy"})
     assert item.status is Status.PASS, item.verdict.summary.en
     assert judge(tmp_path, security={"tls": "proxy"}).status is Status.UNKNOWN
+
+
+def test_plain_http_beside_tls_is_seen_and_a_way_to_tls_is_none(authority: trustme.CA) -> None:
+    with server(None) as plain, server(authority.issue_cert("127.0.0.1")) as secret:
+        ports = [int(url.rpartition(":")[2]) for url in (plain, secret)]
+        assert list(_in_the_clear("127.0.0.1", ports)) == [plain]
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(Handler, "leads_to", "https://model.example.com/")
+            assert list(_in_the_clear("127.0.0.1", ports)) == []
+
+
+@pytest.mark.parametrize(
+    ("value", "clear"),
+    [
+        ("postgresql://book.example.com/p", True),
+        ("postgresql+psycopg://user@book.example.com:5432/p?sslmode=disable", True),
+        ("postgresql://book.example.com/p?sslmode=verify-full", False),
+        ("redis://cache.example.com:6379/0", True),
+        ("rediss://cache.example.com:6379/0", False),
+        ("redis://localhost:6379", False),
+        ("redis://cache:6379", False),
+        ("https://store.example.com", False),
+        ("plain words", False),
+    ],
+)
+def test_a_store_elsewhere_without_tls_is_seen(tmp_path: Path, value: str, clear: bool) -> None:
+    document = {"services": {"api": {"build": ".", "environment": [f"STORE={value}"]}, "cache": {"image": "redis"}}}
+    (tmp_path / "compose.yaml").write_bytes(msgspec.json.encode(document))
+    project = Project(root=tmp_path, contract=msgspec.convert({"model": {"name": "example"}}, Contract))
+    assert list(clear_links(project)) == (["compose.yaml, api STORE"] if clear else [])

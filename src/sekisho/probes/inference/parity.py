@@ -27,7 +27,7 @@ TOLERANCE: Final = 1e-6
 """How far a value may be off, relative beyond 1."""
 SEED: Final = 20_240_601
 CONNECTIONS: Final = 4
-CROWD: Final = 32
+CROWD: Final = 16
 """How many callers ask at once, so that an answer that goes to another caller is seen."""
 
 

@@ -14,6 +14,8 @@ from pathlib import Path
 
 from sekisho.probes.resources import leash
 
+_ESTABLISHED = "01"
+
 
 class Child:
     """A command in a process group of its own.
@@ -62,10 +64,16 @@ class Child:
         ticks = sum(ticks for _, ticks in (_held(self._leash.pid) or {}).values())
         return ticks / os.sysconf("SC_CLK_TCK")
 
-    @property
-    def processor_ticks(self) -> dict[int, int]:
-        """Processor time of each process of the command, by pid, in ticks of the system; empty where it does not tell."""
-        return {pid: ticks for pid, (_, ticks) in (_held(self._leash.pid) or {}).items()}
+    def callers(self, port: int) -> dict[int, int]:
+        """Return how many connections to ``port`` each process of the command holds, by pid; empty where the system does not tell."""
+        inodes = {
+            inode
+            for name in ("tcp", "tcp6")
+            for inode, state, at in _sockets(Path("/proc/net") / name)
+            if state == _ESTABLISHED and at == port
+        }
+        held = {pid: len(inodes & {*_sockets_of(pid)}) for pid in _held(self._leash.pid) or ()}
+        return {pid: count for pid, count in held.items() if count}
 
     @property
     def listening(self) -> tuple[int, ...]:
@@ -179,6 +187,13 @@ def _listeners(table: Path) -> dict[str, tuple[int, bool]]:
             is_local |= address == f"{'0' * 24}01000000"  # ::1
             found[fields[9]] = int(port, 16), not is_local
     return found
+
+
+def _sockets(table: Path) -> Iterator[tuple[str, str, int]]:
+    """Yield inode, state and local port of the sockets in a table of the kernel."""
+    with contextlib.suppress(OSError):
+        for fields in map(str.split, table.read_text().splitlines()[1:]):
+            yield fields[9], fields[3], int(fields[1].rpartition(":")[2], 16)
 
 
 def _sockets_of(pid: int) -> Iterator[str]:
