@@ -14,7 +14,7 @@ from sekisho.drills.interface import Drill
 from sekisho.drills.parts.judging import judged
 from sekisho.drills.parts.traffic import Shot
 from sekisho.drills.runner import drills
-from sekisho.text import LANGUAGES
+from sekisho.text import LANGUAGES, Language
 
 
 def shot(status: int = 200, *, sent: float = 0.0, fault: str | None = None, again: str | None = None) -> Shot:
@@ -65,6 +65,18 @@ def test_every_drill_is_told_in_both_languages() -> None:
             assert drill.title.of(language)
             assert drill.rule.of(language)
         assert drill.title.ja != drill.title.en
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_the_pages_say_what_the_data_says(language: Language) -> None:
+    from benchmarks.drills import RESULTS, ROOT, document
+
+    from sekisho.documents.reference.markdown import page_name
+
+    data = json.loads(RESULTS.read_text())
+    assert {each["id"] for each in data["drills"]} == set(drills())
+    assert (data["passed"], data["lost"]) == (True, 0)
+    assert (ROOT / "docs" / page_name("drills", language)).read_text() == document(data, language)
 
 
 @pytest.fixture(scope="module")

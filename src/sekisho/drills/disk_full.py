@@ -24,19 +24,24 @@ def _run(ground: Ground) -> Result:
         before = {pid: resource.prlimit(pid, resource.RLIMIT_FSIZE) for pid in running.workers}
         for pid, (_, hard) in before.items():
             resource.prlimit(pid, resource.RLIMIT_FSIZE, (size, hard))
-        noticed = until(lambda: running.metric("ml_ledger_dropped_total") > 0, SECONDS)
+        noticed = until(lambda: running.metric("ml_ledger_down") > 0, SECONDS)
         time.sleep(ground.seconds)
-        dropped = running.metric("ml_ledger_dropped_total")
         written = running.metric("ml_ledger_written_total")
         for pid, limits in before.items():
             resource.prlimit(pid, resource.RLIMIT_FSIZE, limits)
-        recovered = until(lambda: running.metric("ml_ledger_written_total") > written, SECONDS)
+        recovered = until(
+            lambda: running.metric("ml_ledger_written_total") > written and running.metric("ml_ledger_down") == 0,
+            SECONDS,
+        )
+        dropped = running.metric("ml_ledger_dropped_total")
         shots = traffic.stop()
         said = running.said(since)
     return judged(
         shots,
         rule_kept=noticed is not None,
-        broken=Text(en="what was not written was not counted", ja="書けなかった件数が数えられていません"),
+        broken=Text(
+            en="the metrics do not say that the book cannot be written", ja="記録できないことがメトリクスに現れません"
+        ),
         recovered=recovered,
         said=said,
         figures={"dropped_rows": dropped} | ({} if noticed is None else {"seconds_to_notice": round(noticed, 3)}),
@@ -47,8 +52,8 @@ disk_full = Drill(
     id="disk-full",
     title=Text(en="the disk of the book of predictions is full", ja="予測台帳のディスクをいっぱいにする"),
     rule=Text(
-        en="predictions go on, what is not written is counted and said; writing goes on once there is room",
-        ja="予測は続き、書けなかった分は数えて知らせる。空きができれば記録を再開する",
+        en="predictions go on, the metrics and the log say that the book cannot be written; writing goes on once there is room",
+        ja="予測は続き、記録できないことをメトリクスとログで知らせる。空きができれば記録を再開する",
     ),
     run=_run,
 )

@@ -20,8 +20,9 @@ FASTEST = 4_000.0
 SHARE = 0.8
 """The part of its capacity that a service must keep answering."""
 DEADLINE = 5.0
-QUICK = 0.5
-"""Seconds within which nine of ten who ask for health must be told, and nobody may be refused: the generator is on the same machine."""
+QUICK = 1.0
+"""Seconds within which nine of ten who ask for health must be told, and nobody may be refused: what Kubernetes waits by default. The generator is on
+the same machine."""
 SECONDS = 4.0
 MOST_WAIT = 60
 

@@ -6,6 +6,7 @@ Where ``sekisho drill`` does the same to any service, the attack is the drill.
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import json
 import os
 import shutil
@@ -24,7 +25,7 @@ from typing import Any
 from tests.attacks.service.attack import Chapter, NotApplicable, Outcome, expect, within
 from tests.attacks.service.client import one_answer
 from tests.attacks.service.flood import flood, request_of
-from tests.attacks.service.overload import ASKED_TWICE, MODELS, SECONDS_A_ROW, batch_of, slow_service
+from tests.attacks.service.overload import ASKED_TWICE, MODELS, SECONDS_A_ROW, batch_of, pack_slow, slow_service
 from tests.attacks.service.own import FLOWER, Workshop
 from tests.attacks.service.starts import refused_start
 from tests.attacks.service.target import Target
@@ -217,6 +218,24 @@ P07 = process(
     ("the others answer; what it was doing is answered when it goes on", "他は応答し続け、再開後に処理中の分も応答"),
 )
 P07.add("", lambda target: drilled(target, "hang"), **ALONE)
+
+
+@P07.attack("model", **ALONE)
+def _model_stands_still(target: Target) -> Outcome:
+    """Stop the process of a model that runs outside of the workers, and never wake it."""
+    workshop: Workshop = target.more["workshop"]
+    artifact = pack_slow(workshop.folder / "slow")
+    os.environ["PYTHONPATH"], before = environment(MODELS)["PYTHONPATH"], os.environ.get("PYTHONPATH", "")
+    try:
+        with tempfile.TemporaryDirectory(dir=workshop.folder) as scratch:
+            ground = prepare(artifact, Path(scratch), project=None, key_header="X-API-Key", rate=60.0)
+            trusting = dataclasses.replace(ground, more=("--trust-type", "slow_model.Slow"))
+            result = drills()["hang"].run(trusting)
+    finally:
+        os.environ["PYTHONPATH"] = before
+    expect(result.passed, result.why.en)
+    return Outcome(seen=f"{result.sent} sent, {result.lost} lost, {result.excused} excused", figures=result.figures)
+
 
 P08 = process(
     "P08",

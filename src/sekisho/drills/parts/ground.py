@@ -43,6 +43,7 @@ class Ground:
         scratch: A folder that is gone afterwards.
         rate: Requests a second.
         seconds: How long what is watched is watched at least.
+        more: What else is told to ``sekisho serve``.
 
     """
 
@@ -54,6 +55,7 @@ class Ground:
     scratch: Path
     rate: float
     seconds: float = 2.0
+    more: tuple[str, ...] = ()
 
     @contextlib.contextmanager
     def service(self, *more: str, artifact: Path | None = None, port: int | None = None) -> Iterator[Running]:
@@ -82,7 +84,7 @@ class Ground:
             *(() if self.project is None else ("--project", str(self.project), "--no-tls", "--no-tokens")),
             *("--host", "127.0.0.1", "--port", str(port or free_port()), "--workers", str(WORKERS)),
             *("--key-file", str(self.key_file), "--ledger", str(self.book)),
-            *("--rate-limit", f"{UNLIMITED}", "--burst", f"{UNLIMITED}", "--no-watch", *more),
+            *("--rate-limit", f"{UNLIMITED}", "--burst", f"{UNLIMITED}", "--no-watch", *self.more, *more),
         )
         return Running(
             command,
