@@ -107,7 +107,12 @@ class Stage:
         """Ask for a version, and return the number of the change that the workers are told to prepare."""
         self.ask(version)
         found: list[Order] = []
-        self.until(lambda: bool(found) or bool(found.extend(self.workers[0].orders())))
+
+        def came() -> bool:
+            found.extend(self.workers[0].orders())
+            return bool(found)
+
+        self.until(came)
         assert found[0].do == "prepare"
         assert [order.do for order in self.workers[1].orders()] == ["prepare"]
         return found[0].number

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import signal
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -93,7 +94,11 @@ def test_who_asks_for_a_pass_says_whose_and_where(key: Path, tmp_path: Path) -> 
 def test_it_is_asked_for_at_the_start_and_when_a_version_takes_over(
     price_artifact: Path, iris_artifact: Path, key: Path, tmp_path: Path
 ) -> None:
-    terms = {"require_pass": True, "passes": [str(tmp_path)], "trusted_keys": [str(key.with_name("gate.key.pub"))]}
+    terms: dict[str, Any] = {
+        "require_pass": True,
+        "passes": [str(tmp_path)],
+        "trusted_keys": [str(key.with_name("gate.key.pub"))],
+    }
     with pytest.raises(ArtifactError, match="pass"):
         sekisho.serve(price_artifact, port=0, **terms)
     write_pass(tmp_path / "pass.dsse.json", statement(ModelArtifact.load(price_artifact).digest), key)
