@@ -9,6 +9,8 @@ BENCHMARKS = (
     "benchmarks.serving",
     "benchmarks.serving.overload",
     "benchmarks.peers",
+    "benchmarks.drills",
+    "benchmarks.soak",
     "benchmarks.scoring",
     "benchmarks.quality.speed",
     "benchmarks.drift.speed",

@@ -11,7 +11,7 @@ import pytest
 
 from sekisho.contract.writing import write_contract
 from sekisho.drills.interface import Drill
-from sekisho.drills.parts.judging import judged
+from sekisho.drills.judging import judged
 from sekisho.drills.parts.traffic import Shot
 from sekisho.drills.runner import drills
 from sekisho.text import LANGUAGES, Language

@@ -7,8 +7,8 @@ import time
 
 from sekisho.artifact.artifact import ModelArtifact
 from sekisho.drills.interface import Drill, Result
+from sekisho.drills.judging import judged
 from sekisho.drills.parts.ground import Ground
-from sekisho.drills.parts.judging import judged
 from sekisho.text import Text
 
 COULD_NOT_RUN = 3

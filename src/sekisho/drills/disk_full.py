@@ -6,8 +6,8 @@ import resource
 import time
 
 from sekisho.drills.interface import Drill, Result
+from sekisho.drills.judging import judged
 from sekisho.drills.parts.ground import Ground
-from sekisho.drills.parts.judging import judged
 from sekisho.drills.parts.running import until
 from sekisho.text import Text
 

@@ -7,8 +7,8 @@ import signal
 import time
 
 from sekisho.drills.interface import Drill, Result
+from sekisho.drills.judging import judged
 from sekisho.drills.parts.ground import WORKERS, Ground
-from sekisho.drills.parts.judging import judged
 from sekisho.drills.parts.running import busiest, until
 from sekisho.text import Text
 

@@ -8,8 +8,8 @@ import time
 import numpy as np
 
 from sekisho.drills.interface import Drill, Result
+from sekisho.drills.judging import judged
 from sekisho.drills.parts.ground import Ground
-from sekisho.drills.parts.judging import judged
 from sekisho.drills.parts.running import Running
 from sekisho.probes.wire.message import Request
 from sekisho.text import Text

@@ -6,8 +6,8 @@ import signal
 import time
 
 from sekisho.drills.interface import Drill, Result
+from sekisho.drills.judging import judged
 from sekisho.drills.parts.ground import WORKERS, Ground
-from sekisho.drills.parts.judging import judged
 from sekisho.drills.parts.running import is_alive, until
 from sekisho.errors import NotMeasured
 from sekisho.probes.resources.process import free_port

@@ -5,8 +5,8 @@ from __future__ import annotations
 import time
 
 from sekisho.drills.interface import Drill, Result
+from sekisho.drills.judging import judged
 from sekisho.drills.parts.ground import Ground
-from sekisho.drills.parts.judging import judged
 from sekisho.drills.parts.versions import NEXT, Versions
 from sekisho.text import Text
 
