@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import random
 import resource
+import subprocess
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -42,14 +43,14 @@ def test_d03_every_acknowledged_prediction_is_in_a_durable_book_once(people: Pat
     moments = random.Random(kills)
     with serving(people, ledger=address, ledger_durability="durable") as running, Crowd(running=running) as crowd:
         for _ in range(kills):
-            until(lambda: is_ready(running))
+            until(lambda: is_ready(running), 60)
             answered = len(crowd.acknowledged)
-            until(lambda answered=answered: len(crowd.acknowledged) > answered)
+            until(lambda answered=answered: len(crowd.acknowledged) > answered, 60)
             time.sleep(moments.uniform(0.0, 0.3))
             kill_worker(running)
-        until(lambda: is_ready(running))
+        until(lambda: is_ready(running), 60)
         answered = len(crowd.acknowledged)
-        until(lambda: len(crowd.acknowledged) > answered + 20)
+        until(lambda: len(crowd.acknowledged) > answered + 20, 60)
     found = ids(address)
     assert len(crowd.acknowledged) > 20 * kills
     assert [name for name in crowd.acknowledged if found[name] != 1] == []
@@ -63,7 +64,7 @@ def test_a_window_is_what_it_says(people: Path, address: str) -> None:
             before = len(crowd.acknowledged)
             time.sleep(1.0)
             kill_worker(running)
-        until(lambda: is_ready(running))
+        until(lambda: is_ready(running), 60)
     found = ids(address)
     assert [name for name in crowd.acknowledged[:before] if found[name] != 1] == []
     assert max(found.values()) == 1
@@ -144,3 +145,43 @@ def test_d01_predictions_are_refused_and_come_back_by_themselves(
         assert running.metric("ml_ledger_dropped_total") == 0
     found = ids(address)
     assert [name for name in crowd.acknowledged if found[name] != 1] == []
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of 32 megabytes."""
+    folder = tmp_path / "small"
+    folder.mkdir()
+    try:
+        subprocess.run(["mount", "-t", "tmpfs", "-o", "size=32m", "tmpfs", str(folder)], check=True, capture_output=True)
+    except (OSError, subprocess.CalledProcessError):
+        pytest.skip("this user may not mount")
+    yield folder
+    subprocess.run(["umount", str(folder)], check=True)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("durability", ["window", "durable"])
+def test_d01_a_disk_that_fills_up_and_is_cleared(people: Path, small_disk: Path, durability: str) -> None:
+    filler, book = small_disk / "filler", small_disk / "b.sqlite"
+    with serving(people, ledger=book, ledger_durability=durability) as running:
+        with Crowd(running=running, callers=2) as crowd:
+            until(lambda: running.metric("ml_ledger_written_total") > 20, 60)
+            with filler.open("wb", buffering=0) as file, suppress(OSError):
+                while True:
+                    file.write(b"\0" * 65_536)
+            until(lambda: running.metric("ml_ledger_down") == 1, 120)
+            if durability == "durable":
+                until(lambda: crowd.refused[503, "ledger_unavailable"] > 5, 60)
+            else:
+                until(lambda: running.metric("ml_ledger_dropped_total") > 0, 60)
+                assert crowd.refused == {}
+            filler.unlink()
+            until(lambda: running.metric("ml_ledger_down") == 0, 60)
+            written = running.metric("ml_ledger_written_total")
+            until(lambda: running.metric("ml_ledger_written_total") > written, 60)
+        dropped = running.metric("ml_ledger_dropped_total")
+    found = ids(book)
+    missing = [name for name in crowd.acknowledged if found[name] != 1]
+    assert len(missing) == dropped
+    assert dropped == 0 or durability == "window"
