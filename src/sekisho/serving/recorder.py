@@ -124,6 +124,7 @@ class Recorder:
         self._taken = 0
         self._done = 0
         self._complained: float | None = None
+        self._owes_word = False
         self._rests_until = 0.0
         self._patience = SECONDS_TO_RETRY
         self._lock = threading.Lock()
@@ -261,6 +262,9 @@ class Recorder:
             self._fail(error)
             return False
         self._set_down(down=False)
+        if self._owes_word:  # only now is it true: a disk may have room for a probe and for nothing else
+            self._owes_word = False
+            self._listener.mended()
         self._listener.written(chunk.rows)
         self._done += chunk.size
         self._tell(chunk.waited, kept=True)
@@ -281,6 +285,7 @@ class Recorder:
         now = monotonic()
         if self._complained is None or now - self._complained > SECONDS_BETWEEN_COMPLAINTS:
             self._complained = now
+            self._owes_word = True
             self._listener.complain(error.what.en)
         self._give_up()
 
@@ -322,5 +327,3 @@ class Recorder:
         if down != self.is_down:
             self.is_down = down
             self._listener.down(down)
-            if not down:
-                self._listener.mended()
