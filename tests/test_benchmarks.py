@@ -102,12 +102,12 @@ def test_the_start_script_fills_in_ports_and_keeps_every_word(tmp_path: Path) ->
     shown = subprocess.run(
         ["sh", "start.sh"], cwd=tmp_path, env={**os.environ, "PORT": "9000"}, capture_output=True, text=True, check=True
     )
-    assert shown.stdout == "9000|a b'c|--url=:9001/|"
+    assert shown.stdout == "9000|a b'c|--url=:19000/|"
     exported = script_of(replace(recipe, command=("sh", "-c", 'printf "%s|%s" "$COLUMNS" "$SIDE"')))
     shown = subprocess.run(
         ["sh", "-c", exported], env={**os.environ, "PORT": "9000"}, capture_output=True, text=True, check=True
     )
-    assert shown.stdout == "one\ntwo $HOME|9002"
+    assert shown.stdout == "one\ntwo $HOME|29000"
 
 
 # What is sent, and what is read

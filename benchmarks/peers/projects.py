@@ -35,7 +35,7 @@ target = "{target}"
 workers = 1
 latency_p99_ms = 200
 rate_per_second = 20
-start_seconds = 90
+start_seconds = 180
 mode = "real-time"
 freshness_seconds = 1
 
@@ -137,6 +137,7 @@ def script_of(recipe: Recipe) -> str:
 def _quoted(word: str) -> str:
     quoted = shlex.quote(word)
     for number, name in enumerate(("{port}", "{port1}", "{port2}")):
-        port = '"$PORT"' if not number else f"$((PORT + {number}))"
+        # beside the ports that the system gives to connections
+        port = '"$PORT"' if not number else f"$((PORT % 10000 + {number}0000))"
         quoted = quoted.replace(name, f"'{port}'")
     return quoted
