@@ -18,7 +18,7 @@ import tempfile
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -250,6 +250,99 @@ P09 = process(
     ("refused with the reason, the version before serves on", "理由付きで拒否し、前のバージョンで継続"),
 )
 P09.add("", lambda target: drilled(target, "swap-broken"), **ALONE)
+
+P10 = process(
+    "P10",
+    ("Back to the version before, under load", "負荷中に前のバージョンへ戻す"),
+    ("nothing fails; a second step back is refused or told", "失敗なし。戻り先がない場合は拒否または通知"),
+)
+P11 = process(
+    "P11",
+    ("Two swaps at once", "同時の切り替え2件"),
+    (
+        "one order, all workers end on one version, both callers are told the truth",
+        "順序は1つ。全ワーカーが同じバージョンになり、双方に事実を伝える",
+    ),
+)
+
+
+@contextlib.contextmanager
+def _versions(workshop: Workshop) -> Iterator[tuple[Running, Callable[..., Any]]]:
+    """Serve version 1 of three from a registry, with two workers; give the service and a way to change what is live."""
+    from tests.serving.conftest import serving
+    from tests.serving.test_swap import ADMIN, ADMIN_LINE, CALLER_LINE, pack
+
+    from sekisho.artifact.registry.registry import Registry
+
+    folder = workshop.place("versions")
+    registry = Registry(folder / "registry")
+    for version in (1, 2, 3):
+        pack(folder / str(version), version)
+        registry.push(folder / str(version))
+    registry.promote("times@1.0.0")
+    (folder / "keys").write_text(f"{ADMIN_LINE}\n{CALLER_LINE}\n")
+    (folder / "keys").chmod(0o600)
+    settings = {"registry": registry.location, "key_file": folder / "keys", "workers": 2}
+    with serving("times@champion", environment={"SEKISHO_CACHE": str(folder / "cache")}, **settings) as running:
+
+        def change(deed: str, **body: Any) -> Any:
+            return running.ask(f"/models/times/{deed}", body, key=ADMIN, timeout=120)
+
+        yield running, change
+
+
+def _live(running: Running) -> set[str]:
+    """Return the versions that answer, asked often enough to have met every worker."""
+    from tests.serving.test_swap import CALLER
+
+    return {running.predict([1.0], key=CALLER).json()["model_version"] for _ in range(24)}
+
+
+@P10.attack("", **ALONE)
+def _back(target: Target) -> Outcome:
+    from tests.serving.test_swap import CALLER
+    from tests.serving.traffic import Traffic
+
+    with _versions(target.more["workshop"]) as (running, change):
+        with Traffic(running.port, key=CALLER) as traffic:
+            there = change("activate", version="2.0.0")
+            traffic.wait(100)
+            back = change("rollback")
+            traffic.wait(100)
+        expect((there.status, back.status) == (200, 200), f"{there.status}, {back.status}")
+        expect(not traffic.failures, f"{dict(traffic.failures)}")
+        expect(_live(running) == {"1.0.0"}, "it is not version 1 again")
+        count = len(traffic.seen)
+    return Outcome(seen=f"{count} answered, none failed")
+
+
+@P11.attack("", **ALONE)
+def _two_at_once(target: Target) -> Outcome:
+    from tests.serving.test_swap import CALLER
+    from tests.serving.traffic import Traffic
+
+    told: dict[str, Any] = {}
+    with _versions(target.more["workshop"]) as (running, change):
+        threads = [
+            threading.Thread(target=lambda version=each: told.update({version: change("activate", version=version)}))
+            for each in ("2.0.0", "3.0.0")
+        ]
+        with Traffic(running.port, key=CALLER) as traffic:
+            for thread in threads:
+                thread.start()
+            for thread in threads:
+                thread.join()
+            traffic.wait(100)
+        expect(not traffic.failures, f"{dict(traffic.failures)}")
+        expect({answer.status for answer in told.values()} == {200}, f"{told}")
+        before = {version: answer.json()["before"]["version"] for version, answer in told.items()}
+        first = [version for version, one in before.items() if one == "1.0.0"]
+        expect(len(first) == 1, f"both are told that they replaced version 1: {before}")
+        (last,) = set(before) - set(first)
+        expect(before[last] == first[0], f"the second was told {before[last]}")
+        expect(_live(running) == {last}, "the workers serve different versions")
+    return Outcome(seen=f"{first[0]}, then {last}")
+
 
 P12 = process(
     "P12",
