@@ -164,7 +164,7 @@ def guarded(ask: Ask) -> Reply:
     if flawed("only-predict"):
         needs_key = guard == "/predict"
     if flawed("any-case") or flawed("guard-sees-raw") or flawed("trailing-slash"):
-        needs_key = guard in {"/predict", "/predict/batch", "/model/info", "/metrics"}
+        needs_key = guard in {"/predict", "/predict/batch", "/invocations", "/model/info", "/metrics"}
     if flawed("head-open") and ask.method == "HEAD":
         needs_key = False
     if flawed("trusts-forwarded") and ask.headers.get("x-forwarded-for") == "127.0.0.1":
