@@ -105,7 +105,8 @@ def _body(data: bytes, begin: int, fields: Mapping[str, str], *, empty: bool) ->
     if empty:
         return b"", begin
     if "chunked" in fields.get("transfer-encoding", ""):
-        pieces, at = [], begin
+        pieces: list[bytes] = []
+        at = begin
         while True:
             line = data.find(b"\r\n", at)
             size = data[at:line].split(b";")[0].strip() if line >= 0 else b""

@@ -10,6 +10,7 @@ from tests.attacks.service.client import one_answer, read_all
 from tests.attacks.service.moves import (
     CHUNKED,
     INNER,
+    Bytes,
     Flood,
     chunked,
     chunks,
@@ -48,6 +49,11 @@ refuse(H20, "h2-preface", b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", {400, 405, 505})
 refuse(H20, "h2-frames", b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + b"\0\0\0\4\0\0\0\0\0" * 3, {400, 405, 505})
 
 
+def as_method(method: str) -> Bytes:
+    """Return what makes the good request with another method."""
+    return lambda target: target.post(ECHO).replace(b"POST", method.encode(), 1)
+
+
 H21 = http(
     "H21",
     ("Unexpected methods", "想定外のメソッド"),
@@ -63,9 +69,7 @@ for name, method in {
     "propfind": "PROPFIND",
 }.items():
     take(H21, name, lambda t, method=method: t.get(ECHO, method=method), {405, 501}, absent=b"4f1d2c")  # type: ignore[misc]
-    take(
-        H21, f"{name}-with-body", lambda t, method=method: t.post(ECHO).replace(b"POST", method.encode(), 1), {405, 501}
-    )  # type: ignore[misc]
+    take(H21, f"{name}-with-body", as_method(method), {405, 501})
 take(H21, "get-where-post", lambda t: t.get(ECHO, path=t.question.path), {405}, absent=b"4f1d2c")
 take(H21, "post-where-get", lambda t: t.post(ECHO, target=t.alive), {405})
 take(H21, "options-star", lambda t: t.get(path="*", method="OPTIONS"), {200, 204, 400, 405, 501})
@@ -281,13 +285,13 @@ X_UPGRADE = http(
     ("Upgrades that are not offered", "提供していないプロトコルへの切り替え"),
     ("answered as HTTP/1.1, or refused; never 101", "HTTP/1.1 として応答するか拒否。101 は返さない"),
 )
-for name, lines in {
+for name, wishes in {
     "websocket": (b"Connection: Upgrade", b"Upgrade: websocket", b"Sec-WebSocket-Key: x", b"Sec-WebSocket-Version: 13"),
     "h2c": (b"Connection: Upgrade, HTTP2-Settings", b"Upgrade: h2c", b"HTTP2-Settings: AAMAAABk"),
     "tls": (b"Connection: Upgrade", b"Upgrade: TLS/1.2"),
     "garbage": (b"Connection: Upgrade", b"Upgrade: " + b"x" * 1000),
 }.items():
-    take(X_UPGRADE, name, lambda t, lines=lines: t.get(*lines) + INNER, {200, 400, 426, 501})  # type: ignore[misc]
-    take(X_UPGRADE, f"{name}-post", lambda t, lines=lines: t.post(*lines) + INNER, {200, 400, 426, 501})  # type: ignore[misc]
+    take(X_UPGRADE, name, lambda t, wishes=wishes: t.get(*wishes) + INNER, {200, 400, 426, 501})  # type: ignore[misc]
+    take(X_UPGRADE, f"{name}-post", lambda t, wishes=wishes: t.post(*wishes) + INNER, {200, 400, 426, 501})  # type: ignore[misc]
 take(X_UPGRADE, "connection-names-a-field", fields(b"Connection: close, Content-Length"), {200, 400})
 take(X_UPGRADE, "connection-names-the-key", fields(b"Connection: close, X-API-Key, Host"), {200, 400})

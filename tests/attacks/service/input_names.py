@@ -85,7 +85,12 @@ def renamed(question: Question, name: str) -> bytes:
     raise NotApplicable("there is no key")
 
 
-for name, make in {
+def called(name: str) -> Callable[[Question], bytes]:
+    """Return what makes a body in which the key of the number is spelled otherwise."""
+    return lambda question: renamed(question, name)
+
+
+SPELLED: dict[str, Callable[[str], str]] = {
     "upper": str.upper,
     "title": str.title,
     "blank-after": lambda key: key + " ",
@@ -98,14 +103,15 @@ for name, make in {
     "bom": lambda key: "\ufeff" + key,
     "right-to-left": lambda key: "\u202e" + key[::-1],
     "empty": lambda key: "",
-}.items():
+}
+for name, make in SPELLED.items():
     refused(
         X_J10,
         name,
-        lambda q, make=make: renamed(q, make("age")),
+        called(make("age")),
         "number",
         codes=("unknown_feature", "unknown_field", "missing_field", "missing_feature"),
-    )  # type: ignore[misc]
+    )
 
 
 J11 = judged(

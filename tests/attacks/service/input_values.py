@@ -148,7 +148,7 @@ X_J21 = judged(
     ("Categories that only look like known ones", "既知のカテゴリに似せた値"),
     ("never taken for the known one: refused or flagged", "既知の値とは見なさず、拒否するか知らせる"),
 )
-for name, make in {
+ALIKE: dict[str, Callable[[str], str]] = {
     "upper": str.upper,
     "title": str.title,
     "blank-after": lambda one: one + " ",
@@ -160,18 +160,19 @@ for name, make in {
     "zero-width": lambda one: one[:2] + "\u200b" + one[2:],
     "combining": lambda one: unicodedata.normalize("NFD", one + "\u0301"),
     "soft-hyphen": lambda one: one[:2] + "\u00ad" + one[2:],
-}.items():
+}
+for name, make in ALIKE.items():
     X_J21.add(
         name,
         Refused(
-            body=lambda q, make=make: q.replaced("closed", make("basic")),
+            body=cell("closed", make("basic")),
             role="closed",
             statuses=(422,),
             codes=("unseen_category",),
             names=True,
         ),
         needs=("role:closed",),
-    )  # type: ignore[misc]
+    )
     if name == "title":
         continue  # which the other one is already
     X_J21.add(

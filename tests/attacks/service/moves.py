@@ -264,6 +264,11 @@ def token(role: str, written: str | bytes) -> Callable[[Question], bytes]:
     return lambda question: question.token(role, written if isinstance(written, bytes) else written.encode())
 
 
+def bare(body: bytes) -> Callable[[Question], bytes]:
+    """Return what makes the same body for every route."""
+    return lambda question: body
+
+
 def cell(role: str, value: object) -> Callable[[Question], bytes]:
     """Return what makes a body with another value."""
     return lambda question: question.replaced(role, value)

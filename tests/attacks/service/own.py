@@ -470,3 +470,19 @@ def _dates(workshop: Workshop) -> Iterator[Target]:
             ),
         ]
         yield target_of(running, {one.name: one for one in questions}, limits=LIMITS)
+
+
+@configuration("grpc")
+def _grpc(workshop: Workshop) -> Iterator[Target]:
+    """The Open Inference Protocol over gRPC besides."""
+    import socket
+
+    from tests.serving.conftest import serving
+
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = int(free.getsockname()[1])
+    with serving(workshop.iris, grpc_port=port) as running:
+        target = target_of(running, questions_about_flowers(), limits=LIMITS)
+        target.more["grpc"] = port
+        yield target
