@@ -71,9 +71,7 @@ def test_what_cannot_be_is_refused(given: dict[str, Any]) -> None:
 
 
 def test_settings_reach_a_worker_as_they_are() -> None:
-    settings = settings_of(
-        key_file="a/b", ledger="c", limits={"rows": 5}, companions=[["x", "y"]], redacted=["é"]
-    )
+    settings = settings_of(key_file="a/b", ledger="c", limits={"rows": 5}, companions=[["x", "y"]], redacted=["é"])
     assert module.decode(module.encode(settings)) == settings
 
 
@@ -215,3 +213,26 @@ def test_a_contract_asks_for_tokens(tmp_path: Path) -> None:
     assert settings.trusted_proxies == ("10.0.0.0/8",)
     path.write_text(words.replace('"token"', '"none"'))
     assert not settings_of(**contracted(load_project(tmp_path))).asks_who
+
+
+@pytest.mark.parametrize(
+    ("given", "says"),
+    [
+        ({"workers": "S3cret"}, "must be: `int`"),
+        ({"workers": 0}, "must be: `int` >= 1"),
+        ({"out_of_range": "S3cret"}, "reject, flag, accept"),
+        ({"token_algorithms": ["S3cret"]}, "RS256, "),
+        ({"limits": {"rows": "S3cret"}}, "must be: `int` ($.rows)"),
+        ({"limits": {"S3cret": 1}}, "body_bytes, rows"),
+        ({"trusted_proxies": ["S3cret"]}, "10.0.0.0/8"),
+        ({"rate_limit": 1.0, "rate_store": "redis://user:S3cret@ho st"}, "must be: "),
+        ({"key_header": "S3cret "}, "must be: "),
+    ],
+)
+def test_what_is_wrong_is_said_in_both_languages_and_never_repeated(given: dict[str, Any], says: str) -> None:
+    with pytest.raises(WrongUse) as refused:
+        settings_of(**given)
+    for text in (refused.value.what, refused.value.remedy):
+        assert text.en != text.ja
+        assert "S3cret" not in text.en + text.ja
+    assert says in refused.value.remedy.en

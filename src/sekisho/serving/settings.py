@@ -16,6 +16,7 @@ from sekisho.errors import WrongUse
 from sekisho.ledger.address import checked
 from sekisho.ledger.personal import Treatment
 from sekisho.predict.batching import Wish
+from sekisho.serving.unfit import wanted
 from sekisho.text import Text, verbatim
 
 Policy = Literal["reject", "flag", "accept"]
@@ -226,7 +227,8 @@ def settings_of(**given: Any) -> ServingSettings:
             read[name] = msgspec.convert(plain, fields[name], dec_hook=_path)
         except msgspec.ValidationError as error:
             raise _unfit(
-                Text(en=f"the setting {name} cannot be this", ja=f"設定 {name} にこの値は使えません"), str(error)
+                Text(en=f"the setting {name} cannot be this", ja=f"設定 {name} にこの値は使えません"),
+                wanted(error, fields[name]),
             ) from None
     settings = ServingSettings(**read)
     check_exposure(settings)
@@ -329,13 +331,16 @@ def _check_proxies(settings: ServingSettings) -> None:
     for word in settings.trusted_proxies:
         try:
             network = ipaddress.ip_network(word)
-        except ValueError as error:
+        except ValueError:
             raise _unfit(
                 Text(
                     en="the setting trusted_proxies cannot be this: it holds no network",
                     ja="設定 trusted_proxies にこの値は使えません。ネットワークではありません",
                 ),
-                str(error),
+                Text(
+                    en="write it like 10.0.0.0/8, with no bits set after the prefix",
+                    ja="10.0.0.0/8 のように、プレフィックスより後ろのビットを 0 にして書いてください",
+                ),
             ) from None
         if network.prefixlen == 0:
             raise _unfit(
@@ -356,9 +361,9 @@ def _is_loopback(host: str) -> bool:
         return False
 
 
-def _unfit(what: Text, hint: str) -> WrongUse:
+def _unfit(what: Text, hint: Text | str) -> WrongUse:
     see = Text(en="see sekisho serve --help", ja="sekisho serve --help を確認してください")
-    return WrongUse(what, verbatim(hint) if hint else see)
+    return WrongUse(what, hint if isinstance(hint, Text) else verbatim(hint) if hint else see)
 
 
 def _path(kind: type, value: object) -> Any:

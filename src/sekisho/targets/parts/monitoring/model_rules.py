@@ -20,6 +20,7 @@ UNKNOWN_RATIO: Final = 0.2
 SILENCE_MINUTES: Final = 30
 WATCHER_SECONDS: Final = 600
 MOST_RESTARTS: Final = 2
+CERTIFICATE_DAYS: Final = 14
 
 
 def notes(plan: Plan) -> dict[str, str]:
@@ -52,6 +53,7 @@ def rules(plan: Plan) -> tuple[AlertRule, ...]:
         _unknown_values(job),
         *_drift(job),
         *_records(job, plan),
+        _certificate(job),
     )
 
 
@@ -348,5 +350,31 @@ def _records(job: str, plan: Plan) -> tuple[AlertRule, ...]:
                 firing=35,
                 labels={"job": job},
             ),
+        ),
+    )
+
+
+def _certificate(job: str) -> AlertRule:
+    ends = selector("ml_certificate_ends_timestamp_seconds", job=job)
+    where = _where(job)
+    late, soon = 86_400 * (CERTIFICATE_DAYS + 1), 86_400 * (CERTIFICATE_DAYS - 1)
+    return AlertRule(
+        name="ModelCertificateEnding",
+        expression=f"max by (job) ({ends} > 0) - time() < {86_400 * CERTIFICATE_DAYS}",
+        holds=600,
+        severity="warning",
+        summary=Text(
+            en=f"The certificate of the service ends in less than {CERTIFICATE_DAYS} days",
+            ja=f"サービスの証明書が {CERTIFICATE_DAYS} 日以内に失効します",
+        ),
+        runbook=Text(
+            en="Renew it in place: the service takes up new files by itself. If they were renewed, read the log for why they are of no use.",
+            ja="同じ場所で更新してください。サービスは新しいファイルを自動で読み直します。更新済みなら、使えない理由をログで確認してください。",
+        ),
+        trial=Trial(
+            series={selector("ml_certificate_ends_timestamp_seconds", **where): f"{late}x20 {soon}x30 {late}x40"},
+            quiet=(15, 25, 80),
+            firing=40,
+            labels={"job": job},
         ),
     )
