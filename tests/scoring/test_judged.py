@@ -66,7 +66,7 @@ def outcome(folder: Path, rows: int) -> list[str]:
     return [next(flags) if code is None else code for code in codes]
 
 
-@pytest.mark.parametrize("texts", [False, True], ids=["alone", "beside texts"])
+@pytest.mark.parametrize("texts", [False, pytest.param(True, marks=pytest.mark.slow)], ids=["alone", "beside texts"])
 def test_every_cell_of_csv_is_judged_by_the_rules(texts: bool, tmp_path: Path, artifact: ModelArtifact) -> None:
     lines = [",".join([*GOOD[:place], cell, *GOOD[place + 1 :]]) for place, cell in CELLS if cell != "4,0"]
     text = ",".join(NAMES) + "\n" + "\n".join(lines) + "\n"

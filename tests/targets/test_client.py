@@ -64,7 +64,7 @@ def run(service: Running, grpc_port: int, *command: object, key: str = KEY[0]) -
     )
 
 
-@pytest.mark.parametrize("language", ["en", "ja"])
+@pytest.mark.parametrize("language", ["en", pytest.param("ja", marks=pytest.mark.slow)])
 def test_every_client_runs(
     language: Language, people_artifact: Path, guarded: Running, grpc_port: int, tmp_path: Path
 ) -> None:
