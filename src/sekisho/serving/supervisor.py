@@ -36,17 +36,18 @@ from sekisho.serving.listener import check_free, listen, url_of
 from sekisho.serving.metrics.cells import clear_gauges
 from sekisho.serving.processes import Child, Starter
 from sekisho.serving.settings import ServingSettings, check_exposure, settings_of
+from sekisho.serving.signals import signals
 from sekisho.serving.sources import sources_of
 from sekisho.text import Text
 
 if TYPE_CHECKING:
     import socket
     import subprocess
-    from collections.abc import Callable, Iterator, Mapping, Sequence
-    from types import FrameType
+    from collections.abc import Callable, Mapping, Sequence
 
     from sekisho.artifact.artifact import ModelArtifact
     from sekisho.serving.layout import Outcome
+    from sekisho.serving.signals import Received
     from sekisho.serving.sources import Given, Source
 
 POLL_SECONDS: Final = 0.1
@@ -106,7 +107,7 @@ def serve(
     context_of(settings)
     check_free(settings)
     listener = listen(settings)
-    with contextlib.closing(listener), _signals() as received:
+    with contextlib.closing(listener), signals() as received:
         run = make_run_folder(settings, lineup)
         try:
             Supervisor(loaded, by_name, settings, run, listener, received, on_ready).run()
@@ -114,39 +115,6 @@ def serve(
             run.remove()
     if received.number == signal.SIGINT:
         raise KeyboardInterrupt
-
-
-class _Received:
-    """The last signal that said that the service shall end, and whether one has said that it shall look anew for what it serves."""
-
-    def __init__(self) -> None:
-        self.number: int | None = None
-        self.reload = False
-
-    def __call__(self, number: int, frame: FrameType | None) -> None:  # noqa: ARG002
-        if number == signal.SIGHUP:
-            self.reload = True
-        else:
-            self.number = number
-
-
-@contextlib.contextmanager
-def _signals() -> Iterator[_Received]:
-    """Take SIGTERM, SIGINT and SIGHUP for a while; only the main thread can, and elsewhere nothing is changed.
-
-    Started from a terminal, the service still ends when that is closed.
-    """
-    received = _Received()
-    if threading.current_thread() is not threading.main_thread():
-        yield received
-        return
-    taken = [signal.SIGTERM, signal.SIGINT, *(() if sys.stdin is not None and sys.stdin.isatty() else (signal.SIGHUP,))]
-    before = {number: signal.signal(number, received) for number in taken}
-    try:
-        yield received
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 class Supervisor:
@@ -170,7 +138,7 @@ class Supervisor:
         settings: ServingSettings,
         run: RunFolder,
         listener: socket.socket,
-        received: _Received,
+        received: Received,
         on_ready: Callable[[str], None] | None,
     ) -> None:
         self._artifacts = artifacts
