@@ -17,7 +17,6 @@ The number at the end of a table is its format; a later format gets tables of it
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
@@ -36,12 +35,11 @@ from sekisho.ledger.chunks import (
     entry_of,
     read_entries,
     records_of,
-    written,
 )
-from sekisho.ledger.columns import Columns
 from sekisho.ledger.database import unusable
 from sekisho.ledger.sqlite import SqliteDatabase
 from sekisho.ledger.values import Scalar
+from sekisho.ledger.writing import Writer
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -52,12 +50,6 @@ if TYPE_CHECKING:
 __all__ = ["BookModel", "Chunk", "Entry", "Outcome", "PredictionBook", "PredictionRecord", "Scalar"]
 
 CHUNKS_AT_ONCE: Final = 32
-_BUCKET: Final = 65_536
-"""Ids in one bucket, about."""
-_INSERT: Final = (
-    "INSERT INTO answers_2 (model, first_at, last_at, rows, entries, columns, token, bucket) VALUES (?, ?, ?, ?, ?, ?, ?, ?) "
-    "ON CONFLICT (token) DO NOTHING"
-)
 _COLUMNS: Final = (
     "SELECT a.sequence, m.digest, m.version, m.names, a.entries, a.columns, a.rows, a.bucket, a.last_at "
     "FROM answers_2 AS a JOIN models_1 AS m USING (model)"
@@ -174,11 +166,7 @@ class PredictionBook:
         else:
             assert not isinstance(address, str)
             self.database = SqliteDatabase(address, durable=durable, lazy=lazy)
-        self._lock = threading.Lock()
-        self._models: dict[BookModel, int] = {}
-        self._bucket: int | None = None
-        self._in_bucket = 0
-        self._generation = 0
+        self._writer = Writer(self.database)
 
     def __enter__(self) -> Self:
         return self
@@ -207,21 +195,7 @@ class PredictionBook:
             LedgerError: They cannot be written: the disk is full, the database does not answer, or another process holds it for seconds.
 
         """
-        if not entries:
-            return
-        with self._lock:
-            try:
-                with self.database.transaction() as run:
-                    if self._generation != self.database.generation:
-                        self._models.clear()
-                        self._bucket, self._generation = None, self.database.generation
-                    number = self._model(run, model)
-                    for place, chunk in enumerate(_chunks(entries)):
-                        self._write_chunk(run, number, chunk, None if token is None else f"{token}-{place}")
-            except BaseException:
-                self._models.clear()
-                self._bucket = None
-                raise
+        self._writer.write(model, entries, token)
 
     def append(self, records: Sequence[PredictionRecord]) -> None:
         """Add records one by one; those of one request must follow one another.
@@ -468,50 +442,3 @@ class PredictionBook:
             Outcome(request_id=request_id, row=row, value=msgspec.json.decode(value), at=at)
             for request_id, row, value, at in found
         ]
-
-    def _write_chunk(self, run: Run, model: int, entries: Sequence[Entry], token: str | None) -> None:
-        columns: bytes | None = None
-        if isinstance(entries[0].rows, Columns):
-            content, columns = written(entries[0])
-        else:
-            content = msgspec.json.encode(entries).decode()
-        rows = sum([len(entry.predictions) for entry in entries])
-        values = (model, entries[0].at, entries[-1].at, rows, content, columns, token, self._bucket)
-        sequence = self.database.insert(run, _INSERT, values)
-        if sequence is None:
-            return
-        if self._bucket is None:
-            self._bucket, self._in_bucket = sequence, 0
-            run("UPDATE answers_2 SET bucket = sequence WHERE sequence = ?", (sequence,))
-        ids = msgspec.json.encode(sorted({entry.request_id for entry in entries})).decode()
-        these = self.database.values_of
-        run(
-            f"INSERT INTO ids_2 (bucket, request_id, sequence) SELECT CAST(? AS BIGINT), value, CAST(? AS BIGINT) FROM {these}",  # noqa: S608
-            (self._bucket, sequence, ids),
-        )
-        self._in_bucket += len(entries)
-        if self._in_bucket >= _BUCKET:
-            self._bucket = None
-
-    def _model(self, run: Run, model: BookModel) -> int:
-        known = self._models.get(model)
-        if known is not None:
-            return known
-        values = (model.digest, model.version, msgspec.json.encode(model.names).decode())
-        run("INSERT INTO models_1 (digest, version, names) VALUES (?, ?, ?) ON CONFLICT DO NOTHING", values)
-        (number,) = run("SELECT model FROM models_1 WHERE digest = ? AND version = ? AND names = ?", values).fetchone()
-        self._models[model] = int(number)
-        return int(number)
-
-
-def _chunks(entries: Sequence[Entry]) -> Iterator[Sequence[Entry]]:
-    """Yield entries in chunks: those that hold columns alone, the others together."""
-    begin = 0
-    for place, entry in enumerate(entries):
-        if isinstance(entry.rows, Columns):
-            if begin < place:
-                yield entries[begin:place]
-            yield entries[place : place + 1]
-            begin = place + 1
-    if begin < len(entries):
-        yield entries[begin:]

@@ -1,0 +1,104 @@
+"""Writing chunks: which answers stand together, under which number, and where their ids are found."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Final
+
+import msgspec
+
+from sekisho.ledger.chunks import BookModel, Entry, written
+from sekisho.ledger.columns import Columns
+
+if TYPE_CHECKING:
+    from sekisho.ledger.database import Database, Run
+
+_BUCKET: Final = 65_536
+"""Ids in one bucket, about."""
+_INSERT: Final = (
+    "INSERT INTO answers_2 (model, first_at, last_at, rows, entries, columns, token, bucket) VALUES (?, ?, ?, ?, ?, ?, ?, ?) "
+    "ON CONFLICT (token) DO NOTHING"
+)
+
+
+class Writer:
+    """Writes chunks into a database. Thread-safe."""
+
+    def __init__(self, database: Database) -> None:
+        self.database = database
+        self._lock = threading.Lock()
+        self._models: dict[BookModel, int] = {}
+        self._bucket: int | None = None
+        self._in_bucket = 0
+        self._generation = 0
+
+    def write(self, model: BookModel, entries: Sequence[Entry], token: str | None) -> None:
+        """Add some answers; see :meth:`~sekisho.ledger.predictions.PredictionBook.write`.
+
+        Raises:
+            LedgerError: They cannot be written.
+
+        """
+        if not entries:
+            return
+        with self._lock:
+            try:
+                with self.database.transaction() as run:
+                    if self._generation != self.database.generation:
+                        self._models.clear()
+                        self._bucket, self._generation = None, self.database.generation
+                    number = self._model(run, model)
+                    for place, chunk in enumerate(_chunks(entries)):
+                        self._write_chunk(run, number, chunk, None if token is None else f"{token}-{place}")
+            except BaseException:
+                self._models.clear()
+                self._bucket = None
+                raise
+
+    def _write_chunk(self, run: Run, model: int, entries: Sequence[Entry], token: str | None) -> None:
+        columns: bytes | None = None
+        if isinstance(entries[0].rows, Columns):
+            content, columns = written(entries[0])
+        else:
+            content = msgspec.json.encode(entries).decode()
+        rows = sum([len(entry.predictions) for entry in entries])
+        values = (model, entries[0].at, entries[-1].at, rows, content, columns, token, self._bucket)
+        sequence = self.database.insert(run, _INSERT, values)
+        if sequence is None:
+            return
+        if self._bucket is None:
+            self._bucket, self._in_bucket = sequence, 0
+            run("UPDATE answers_2 SET bucket = sequence WHERE sequence = ?", (sequence,))
+        ids = msgspec.json.encode(sorted({entry.request_id for entry in entries})).decode()
+        these = self.database.values_of
+        run(
+            f"INSERT INTO ids_2 (bucket, request_id, sequence) SELECT CAST(? AS BIGINT), value, CAST(? AS BIGINT) FROM {these}",  # noqa: S608
+            (self._bucket, sequence, ids),
+        )
+        self._in_bucket += len(entries)
+        if self._in_bucket >= _BUCKET:
+            self._bucket = None
+
+    def _model(self, run: Run, model: BookModel) -> int:
+        known = self._models.get(model)
+        if known is not None:
+            return known
+        values = (model.digest, model.version, msgspec.json.encode(model.names).decode())
+        run("INSERT INTO models_1 (digest, version, names) VALUES (?, ?, ?) ON CONFLICT DO NOTHING", values)
+        (number,) = run("SELECT model FROM models_1 WHERE digest = ? AND version = ? AND names = ?", values).fetchone()
+        self._models[model] = int(number)
+        return int(number)
+
+
+def _chunks(entries: Sequence[Entry]) -> Iterator[Sequence[Entry]]:
+    """Yield entries in chunks: those that hold columns alone, the others together."""
+    begin = 0
+    for place, entry in enumerate(entries):
+        if isinstance(entry.rows, Columns):
+            if begin < place:
+                yield entries[begin:place]
+            yield entries[place : place + 1]
+            begin = place + 1
+    if begin < len(entries):
+        yield entries[begin:]
