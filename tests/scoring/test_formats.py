@@ -155,10 +155,10 @@ def test_standard_input_and_output(
     }
     for name, text in texts.items():
         out = io.TextIOWrapper(io.BytesIO())
-        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BufferedReader(io.BytesIO(text))))  # type: ignore[type-var]
+        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BufferedReader(io.BytesIO(text))))
         monkeypatch.setattr(sys, "stdout", out)
         score_file(artifact, "-", "-", input_format=name, output_format="arrow", keep=["id"], ignore_others=True)
-        check(ipc.open_stream(out.buffer.getvalue()).read_pandas(), frame, expected)  # type: ignore[attr-defined]
+        check(ipc.open_stream(out.buffer.getvalue()).read_pandas(), frame, expected)
 
 
 def test_a_large_row_group_is_read_in_pieces(

@@ -195,6 +195,8 @@ def _how_to_go_on(out: str) -> Iterator[None]:
     """Tell whoever interrupts how the work can be gone on with."""
     try:
         yield
+    except WrongUse:
+        raise  # it says itself what to do
     except (KeyboardInterrupt, SystemExit, SekishoError, OSError):
         folder = Path(f"{out}.partial")
         if out != STANDARD and folder.is_dir():

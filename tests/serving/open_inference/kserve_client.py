@@ -18,7 +18,7 @@ def inputs(rows: dict[str, list[Any]], *, binary: bool) -> list[Any]:
         "age": ("FP64", np.float64), "income": ("FP64", np.float64), "children": ("INT64", np.int64),
         "city": ("BYTES", np.object_), "employed": ("BOOL", np.bool_), "plan": ("BYTES", np.object_),
     }.items():  # fmt: skip
-        values = np.array(rows[name], dtype=dtype).reshape(-1, 1)
+        values: Any = np.array(rows[name], dtype=dtype).reshape(-1, 1)
         one = InferInput(name, list(values.shape), datatype)
         one.set_data_from_numpy(values, binary_data=binary)
         found.append(one)

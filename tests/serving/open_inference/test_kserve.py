@@ -32,7 +32,7 @@ def interpreter() -> Path:
             [uv, "venv", "-q", "--clear", "--python", sys.executable, folder],
             [uv, "pip", "install", "-q", "--python", python, f"kserve=={KSERVE}", "httpx"],
         ):
-            made = subprocess.run(command, capture_output=True, text=True, check=False, timeout=280)
+            made = subprocess.run(list(map(str, command)), capture_output=True, text=True, check=False, timeout=280)
             if made.returncode:
                 pytest.skip(f"KServe cannot be installed here: {made.stderr.strip()[-200:]}")
         (folder / "done").touch()
@@ -45,7 +45,14 @@ def test_the_client_of_kserve(interpreter: Path, spoken: Running, grpc_port: int
     frame = people(60, seed=3).dropna(subset=["city"]).reset_index(drop=True)
     rows = {name: [None if value != value else value for value in column.tolist()] for name, column in frame.items()}
     assert spoken.key is not None
-    script = [interpreter, HERE / "kserve_client.py", spoken.url, f"127.0.0.1:{grpc_port}", "churn", spoken.key]
+    script = [
+        str(interpreter),
+        str(HERE / "kserve_client.py"),
+        spoken.url,
+        f"127.0.0.1:{grpc_port}",
+        "churn",
+        spoken.key,
+    ]
     ended = subprocess.run([*script, json.dumps(rows)], capture_output=True, text=True, check=False, timeout=120)
     assert ended.returncode == 0, ended.stderr
     told: dict[str, Any] = json.loads(ended.stdout.splitlines()[-1])
