@@ -153,3 +153,27 @@ def test_an_interruption_is_told_and_gone_on_with(
     assert told["rows"] == 100_000
     assert told["resumed_rows"] > 0
     assert out.read_bytes().count(b"\n") == 100_000
+
+
+def test_work_that_was_begun_is_one_line_too(call: Call, artifact: Path, table: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out.csv"
+    (tmp_path / "out.csv.partial").mkdir()
+    (tmp_path / "out.csv.partial" / "plan.json").write_text('{"format": 1, "artifact": "other"}')
+    for more, words in (((), "go on with --resume"), (("--resume",), "begin anew with --overwrite")):
+        code, _, err = call(artifact, table, out, "--ignore-others", *more)
+        assert code == 2
+        assert len(err.splitlines()) == 1
+        assert words in err
+    assert call(artifact, table, out, "--ignore-others", "--overwrite")[0] == 0
+    assert out.exists()
+
+
+def test_a_version_of_a_registry(call: Call, artifact: Path, table: Path, tmp_path: Path) -> None:
+    registry = sekisho.Registry(tmp_path / "registry")
+    registry.push(artifact)
+    registry.promote("price@1.0.0")
+    code, out, err = call(
+        "price@champion", table, tmp_path / "out.csv", "--ignore-others", "--registry", tmp_path / "registry"
+    )
+    assert code == 0, err
+    assert "price 1.0.0" in out
