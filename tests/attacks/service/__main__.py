@@ -97,8 +97,11 @@ def _own(chosen: list[Attack]) -> list[Result]:
     results = []
     with tempfile.TemporaryDirectory() as folder, Targets(Workshop(Path(folder))) as targets:
         for attack in chosen:
-            with targets.of(attack.on) as target:
-                results.append(_shown(judge(attack, target)))
+            try:
+                with targets.of(attack.on) as target:
+                    results.append(_shown(judge(attack, target)))
+            except (AssertionError, OSError) as error:  # it did not start, or did not end
+                results.append(_shown(Result(attack=attack, verdict="fell", why=str(error).partition("\n")[0])))
     return results
 
 
