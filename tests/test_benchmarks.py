@@ -262,7 +262,11 @@ def test_the_page_of_any_run_can_be_made(language: str) -> None:
     ],
 )
 def test_pages_are_made_from_the_data(data: str, made: Any, pages: Mapping[str, Path]) -> None:
+    if not (RESULTS / data).exists():
+        pytest.skip(f"{data} has not been measured yet")
     whole = json.loads((RESULTS / data).read_text())
+    if data == "serving.json" and "goals" not in whole:
+        pytest.skip("measured before there were peers")
     for language, file in pages.items():
         assert file.read_text() == made(whole, language), f"{file.name} is not of {data}"
 

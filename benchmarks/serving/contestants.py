@@ -19,6 +19,8 @@ from benchmarks.serving.asking import SINGLE, Asked
 
 SECONDS_TO_START = 180.0
 SECONDS_TO_END = 20.0
+LATE = (503, 504)
+TRIES = 2
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -151,6 +153,10 @@ def prove(contestant: Contestant) -> None:
     for task, asked in contestant.recipe.tasks.items():
         for turn, labels in enumerate(asked.labels):
             status, body = ask(contestant, asked, turn)
+            for _ in range(TRIES):  # the first of its kind may load a library
+                if status not in LATE:
+                    break
+                status, body = ask(contestant, asked, turn)
             if asked.read is None or status != 200 or tuple(asked.read(body)) != tuple(labels):
                 raise SystemExit(
                     f"{contestant.name}: {task} number {turn} was answered wrongly: {status} {body[:200]!r}"
