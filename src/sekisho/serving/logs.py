@@ -52,6 +52,36 @@ def timestamp(seconds: float) -> str:
     return dt.datetime.fromtimestamp(seconds, dt.UTC).isoformat(timespec="milliseconds")[:-6] + "Z"
 
 
+class Trickle:
+    """Lets so many lines a second through, and counts the others.
+
+    Args:
+        per_second: How many.
+
+    """
+
+    def __init__(self, per_second: int) -> None:
+        self._per_second = per_second
+        self._second = 0
+        self._left = per_second
+        self._skipped = 0
+
+    def passes(self, now: float) -> bool:
+        """Whether one more line may be written at the second ``now``."""
+        if int(now) != self._second:
+            self._second, self._left = int(now), self._per_second
+        self._left -= 1
+        self._skipped += self._left < 0
+        return self._left >= 0
+
+    def skipped(self, now: float) -> int:
+        """Return how many lines were held back in the seconds that are over, and forget them."""
+        if int(now) == self._second:
+            return 0
+        skipped, self._skipped = self._skipped, 0
+        return skipped
+
+
 class Log:
     """Writes lines to a file descriptor from a thread of its own.
 

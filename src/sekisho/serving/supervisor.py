@@ -54,6 +54,8 @@ POLL_SECONDS: Final = 0.1
 POLL_SECONDS_AT_START: Final = 0.02
 SECONDS_TO_KILL: Final = 5.0
 MOST_FAILED_STARTS: Final = 3
+MOST_STRAYS: Final = 100
+"""Lines a second of what processes print that should not; others are counted."""
 
 
 def serve(
@@ -149,6 +151,7 @@ class Supervisor:
         self._on_ready = on_ready
         self._selector = selectors.DefaultSelector()
         self._stray_read, self._stray_write = os.pipe()
+        self._strays = logs.Trickle(MOST_STRAYS)
         # A copy, because in the workers standard output leads to the pipe.
         self._log = os.dup(sys.__stdout__.fileno() if sys.__stdout__ else 1)
         starter = Starter(run=run, listener=listener.fileno(), log=self._log, stray=self._stray_write)
@@ -346,9 +349,12 @@ class Supervisor:
             self._on_ready(url)
 
     def _take_stray(self) -> None:
-        """Put into the log whatever a process prints that should not: one JSON object a line, whatever it was."""
+        """Put into the log whatever a process prints that should not: one JSON object a line, whatever it was, and not too many."""
         for words in os.read(self._stray_read, 65_536).decode("utf-8", "replace").splitlines():
-            if words.strip():
+            skipped = self._strays.skipped(monotonic())
+            if skipped:
+                self._say("warning", "stray output not logged line by line", count=skipped)
+            if words.strip() and self._strays.passes(monotonic()):
                 self._say("warning", "stray output", words=words)
 
     def _say(self, level: logs.Level, event: str, **members: Any) -> None:

@@ -420,6 +420,11 @@ def refused_by_serve(target: Target, path: Path) -> str:
     raise AssertionError("it serves")
 
 
+def _open_to_all(path: Path, content: str) -> None:
+    path.write_text(content)
+    path.chmod(0o666)
+
+
 def broken(path: Path) -> dict[str, Callable[[], object]]:
     """Return what makes a key file useless, by name."""
     good = new_key("app")[1]
@@ -439,7 +444,7 @@ def broken(path: Path) -> dict[str, Callable[[], object]]:
         "loop": lambda: path.symlink_to(path),
         "utf-16": lambda: path.write_text(good, encoding="utf-16"),
         "huge": lambda: path.write_text(f"{good}\n" * 50_000),
-        "everybody-may-change-it": lambda: (path.write_text(good), path.chmod(0o666)),
+        "everybody-may-change-it": lambda: _open_to_all(path, good),
     }
 
 

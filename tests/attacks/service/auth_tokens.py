@@ -8,6 +8,7 @@ import json
 import os
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 from tests.attacks.service.attack import Chapter, Outcome, expect, within
@@ -117,12 +118,9 @@ def _spliced() -> str:
 
 
 FORGED: dict[str, Callable[[], str]] = {
-    **{f"alg-{word}": lambda word=word: unsigned(word) for word in ("none", "None", "NONE", "nOnE", "")},
+    **{f"alg-{word}": partial(unsigned, word) for word in ("none", "None", "NONE", "nOnE", "")},
     "alg-none-signed": lambda: unsigned("none", "A" * 86),
-    **{
-        f"{name.lower()}-by-the-public-key": lambda name=name: hs_by(pem_of(RSA), name)
-        for name in ("HS256", "HS384", "HS512")
-    },
+    **{f"{name.lower()}-by-the-public-key": partial(hs_by, pem_of(RSA), name) for name in ("HS256", "HS384", "HS512")},
     "hs256-by-the-public-key-without-its-last-line": lambda: hs_by(pem_of(RSA).rstrip()),
     "hs256-by-the-jwk": lambda: hs_by(json.dumps(RSA.public).encode()),
     "hs256-by-nothing": lambda: hs_by(b""),
@@ -184,8 +182,12 @@ def _refused(make: Callable[[Target], str], limit: float = 0.0) -> Callable[[Tar
     return run
 
 
+def _forged(forge: Callable[[], str]) -> Callable[[Target], str]:
+    return lambda target: forge()
+
+
 for name, forge in FORGED.items():
-    K08.add(name, _refused(lambda target, forge=forge: forge()), on="tokens")
+    K08.add(name, _refused(_forged(forge)), on="tokens")
 
 
 def raw_claims(text: str) -> str:

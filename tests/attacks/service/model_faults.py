@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
+from functools import partial
 
 from tests.attacks.service.attack import Chapter, Outcome, expect, within
 from tests.attacks.service.client import Answer
@@ -205,7 +206,7 @@ def _rows_stay(target: Target) -> Outcome:
         for _ in range(20):
             target.send(target.question, wicked(target.question, "too-few-rows"))
 
-    run_together([lambda number=number: ask(number) for number in range(8)] + [spoil])  # type: ignore[misc]
+    run_together([*(partial(ask, number) for number in range(8)), spoil])
     expect(not wrong, f"{wrong[:3]}")
     return Outcome(seen="80 right answers beside 20 short ones")
 

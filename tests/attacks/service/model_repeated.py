@@ -8,6 +8,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
+from functools import partial
 
 from tests.attacks.service.attack import Chapter, Outcome, expect
 from tests.attacks.service.client import parse_answers
@@ -184,7 +185,7 @@ def _crossed(count: int, on: str) -> Callable[[Target], Outcome]:
             wrong.extend(_ids(target, make, read, [ids[at : at + at_once] for at in range(0, each, at_once)]))
 
         began = time.monotonic()
-        run_together([lambda caller=caller: ask(caller) for caller in range(callers)])  # type: ignore[misc]
+        run_together([partial(ask, caller) for caller in range(callers)])
         expect(not wrong, f"{len(wrong)} are wrong: {wrong[:3]}")
         return Outcome(
             seen="0 crossed", figures={"answers": each * callers, "seconds": round(time.monotonic() - began, 1)}
@@ -231,7 +232,7 @@ def _beside(target: Target) -> Outcome:
             if answer.status != 200 or round(answer.json()["probabilities"]["true"] * 2_000_000) != one:
                 wrong.append(f"{one}: {answer.status} {answer.body[:80]!r}")
 
-    run_together([lambda caller=caller: ask(caller) for caller in range(16)])  # type: ignore[misc]
+    run_together([partial(ask, caller) for caller in range(16)])
     stop.set()
     thread.join(20)
     expect(len(wrong) <= 6, f"{len(wrong)} of 640: {wrong[:3]}")
@@ -254,6 +255,14 @@ def _input_changed(target: Target) -> Outcome:
     for _ in range(10):
         expect(target.send(target.question).json()["probabilities"] == right, "the next answer is another")
     return Outcome(seen="the same answers")
+
+
+@XM13.attack("the-right-answer", on="wicked")
+def _right(target: Target) -> Outcome:
+    said = target.send(target.question).json()
+    expect(said["prediction"] is True and set(said["probabilities"]) == {"false", "true"}, f"{said}")
+    expect(abs(said["probability"] - 0.8807970779778823) < 1e-12, f"{said['probability']}")
+    return Outcome(seen="as it was trained")
 
 
 @XM13.attack("same-rows-same-answers", on="wicked", spares=SPARED)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 import statistics
 import time
 from collections.abc import Iterator
@@ -181,6 +183,19 @@ def _left(target: Target) -> Outcome:
     within((time.monotonic() - began) * SECOND, SECOND, "the answer")
     until(lambda: sleepers() <= before, 3)
     return Outcome(seen="none")
+
+
+@XM15.attack("processes-end-with-their-worker", on="leaking", spares=("workers", "log"), seconds=90.0, slow=True)
+def _end_with_worker(target: Target) -> Outcome:
+    assert target.process is not None
+    before = processes(target)
+    (worker,) = target.process.pids()
+    os.kill(worker, signal.SIGKILL)
+    until(lambda: not any(map(is_alive, before)), 5)
+    process = target.process
+    until(lambda: process.pids() not in ([], [worker]), 20)
+    until(lambda: target.ask("/health/ready").status == 200, 60)
+    return Outcome(seen="none is left; a new worker answers")
 
 
 @XM15.attack("processes-end-with-the-service", on="leaking", spares=("service", "workers", "log"), seconds=60.0)

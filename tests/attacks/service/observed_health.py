@@ -55,7 +55,7 @@ def _killed(target: Target) -> Outcome:
         os.kill(pid, signal.SIGKILL)
     seen = {status(target, "/health/ready", timeout=0.3) for _ in range(3)}
     back = becomes(target, "/health/ready", {200}, 20.0)
-    until(lambda: target.process.metric("ml_worker_ready") == 4, 20)  # type: ignore[union-attr]
+    until(lambda: target.process.metric("ml_worker_ready") == 4, 20)
     return Outcome(seen=f"{sorted(seen)}, then 200", figures={"back_s": round(back, 1)})
 
 
@@ -74,7 +74,7 @@ def _one_killed(target: Target) -> Outcome:
         if lowest < 4 and target.process.metric("ml_worker_ready") == 4:
             break
     expect(lowest == 3, f"the metric never said 3: {lowest}")
-    until(lambda: target.process.metric("ml_worker_ready") == 4, 20)  # type: ignore[union-attr]
+    until(lambda: target.process.metric("ml_worker_ready") == 4, 20)
     return Outcome(seen="3, then 4")
 
 

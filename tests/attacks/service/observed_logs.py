@@ -7,6 +7,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 from tests.attacks.service.attack import Chapter, Outcome, expect
 from tests.attacks.service.auth_keys import statuses_from
@@ -153,7 +154,7 @@ def _everywhere(target: Target) -> Outcome:
     return Outcome(seen="nowhere", figures={"answers": len(answers)})
 
 
-BAD_SETTINGS = {
+BAD_SETTINGS: dict[str, dict[str, Any]] = {
     "store-of-limits": {"rate_limit": 1.0, "rate_store": f"redis://user:{PASSWORD}@ho st:6379"},
     "store-of-limits-port": {"rate_limit": 1.0, "rate_store": f"redis://user:{PASSWORD}@host:port/0"},
     "store-of-limits-scheme": {"rate_limit": 1.0, "rate_store": f"http://user:{PASSWORD}@host/0"},
@@ -177,17 +178,17 @@ BAD_SETTINGS = {
 for name, settings in BAD_SETTINGS.items():
 
     @L06.attack(f"setting-{name}", on="workshop", spares=("service",))
-    def _bad_setting(target: Target, settings: dict[str, object] = settings) -> Outcome:
+    def _bad_setting(target: Target, settings: dict[str, Any] = settings) -> Outcome:
         import sekisho
         from sekisho.errors import SekishoError
-        from sekisho.text import use_language
+        from sekisho.text import LANGUAGES, use_language
 
         said = []
-        for language in ("en", "ja"):
+        for language in LANGUAGES:
             try:
                 sekisho.serve(target.more["workshop"].iris, port=0, **settings)
             except SekishoError as error:
-                with use_language(language):  # type: ignore[arg-type]
+                with use_language(language):
                     said.append(str(error))
         expect(len(said) == 2, "it serves")
         expect(said[0] != said[1], f"it says so in one language only: {said[0]}")

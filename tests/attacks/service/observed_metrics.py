@@ -258,7 +258,7 @@ def _totals(count: int, kills: int) -> Callable[[Target], Outcome]:
         for _ in range(3):
             again = target.process.metric("ml_predictions_total", status="success")
             expect(again == totals["predictions"], "another worker tells another total")
-        until(lambda: target.process.metric("ml_worker_starts_total") == 4 + killed, 20)  # type: ignore[union-attr]
+        until(lambda: target.process.metric("ml_worker_starts_total") == 4 + killed, 20)
         figures = {"answered": answered, "lost": done["lost"], "counted": totals["predictions"], "killed": killed}
         return Outcome(seen="exact", figures=figures)
 
