@@ -35,8 +35,7 @@ if TYPE_CHECKING:
     from sekisho.predict.batching import Batching
     from sekisho.predict.predictor import Predictor
     from sekisho.predict.scrutiny import Findings
-    from sekisho.serving.running.jobs import Desk, Job
-    from sekisho.serving.streamed import StreamedAnswer
+    from sekisho.serving.running.jobs import Desk, Job, Streaming
 
 MOST_BULK: Final = 256
 """Rows; a request with more is run in a thread, so that the others need not wait while its answer is written."""
@@ -153,7 +152,7 @@ class InProcess:
         else:
             await self._run_parts(job, answer)
 
-    async def _run_parts(self, job: Job, answer: StreamedAnswer) -> None:
+    async def _run_parts(self, job: Job, answer: Streaming) -> None:
         """Answer part by part; between two parts, the thread is free for others, and the client may catch up."""
         rows = job.question.rows
 

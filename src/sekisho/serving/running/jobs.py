@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from sekisho.predict.scrutiny import Findings, Flag
     from sekisho.serving.http.exchange import Exchange
     from sekisho.serving.routing import Question, Route
-    from sekisho.serving.streamed import StreamedAnswer
 
 
 class Job:
@@ -48,6 +47,31 @@ class Job:
         self.told = False
 
 
+class Streaming(Protocol):
+    """An answer that is sent part by part."""
+
+    @property
+    def late(self) -> bool:
+        """Whether the time of the request is over."""
+        ...
+
+    def compose(self, answers: Answers, flags: dict[int, list[Flag]]) -> bytes:
+        """Write the next part. For any thread."""
+        ...
+
+    async def send(self, data: bytes, first: int) -> None:
+        """Send what :meth:`compose` wrote, whose first row is row ``first`` of the request; return when the client keeps up."""
+        ...
+
+    async def finish(self) -> None:
+        """End the answer: all rows are answered."""
+        ...
+
+    def fail(self, error: ModelFailed) -> None:
+        """Tell the client that there is no answer, or no more of it."""
+        ...
+
+
 class Desk(Protocol):
     """Where answers go."""
 
@@ -63,7 +87,7 @@ class Desk(Protocol):
         """
         ...
 
-    def begin(self, job: Job) -> StreamedAnswer | None:
+    def begin(self, job: Job) -> Streaming | None:
         """Return what sends the answer to a job part by part; ``None`` if it must be sent as a whole."""
         ...
 
