@@ -148,7 +148,7 @@ def _check_waits(found: Flood) -> None:
     expect(len(set(waits)) > 1 or len(waits) < 20, f"everybody is told the same: {Counter(waits)}")
 
 
-O01.add("", lambda target: storm(target, 4.0), on="slow", needs=("process",), seconds=60.0)
+O01.add("", lambda target: storm(target, 4.0), on="slow", needs=("process",), seconds=120.0)
 O01.add("half-a-minute", lambda target: storm(target, LONG), on="slow", needs=("process",), slow=True, seconds=120.0)
 
 O02 = overload(
@@ -184,7 +184,9 @@ def _bounded(target: Target, seconds: float, most: int) -> Outcome:
     return Outcome(figures={"growth_mib": round(growth / MIB, 1), "most_waiting": max(gauges)})
 
 
-O02.add("", lambda target: _bounded(target, 3.0, 32), on="slow-small-queue", needs=("process",), seconds=60.0)
+O02.add(
+    "", lambda target: _bounded(target, 3.0, 32), on="slow-small-queue", needs=("process",), slow=True, seconds=60.0
+)
 O02.add(
     "a-minute",
     lambda target: _bounded(target, 60.0, 32),
@@ -284,7 +286,7 @@ O05 = overload(
 )
 
 
-@O05.attack("", on="slow", needs=("process",), seconds=60.0)
+@O05.attack("", on="slow", needs=("process",), seconds=120.0)
 def _health(target: Target) -> Outcome:
     settle(target)
     routes = ("/health", "/health/live", "/metrics", "/ping", "/v2/health/live")
@@ -372,7 +374,7 @@ O08 = overload(
 )
 
 
-@O08.attack("", on="slow", needs=("process",), seconds=60.0)
+@O08.attack("", on="slow", needs=("process",), seconds=120.0)
 def _retries(target: Target) -> Outcome:
     request = request_of(target)
     borne = capacity(target, request, connections=2 * PROCESSES)
@@ -391,7 +393,7 @@ O09 = overload(
 )
 
 
-@O09.attack("", on="slow-four-workers", needs=("process",), slow=True, seconds=60.0, spares=("service",))
+@O09.attack("", on="slow-four-workers", needs=("process",), slow=True, seconds=180.0, spares=("service",))
 def _over_workers(target: Target) -> Outcome:
     assert target.process is not None
     seconds = 3.0
@@ -423,7 +425,7 @@ def _spread(target: Target) -> Outcome:
     return Outcome(seen=str(dict(told)))
 
 
-@O10.attack("full-queue", on="slow-small-queue", needs=("process",))
+@O10.attack("full-queue", on="slow-small-queue", needs=("process",), slow=True)
 def _spread_when_full(target: Target) -> Outcome:
     found = flood(target, request_of(target), 800.0, 1.5)
     told = Counter(reply.headers.get("retry-after", "") for reply in found.refused)

@@ -38,7 +38,7 @@ from sekisho.probes.resources.process import free_port
 
 KINDS = process = Chapter("process")
 BODY = json.dumps({"features": FLOWER}).encode()
-ALONE: Any = {"on": "bare", "needs": ("process",), "slow": True, "seconds": 120.0}
+ALONE: Any = {"on": "bare", "needs": ("process",), "slow": True, "seconds": 280.0}
 """An attack on a service that it starts itself."""
 
 

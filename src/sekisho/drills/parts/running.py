@@ -136,13 +136,13 @@ class Running:
 
     @property
     def models(self) -> list[int]:
-        """The processes that run a model outside of the workers."""
+        """The processes that run a model outside of the workers; not those that only bear them."""
         return [
             below
             for worker in self.workers
             for pid in _children(worker)
-            for below in (pid, *_children(pid))
-            if MODEL in _command(below)
+            if MODEL in _command(pid)
+            for below in _children(pid) or [pid]
         ]
 
     def end(self, number: signal.Signals = signal.SIGTERM, seconds: float = 60.0) -> int | None:
