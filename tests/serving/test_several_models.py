@@ -213,6 +213,7 @@ def test_an_outcome_goes_to_the_model_that_answered(several: Running) -> None:
     assert several.ask("/feedback", told).code == "unknown_class"  # the first model knows classes, and no numbers
 
 
+@pytest.mark.slow
 def test_a_model_that_hangs_or_dies_hurts_no_other(troubled_artifact: Path, iris_artifact: Path) -> None:
     with serving(
         {"iris": iris_artifact, "bad": troubled_artifact},

@@ -250,6 +250,7 @@ def test_sighup_looks_anew_where_a_link_leads(shelf: Path, tmp_path: Path) -> No
             assert change(service, deed, key="", version="1.0.0").code == "scope_missing"
 
 
+@pytest.mark.slow
 def test_another_artifact_of_the_same_version_is_refused(shelf: Path, tmp_path: Path) -> None:
     folder = tmp_path / "current"
     shutil.copytree(shelf / "1", folder)
@@ -370,7 +371,7 @@ def test_a_native_version_that_misbehaves_is_refused_whatever_it_does(
         start_seconds=60.0,
         model_processes=2,
     ) as service:
-        with Traffic(service.port, key=CALLER) as traffic:
+        with Traffic(service.port, key=CALLER, pause=0.02) as traffic:
             for version, mood in moods.items():
                 answer = change(service, "activate", version=f"{version}.0.0")
                 assert answer.status == (200 if mood == "good" else 409), (mood, answer)
@@ -385,6 +386,7 @@ def test_a_native_version_that_misbehaves_is_refused_whatever_it_does(
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)
 def test_many_changes_leave_no_memory_thread_or_descriptor_behind(service: Running) -> None:
     def used(worker: int) -> tuple[int, int, float]:
         resident = int(Path(f"/proc/{worker}/statm").read_text().split()[1]) * 4 / 1024
@@ -402,7 +404,7 @@ def test_many_changes_leave_no_memory_thread_or_descriptor_behind(service: Runni
     go_round(3)
     time.sleep(1)
     before = {worker: used(worker) for worker in service.workers()}
-    with Traffic(service.port, key=CALLER, clients=4) as traffic:
+    with Traffic(service.port, key=CALLER, clients=4, pause=0.01) as traffic:
         go_round(8)
     check(traffic)
     time.sleep(1)
@@ -414,6 +416,7 @@ def test_many_changes_leave_no_memory_thread_or_descriptor_behind(service: Runni
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)
 def test_workers_killed_again_and_again_during_changes_end_on_one_version(service: Running) -> None:
     random = np.random.default_rng(0)
     stop = threading.Event()
@@ -426,7 +429,7 @@ def test_workers_killed_again_and_again_during_changes_end_on_one_version(servic
     killer = threading.Thread(target=kill)
     killer.start()
     told: list[tuple[int, str]] = []
-    for at in range(12):
+    for at in range(6):
         version = f"{at % 3 + 1}.0.0"
         with contextlib.suppress(OSError, http.client.HTTPException):
             answer = change(service, "activate", version=version)

@@ -25,16 +25,24 @@ class Seen:
 class Traffic:
     """Keeps asking ``/predict`` with one feature ``x``, on connections that stay open; some clients send several requests at a time.
 
-    Every answer that is not 200, and every connection that ends, is a failure: nobody is asked twice.
+    Between two rounds each waits for ``pause`` seconds. Every answer that is not 200, and every connection that ends, is a failure: nobody is asked twice.
     """
 
     def __init__(
-        self, port: int, *, clients: int = 16, pipelined: int = 4, path: str = "/predict", key: str | None = None
+        self,
+        port: int,
+        *,
+        clients: int = 16,
+        pipelined: int = 4,
+        path: str = "/predict",
+        key: str | None = None,
+        pause: float = 0.001,
     ) -> None:
         self.seen: list[Seen] = []
         self.failures: Counter[str] = Counter()
         self._port = port
         self._path = path
+        self._pause = pause
         self._key = "" if key is None else f"X-API-Key: {key}\r\n"
         self._stop = threading.Event()
         self._threads = [
@@ -76,7 +84,7 @@ class Traffic:
             f"POST {self._path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n{self._key}"
             f"Content-Length: {len(body)}\r\n\r\n"
         )
-        while not self._stop.is_set():
+        while not self._stop.wait(self._pause):
             began = time.monotonic()
             try:
                 connection.sendall((head.encode() + body) * at_once)
