@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from tests.attacks.service.attack import Attack, judge
 from tests.attacks.service.own import CONFIGURATIONS, Targets
@@ -27,4 +29,5 @@ def test_every_attack_is_told_in_both_languages() -> None:
     for attack in ATTACKS:
         for text in (attack.kind.title, attack.kind.must):
             assert text.en
-            assert text.ja != text.en
+            # A status alone is the same in every language.
+            assert text.ja != text.en or not re.search("[a-z]", text.en), attack.id
