@@ -146,7 +146,7 @@ def test_an_interruption_is_told_and_gone_on_with(
     if process.returncode == 0:
         pytest.skip("it was done before the signal came")
     assert process.returncode == code, err
-    assert err.strip() == f"finished rows are kept in {out}.partial; go on with the same command and --resume"
+    assert err.splitlines()[-1] == f"finished rows are kept in {out}.partial; go on with the same command and --resume"
     assert not out.exists()
     ended = subprocess.run([*command, "--resume", "--json"], capture_output=True, text=True, check=True)
     told = json.loads(ended.stdout)

@@ -218,15 +218,14 @@ def _progress(*, quiet: bool) -> Iterator[Callable[[int, float], None] | None]:
     from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
     columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
-    began = time.monotonic()
     with Progress(*columns, console=Console(stderr=True), transient=True) as bars:
         task = bars.add_task(str(Text(en="Loading the model", ja="モデルを読み込み中")), total=1.0)
-        first: list[int] = []
+        first: list[tuple[int, float]] = []
 
         def show(rows: int, share: float) -> None:
             if not first:
-                first.append(rows)
-            rate = (rows - first[0]) / max(time.monotonic() - began, 1e-9)
+                first.append((rows, time.monotonic()))
+            rate = (rows - first[0][0]) / max(time.monotonic() - first[0][1], 1e-9)
             bars.update(task, completed=share, description=str(_so_far(rows, rate)))
 
         yield show
@@ -241,8 +240,9 @@ class _Lines:
 
     def __call__(self, rows: int, share: float) -> None:
         now = time.monotonic()
-        if self._first is None:
+        if self._first is None:  # what came before was reading the model
             self._first = (rows, share)
+            self._began = self._said = now
         if now - self._said < SECONDS_BETWEEN_LINES:
             return
         self._said = now
