@@ -64,10 +64,16 @@ def resident(process: int) -> int:
         return 0
 
 
-@configuration("leaking", fresh=True)
+@configuration("leaking")
 def _leaking(workshop: Workshop) -> Iterator[Target]:
     """The same model with 1.25 GiB, in two processes."""
     yield from served(workshop, "wicked", "Wicked", model_memory=LEAK_MEMORY, model_processes=2)
+
+
+@configuration("ending", fresh=True)
+def _ending(workshop: Workshop) -> Iterator[Target]:
+    """The same, for attacks that end it."""
+    yield from served(workshop, "wicked", "Wicked", model_processes=2)
 
 
 @M10.attack("50-mib-a-request", on="leaking", spares=SPARED, seconds=90.0)
@@ -185,7 +191,7 @@ def _left(target: Target) -> Outcome:
     return Outcome(seen="none")
 
 
-@XM15.attack("processes-end-with-their-worker", on="leaking", spares=("workers", "log"), seconds=90.0, slow=True)
+@XM15.attack("processes-end-with-their-worker", on="ending", spares=("workers", "log"), seconds=90.0, slow=True)
 def _end_with_worker(target: Target) -> Outcome:
     assert target.process is not None
     before = processes(target)
@@ -198,7 +204,9 @@ def _end_with_worker(target: Target) -> Outcome:
     return Outcome(seen="none is left; a new worker answers")
 
 
-@XM15.attack("processes-end-with-the-service", on="leaking", spares=("service", "workers", "log"), seconds=60.0)
+@XM15.attack(
+    "processes-end-with-the-service", on="ending", spares=("service", "workers", "log"), seconds=60.0, slow=True
+)
 def _end(target: Target) -> Outcome:
     assert target.process is not None
     target.send(target.question, wicked(target.question, "start-threads"))
