@@ -271,6 +271,23 @@ def test_pages_are_made_from_the_data(data: str, made: Any, pages: Mapping[str, 
         assert file.read_text() == made(whole, language), f"{file.name} is not of {data}"
 
 
+def test_the_speed_of_a_peer_is_not_shown_where_the_machine_was_busy() -> None:
+    told = {"status": "fail", "summary": {"en": "slow", "ja": "遅い"}, "findings": [], "figures": {"p99_ms": 900.0}}
+    server = {"version": "1", "at": "2026-01-01", "boxes": {"inference/latency": told, "inference/mode": told}}
+    whole = {
+        "command": "x",
+        "machine": {"processor": "p", "cores": "2"},
+        "boxes": ["inference/latency", "inference/mode"],
+    }
+    quiet = peers_page.page({**whole, "servers": {"mlflow": {**server, "load_before": 0.5}}}, "en")
+    busy = peers_page.page({**whole, "servers": {"mlflow": {**server, "load_before": 9.0}}}, "en")
+    assert "✗ p99 900 ms" in quiet
+    assert "- ✗ `inference/latency`: slow" in quiet
+    assert "| `inference/latency` | … |" in busy
+    assert "- ✗ `inference/latency`" not in busy
+    assert "- ✗ `inference/mode`: slow" in busy
+
+
 # The peers themselves
 
 

@@ -33,6 +33,12 @@ FIGURES: Final[Mapping[str, tuple[str, str, str]]] = {
 }
 """Box: the figure that is shown, and how, in English and Japanese."""
 
+OF_SPEED: Final = ("inference/latency", "infrastructure/traffic", "testing/load")
+IN_TIME: Final = ("single_ms", "accepted_per_second")
+"""Figures of other boxes that are of the machine too."""
+BUSY: Final = 3.0
+"""Processes that waited for a processor before a server was judged; beyond it, what is said of its speed is not shown."""
+
 WORDS: Final[Mapping[str, Mapping[str, str]]] = {
     "en": {
         "title": "What other model servers prove out of the box",
@@ -47,7 +53,7 @@ WORDS: Final[Mapping[str, Mapping[str, str]]] = {
         "made": "Made by `{command}` on {processor}, {cores} cores; [how each is started](../benchmarks/serving/others.py).",
         "vulnerabilities": (
             "The contract names no source of advisories, so that `security/vulnerabilities` can fail a lock but pass none. Latency and traffic are those of\n"
-            "one machine at one hour: the load before each run is in the table."
+            "one machine at one hour. Where the machine was busy before (a load above {busy:g}), they are not shown (…): it would not be fair."
         ),
         "row": "version",
         "day": "judged",
@@ -67,7 +73,7 @@ WORDS: Final[Mapping[str, Mapping[str, str]]] = {
         "made": "`{command}` で作成（{processor}、{cores} コア）。[それぞれの起動方法](../benchmarks/serving/others.py)",
         "vulnerabilities": (
             "契約に脆弱性情報の入手元がないため、`security/vulnerabilities` は不合格にはできても合格にはできません。応答時間と処理能力は1台のマシンのある時点の値で、\n"
-            "測定前の負荷を表に載せています。"
+            "測定前の負荷が {busy:g} を超えていた場合は、公平でないため載せていません（…）。"
         ),
         "row": "バージョン",
         "day": "判定日",
@@ -90,7 +96,8 @@ def page(whole: Mapping[str, Any], language: str) -> str:
     """Return the page."""
     words, servers = WORDS[language], whole["servers"]
     lines = [f"# {words['title']}", "", words["other"], "", words["intro"], ""]
-    lines += [words["made"].format(command=whole["command"], **whole["machine"]), words["vulnerabilities"], ""]
+    lines += [words["made"].format(command=whole["command"], **whole["machine"])]
+    lines += [words["vulnerabilities"].format(busy=BUSY), ""]
     lines += ["| | " + " | ".join(NAMES[name] for name in servers) + " |", "| --- " * (1 + len(servers)) + "|"]
     lines.append(f"| {words['row']} | " + " | ".join(one["version"] for one in servers.values()) + " |")
     lines.append(f"| {words['day']} | " + " | ".join(one["at"][:10] for one in servers.values()) + " |")
@@ -107,16 +114,23 @@ def _cell(box: str, server: Mapping[str, Any], language: str) -> str:
     told = server["boxes"].get(box)
     if told is None:
         return ""
+    if _is_hidden(box, server):
+        return "…"
     name, *forms = FIGURES.get(box, ("", "", ""))
     value = told["figures"].get(name)
-    figure = "" if value is None else " " + forms[int(WORDS[language]["figure"]) - 1].format(value)
+    busy = name in IN_TIME and server["load_before"] > BUSY
+    figure = "" if value is None or busy else " " + forms[int(WORDS[language]["figure"]) - 1].format(value)
     return f"{SYMBOLS[told['status']]}{figure}"
+
+
+def _is_hidden(box: str, server: Mapping[str, Any]) -> bool:
+    return box in OF_SPEED and server["load_before"] > BUSY
 
 
 def _reasons(server: Mapping[str, Any], language: str) -> Iterator[str]:
     """Yield what was found of every box that did not pass."""
     for box, told in server["boxes"].items():
-        if told["status"] == "pass":
+        if told["status"] == "pass" or _is_hidden(box, server):
             continue
         texts = [each[language] for each in told["findings"] if each["status"] == told["status"]]
         said = ("; " if language == "en" else "。").join(texts or [told["summary"][language]])
