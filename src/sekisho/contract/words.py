@@ -291,7 +291,7 @@ KEY_WORDS: Final[Mapping[str, Text]] = {
         en="The address of a service that is running already.", ja="すでに動いているサービスのアドレス。"
     ),
     "serving.protocol": Text(
-        en="How the service is spoken to: native, invocations (SageMaker, MLflow), oip (KServe, MLServer, Triton), bentoml or mapping.",
+        en="How it is spoken to: native, invocations (SageMaker, MLflow), oip (KServe, MLServer, Triton), bentoml or mapping.",
         ja="サービスとの話し方。native、invocations (SageMaker・MLflow)、oip (KServe・MLServer・Triton)、bentoml、mapping のいずれか。",
     ),
     "serving.host": Text(
@@ -319,7 +319,7 @@ KEY_WORDS: Final[Mapping[str, Text]] = {
         en="Milliseconds after which a request is given up.", ja="リクエストを打ち切るまでの時間 (ミリ秒)。"
     ),
     "serving.batching": Text(
-        en="Whether requests that wait at the same time are run as one batch: measured (if the model gains from it), always, never.",
+        en="Whether requests that wait together are run as one batch: measured (if the model gains from it), always, never.",
         ja="同時に待っているリクエストを1つのバッチで推論するか。measured は効果を測って判断、always は常に、never はしない。",
     ),
     "serving.latency_p99_ms": Text(
