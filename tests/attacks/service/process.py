@@ -390,7 +390,7 @@ def _in_a_bare_place(target: Target, *, shared: bool, temporary: str) -> Outcome
         f"{sys.executable} -c '{SERVE}' {target.more['copy']} '{given}'"
     )
     served = subprocess.Popen(
-        ["unshare", "--mount", "--pid", "--fork", "--kill-child", "sh", "-c", script],
+        ["unshare", "--mount", "--pid", "--fork", "sh", "-c", script],
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
@@ -407,6 +407,10 @@ def _in_a_bare_place(target: Target, *, shared: bool, temporary: str) -> Outcome
         expect(ready is not None, "it does not become ready")
         expect(running.predict(FLOWER).status == 200, "it does not answer")
     finally:
+        for first in children(
+            served.pid
+        ):  # with it, all of its namespace ends; what changes its user forgets --kill-child
+            os.kill(first, signal.SIGKILL)
         served.kill()
         served.wait(20)
         if served.stdout is not None:
