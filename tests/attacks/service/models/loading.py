@@ -25,9 +25,9 @@ def _load(what: str) -> None:
     elif word == "raise":
         raise ValueError("cannot be read\nin two lines")
     elif word == "missing":
-        import no_such_library  # noqa: F401
+        import no_such_library  # type: ignore[import-not-found] # noqa: F401
     elif word == "attribute":
-        from numpy import no_such_name  # noqa: F401
+        from numpy import no_such_name  # type: ignore[attr-defined] # noqa: F401
     elif word == "exit":
         sys.exit(0)
     elif word == "die":
