@@ -5,7 +5,6 @@ from __future__ import annotations
 import ast
 import html.parser
 import json
-import shlex
 import subprocess
 import sys
 import threading
@@ -140,8 +139,22 @@ def test_a24_a25_generated_files_hold_it_as_data(hostile: ModelArtifact, tmp_pat
             ast.parse(text)
         elif path.endswith((".sh", "serve")):
             subprocess.run(["/bin/sh", "-n"], input=text, text=True, check=True)
-            assert MARK not in " ".join(shlex.split(text, comments=True))
+            run_without_tools(text, tmp_path)
     assert seen >= 3
+
+
+def run_without_tools(script: str, root: Path) -> None:
+    """Run a script where every tool but ``touch`` does nothing: what it holds as data must not be run, wherever it stands."""
+    tools, place = root / "tools", root / "place"
+    tools.mkdir(exist_ok=True)
+    place.mkdir(exist_ok=True)
+    for name in ("curl", "sekisho", "ls"):
+        (tools / name).write_text("#!/bin/sh\nexit 0\n")
+        (tools / name).chmod(0o755)
+    (tools / "touch").write_text('#!/bin/sh\n: > "$1"\n')
+    (tools / "touch").chmod(0o755)
+    subprocess.run(["/bin/sh"], input=script, text=True, check=True, cwd=place, env={"PATH": str(tools)})
+    assert list(place.iterdir()) == []
 
 
 def test_a24_alert_rules_are_what_prometheus_reads(hostile: ModelArtifact, tmp_path: Path) -> None:
