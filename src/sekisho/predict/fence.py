@@ -93,7 +93,7 @@ class Life:
 
         """
         self.number = said.process_id
-        self.enough = (said.memory + memory) // 2 if memory else 0
+        self.enough = _enough(said.memory, memory)
         with suppress(OSError):
             self.handle = os.pidfd_open(said.process_id)
 
@@ -115,6 +115,14 @@ class Life:
         if self.process is not None:
             self.process.kill()
             self.process.wait(_SECONDS_TO_CLOSE)
+
+
+def _enough(held: int, memory: int) -> int:
+    """Return how much a child may hold before another one takes its place: half of what is left to it. 0: as much as it likes.
+
+    Libraries reserve memory with the first question (pyarrow's allocator a gibibyte at once): what is held after it is what is usual.
+    """
+    return (held + memory) // 2 if memory else 0
 
 
 class FencedRuntime:
@@ -198,6 +206,8 @@ class FencedRuntime:
             self.stop()
             if life.asked > 1:
                 return self.run(columns, seconds=max(0.0, ends - time.monotonic()))
+        if life is not None and life.asked == 1:
+            life.enough = _enough(said.memory, self._fence.memory)
         if life is not None and life.enough and said.memory > life.enough:
             # It leaks. A new child is cheaper than one that dies in the middle of a request.
             self.stop()

@@ -21,7 +21,7 @@ METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 ADMINISTRATION = (
     *("/admin", "/admin/swap", "/admin/models", "/admin/rollback", "/admin/export", "/admin/erase", "/admin/shutdown"),
     *("/swap", "/rollback", "/export", "/erase", "/shutdown", "/reload", "/activate", "/config", "/debug", "/env"),
-    *("/v2/repository/index", "/v2/repository/models/churn/load", "/v2/repository/models/churn/unload", "/actuator"),
+    *("/v2/repository/models/churn/load", "/v2/repository/models/churn/unload", "/actuator"),
 )
 
 K01 = auth(
@@ -216,7 +216,8 @@ def _scope(path: str) -> str | None:
     if re.search(r"/(predict|predict/batch|invocations|feedback|infer)$", path):
         return "predict"
     known = re.fullmatch(
-        r"/v2(/models/[^/]+(/versions/[^/]+)?(/ready)?)?|/docs|/openapi\.json|/model/info|/models(/.*)?", path
+        r"/v2(/models/[^/]+(/versions/[^/]+)?(/ready)?|/repository/index)?|/docs|/openapi\.json|/model/info|/models(/.*)?",
+        path,
     )
     return None if known else "admin"
 

@@ -67,6 +67,9 @@ def _poisoned(act: str, *, same: bool) -> Callable[[Target], Outcome]:
             poison[f"{answer.status} {answer.code}"] += 1
             time.sleep(0.01)
         time.sleep(0.3)
+        ends = time.monotonic() + 20.0
+        while sum(good.values()) <= 100 and time.monotonic() < ends:
+            time.sleep(0.1)
         stop.set()
         for thread in threads:
             thread.join(20)
