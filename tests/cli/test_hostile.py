@@ -15,11 +15,14 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 COMMANDS = {
+    "batch artifact": ["batch", "PATH", "table.csv", "answers.csv"],
+    "batch input": ["batch", "artifact", "PATH", "answers.csv"],
     "check": ["check", "-C", "PATH"],
     "check service": ["check", "--service", "PATH"],
     "check box": ["check", "--", "PATH"],
     "deploy": ["deploy", "sagemaker", "-C", "PATH", "--bucket", "b", "--role", "r", "--image", "i", "--dry-run"],
     "demo": ["demo", "PATH"],
+    "drill": ["drill", "corrupt", "-C", "PATH"],
     "drift reference": ["drift", "PATH", "table.csv"],
     "drift current": ["drift", "table.csv", "PATH"],
     "explain": ["explain", "--", "PATH"],

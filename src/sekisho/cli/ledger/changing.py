@@ -178,7 +178,8 @@ def retain_(project: Path, ledger: str | None, days: float | None, *, believe_cl
 
     \b
     Example:
-      (umask 077; sekisho ledger key 2026-11 > ledger.keys)
+      umask 077
+      sekisho ledger key 2026-11 > ledger.keys
     """,
         """台帳の鍵ファイルに書く、ID という名前の新しい秘密鍵の行を出力します。これを持つ人は、台帳の中の誰かを特定できます。
 
@@ -186,7 +187,8 @@ def retain_(project: Path, ledger: str | None, days: float | None, *, believe_cl
 
     \b
     例:
-      (umask 077; sekisho ledger key 2026-11 > ledger.keys)
+      umask 077
+      sekisho ledger key 2026-11 > ledger.keys
     """,
     ),
 )
