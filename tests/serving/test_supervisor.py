@@ -92,7 +92,8 @@ def test_sigterm_under_load_loses_nothing(two_workers: Running) -> None:
     assert two_workers.end(signal.SIGTERM) == 0
     load.stop()
     assert load.sent_before == []
-    assert set(load.outcomes) <= {"200", "ConnectionRefusedError", "ConnectionResetError", "RemoteDisconnected"}
+    gone = {"BrokenPipeError", "ConnectionRefusedError", "ConnectionResetError", "RemoteDisconnected"}
+    assert set(load.outcomes) <= {"200"} | gone
     assert not any(map(is_alive, workers))
 
 

@@ -114,7 +114,7 @@ def test_d01_predictions_go_on_and_what_is_lost_is_counted(people: Path, address
         assert crowd.refused == {}
         dropped = int(running.metric("ml_ledger_dropped_total"))
         complaints = [line for line in running.lines if "predictions cannot be written" in line]
-        mended = [line for line in running.lines if "predictions are written again" in line]
+        mended = until(lambda: [line for line in running.lines if "predictions are written again" in line])
         assert (len(complaints), len(mended)) == (1, 1)
     found = ids(address)
     missing = [name for name in crowd.acknowledged if found[name] != 1]
