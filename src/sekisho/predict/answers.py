@@ -28,7 +28,7 @@ Confidence = float | dict[str, float]
 
 LARGEST_SUM_ERROR: Final = 1e-3
 """How far the probabilities of one row may be from a sum of 1: 32-bit ensembles reach 1e-5."""
-MANY: Final = 16
+MANY: Final = 64
 """Rows from which on array operations cost less than a loop."""
 
 

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 FLUSH_SECONDS: Final = 0.2
 MOST_WAITING: Final = 64 * 2**20
 """Bytes of rows that wait to be written, about; more are dropped and counted."""
-CHUNK: Final = 2_000
+CHUNK: Final = 500
 """Requests in one chunk at most."""
 SECONDS_TO_RETRY: Final = 1.0
 """How long answers are tried to be written again, before they are dropped."""
