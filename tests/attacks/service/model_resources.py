@@ -122,7 +122,8 @@ for act in ("shout", "shout-in-c", "warn"):
         time.sleep(0.3)
         said = target.process.lines()[lines:]
         expect(not [line for line in said if "noise" in line or "fake" in line], "the log holds the noise")
-        expect(len(said) < 30, f"{len(said)} lines were written")
+        # Lines of requests before it may still come in; ten megabytes of noise would be far more.
+        expect(len(said) < 100, f"{len(said)} lines were written")
         return Outcome(seen="silence")
 
 
