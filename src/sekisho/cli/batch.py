@@ -12,7 +12,7 @@ import click
 
 from sekisho.artifact.artifact import ModelArtifact
 from sekisho.artifact.keys import TrustedKeys
-from sekisho.cli.options import print_json
+from sekisho.cli.options import print_json, trust_options
 from sekisho.cli.registries import keys_option, local_artifact, opened_project, registry_options
 from sekisho.errors import SekishoError, WrongUse
 from sekisho.predict.fence import Fence
@@ -96,14 +96,6 @@ PROJECT = Text(
     en="Judge rows by the policies of the contract in this folder",
     ja="このフォルダーの契約 (sekisho.toml) の方針で行を検査する",
 )
-TRUST = Text(
-    en="Read formats that can run code on load (pickle). Only for files that you made yourself",
-    ja="読み込み時にコードが動き得る形式 (pickle) も読む。自分で作ったファイルに限ること",
-)
-TRUSTED = Text(
-    en="A type that a skops file may hold beyond the curated list; may be given several times",
-    ja="標準の一覧にない型のうち、skops ファイルに許すもの。複数指定可",
-)
 AS_JSON = Text(
     en="Print a summary as JSON (on standard error if OUT is -)",
     ja="要約を JSON で出力する (OUT が - なら標準エラーへ)",
@@ -126,8 +118,7 @@ AS_JSON = Text(
 @click.option("--overwrite", is_flag=True, help=str(OVERWRITE))
 @click.option("--workers", type=click.IntRange(1, 256), metavar="N", help=str(WORKERS))
 @click.option("-C", "--project", type=click.Path(path_type=Path), metavar="DIR", help=str(PROJECT))
-@click.option("--trust", is_flag=True, help=str(TRUST))
-@click.option("--trust-type", "trusted_types", metavar="NAME", multiple=True, help=str(TRUSTED))
+@trust_options
 @keys_option
 @registry_options
 @click.option("--json", "as_json", is_flag=True, help=str(AS_JSON))

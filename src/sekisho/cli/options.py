@@ -64,6 +64,20 @@ def project_option(function: FunctionT) -> FunctionT:
     )(function)
 
 
+def trust_options(function: FunctionT) -> FunctionT:
+    """Add ``--trust`` and ``--trust-type``, passed on as ``trust: bool`` and ``trusted_types: tuple[str, ...]``."""
+    words = Text(
+        en="Read formats that can run code on load (pickle). Only for files that you made yourself",
+        ja="読み込み時にコードが動き得る形式 (pickle) も読む。自分で作ったファイルに限ること",
+    )
+    types = Text(
+        en="A type that a skops file may hold beyond the curated list; may be given several times",
+        ja="標準の一覧にない型のうち、skops ファイルに許すもの。複数指定可",
+    )
+    function = click.option("--trust-type", "trusted_types", metavar="NAME", multiple=True, help=str(types))(function)
+    return click.option("--trust", is_flag=True, help=str(words))(function)
+
+
 def passphrase_option(function: FunctionT) -> FunctionT:
     """Add ``--passphrase-file``, passed on as ``passphrase: bytes | None``; the environment may hold the passphrase instead."""
     words = Text(

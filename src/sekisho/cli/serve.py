@@ -10,7 +10,7 @@ import click
 
 from sekisho.artifact.registry.names import looks_like_reference
 from sekisho.artifact.registry.opening import location_of
-from sekisho.cli.options import FiniteRange
+from sekisho.cli.options import FiniteRange, trust_options
 from sekisho.cli.registries import opened_project, registry_options
 from sekisho.contract.loader import load_project
 from sekisho.contract.sections import Monitoring
@@ -146,14 +146,6 @@ STORE = Text(
     ja="複数のマシンにまたがって上限を保つ Redis (redis://、rediss://)",
 )
 DEADLINE = Text(en="How long a request may take, in milliseconds", ja="1リクエストの制限時間 (ミリ秒)")
-TRUST = Text(
-    en="Read formats that can run code on load (pickle). Only for files that you made yourself",
-    ja="読み込み時にコードが動き得る形式 (pickle) も読む。自分で作ったファイルに限ること",
-)
-TRUSTED = Text(
-    en="A type that a skops file may hold beyond the curated list; may be given several times",
-    ja="標準の一覧にない型のうち、skops ファイルに許すもの。複数指定可",
-)
 KEYS = Text(
     en="A public key, or a list of them, whose signature of the artifact counts; may be given several times",
     ja="成果物の署名を信頼する公開鍵、またはその一覧。複数指定可",
@@ -225,8 +217,7 @@ SERVING = Text(en="Serving at {}  (Ctrl-C ends)", ja="{} で提供中です (Ctr
 @click.option("--burst", type=click.IntRange(min=1), metavar="N", help=str(BURST))
 @click.option("--rate-store", metavar="URL", help=str(STORE))
 @click.option("--deadline-ms", type=click.IntRange(1, 600_000), metavar="N", help=str(DEADLINE))
-@click.option("--trust", is_flag=True, default=None, help=str(TRUST))
-@click.option("--trust-type", "trusted_types", metavar="NAME", multiple=True, help=str(TRUSTED))
+@trust_options
 @click.option(
     "--trusted-key",
     "trusted_keys",

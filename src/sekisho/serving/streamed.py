@@ -52,7 +52,7 @@ class StreamedAnswer:
     ) -> None:
         self.job = job
         self.predictions: list[Any] = []
-        self.confidence: list[Any] | None = None
+        self.confidence: list[Any] = []
         self.flags: dict[int, Sequence[Flag]] = {}
         self.last: Reply | None = None
         self._pieces = pieces
@@ -81,7 +81,7 @@ class StreamedAnswer:
         self._counted(self.last)
         self.predictions += self.last.predictions
         if self.last.confidence is not None:
-            self.confidence = [*(self.confidence or ()), *self.last.confidence]
+            self.confidence.extend(self.last.confidence)
         self.flags |= {first + row: found for row, found in self.last.flags.items()}
         self._begun = self._begun or bool(data)
         await self._stream.write(data)
@@ -92,7 +92,7 @@ class StreamedAnswer:
         return msgspec.structs.replace(
             self.last,
             predictions=self.predictions,
-            confidence=self.confidence,
+            confidence=self.confidence or None,
             flags=self.flags,
             probabilities=None,
             table=None,

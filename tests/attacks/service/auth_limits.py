@@ -9,8 +9,8 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 
 from tests.attacks.service.attack import Chapter, Outcome, expect
-from tests.attacks.service.auth_keys import statuses_from
 from tests.attacks.service.client import read_all
+from tests.attacks.service.moves import statuses_from
 from tests.attacks.service.own import LIMITS, Workshop, configuration, questions_about_people, target_of
 from tests.attacks.service.target import Target
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import socket
 import struct
 import time
 from collections.abc import Callable, Iterable
@@ -10,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from tests.attacks.service.attack import Kind, Outcome, expect, within
-from tests.attacks.service.client import Answer, Received
+from tests.attacks.service.client import Answer, Client, Received, parse_answers
 from tests.attacks.service.target import LONGEST_REFUSAL, Question, Target
 
 BEST_OF: Final = 3
@@ -338,3 +339,18 @@ def given_back(target: Target, before: int, spare: int = 3, seconds: float = 15.
         expect(time.monotonic() < ends, f"{more} descriptors more than before")
         time.sleep(0.05)
     return more
+
+
+def statuses_from(target: Client, address: str, requests: list[bytes]) -> list[int]:
+    """Send requests from an address of this machine, one after the other on one connection; return the statuses."""
+    statuses: list[int] = []
+    with socket.create_connection((target.host, target.port), 20, (address, 0)) as connection:
+        # So many at once that none of them is beyond what one connection may ask before it is answered.
+        for first in range(0, len(requests), 100):
+            some = requests[first : first + 100]
+            connection.sendall(b"".join(some))
+            data = b""
+            while len(answers := parse_answers(data)[0]) < len(some) and (piece := connection.recv(262_144)):
+                data += piece
+            statuses += [answer.status for answer in answers]
+    return statuses

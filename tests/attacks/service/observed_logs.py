@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.attacks.service.attack import Chapter, Outcome, expect
-from tests.attacks.service.auth_keys import statuses_from
+from tests.attacks.service.moves import statuses_from
 from tests.attacks.service.own import (
     LIMITS,
     Workshop,

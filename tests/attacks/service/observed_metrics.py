@@ -13,8 +13,8 @@ from typing import Any
 
 from prometheus_client.parser import text_string_to_metric_families
 from tests.attacks.service.attack import Chapter, Outcome, expect
-from tests.attacks.service.auth_keys import statuses_from
 from tests.attacks.service.client import one_answer
+from tests.attacks.service.moves import statuses_from
 from tests.attacks.service.own import LIMITS, Workshop, configuration, questions_about_flowers, target_of
 from tests.attacks.service.target import Target
 from tests.serving.conftest import until

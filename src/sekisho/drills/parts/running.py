@@ -162,16 +162,8 @@ class Running:
 
     def let_go(self) -> None:
         """End it with all that it started, kindly first."""
-        assert self._leash.stdin is not None
         assert self._leash.stdout is not None
-        with contextlib.suppress(OSError):
-            self._leash.stdin.close()
-        try:
-            self._leash.wait(leash.PATIENCE + 2)
-        except subprocess.TimeoutExpired:
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(self._leash.pid, signal.SIGKILL)
-            self._leash.wait()
+        leash.release(self._leash)
         self._reader.join(5.0)
         self._leash.stdout.close()
 

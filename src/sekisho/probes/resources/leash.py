@@ -37,6 +37,19 @@ def main(command: list[str]) -> int:
     return status if status >= 0 else 128 - status
 
 
+def release(leash: subprocess.Popen[bytes]) -> None:
+    """Let go of a leash: end what it holds, with all that it has started, kindly first."""
+    if leash.stdin is not None:
+        with contextlib.suppress(OSError):
+            leash.stdin.close()
+    try:
+        leash.wait(PATIENCE + 2)
+    except subprocess.TimeoutExpired:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(leash.pid, signal.SIGKILL)
+        leash.wait()
+
+
 def _wait_for_release(group: int) -> None:
     while os.read(0, 1):
         pass

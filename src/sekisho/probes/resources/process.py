@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import signal
 import socket
 import subprocess
 import sys
@@ -91,15 +90,7 @@ class Child:
 
     def end(self) -> None:
         """End it with all that it started."""
-        if self._leash.stdin is not None:
-            with contextlib.suppress(OSError):
-                self._leash.stdin.close()
-        try:
-            self._leash.wait(leash.PATIENCE + 2)
-        except subprocess.TimeoutExpired:
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(self._leash.pid, signal.SIGKILL)
-            self._leash.wait()
+        leash.release(self._leash)
 
     def last_line(self) -> str:
         """Return the last line that it wrote, or nothing."""

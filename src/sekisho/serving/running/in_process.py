@@ -39,7 +39,6 @@ if TYPE_CHECKING:
 
 MOST_BULK: Final = 256
 """Rows; a request with more is run in a thread, so that the others need not wait while its answer is written."""
-
 PART: Final = 2_000
 """Rows; the answer to more is sent in parts of as many, if it can be."""
 
@@ -74,7 +73,7 @@ class InProcess:
         return len(self._jobs) + len(self._tasks)
 
     def delay(self, caller: str) -> float:  # noqa: ARG002
-        """Nobody waits for longer than a turn, except for other large requests."""
+        """Return nothing: nobody waits for longer than a turn, except for other large requests."""
         return 0.0
 
     def has_room(self, caller: str, most: int) -> bool:  # noqa: ARG002
@@ -195,7 +194,6 @@ class InProcess:
 
     async def _run_whole(self, job: Job) -> None:
         rows = job.question.rows
-        self._desk.asked()
 
         def work() -> tuple[Any, Findings | None]:
             if job.exchange.gone or job.ends < time.monotonic():
@@ -213,6 +211,7 @@ class InProcess:
         try:
             composed, findings = await self._loop.run_in_executor(self._bulk, work)
             if composed is not None:
+                self._desk.asked()
                 if not job.exchange.gone:
                     self._desk.answered(job, composed)
             elif findings is not None:
@@ -220,6 +219,7 @@ class InProcess:
             else:
                 live((job,), self._desk, time.monotonic())
         except ModelFailed as error:
+            self._desk.asked()
             self._desk.failed(job, error)
         except Exception as error:  # a fault of ours must not take the other requests along
             give_up((job,), error, self._desk)

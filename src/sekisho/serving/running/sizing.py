@@ -9,13 +9,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from sekisho.predict.batching import SIZES, WORTH
+
 if TYPE_CHECKING:
     from sekisho.predict.batching import Wish
 
-GAIN: Final = 0.8
-"""Twice as many rows pay if a row then takes no more than this part of what it took."""
 BATCHES_BETWEEN_TRIES: Final = 64
-MOST_ROWS: Final = 1_024
+MOST_ROWS: Final = SIZES[-1]
 FORGETTING: Final = 1.02
 """By how much the quickest measurement of a size is trusted less each time: a busy machine makes things look slower, never quicker."""
 
@@ -55,4 +55,4 @@ class Sizing:
 
     def _pays(self, size: int) -> bool:
         smaller, larger = self._seconds_per_row.get(size - 1), self._seconds_per_row.get(size)
-        return smaller is not None and larger is not None and larger <= GAIN * smaller
+        return smaller is not None and larger is not None and larger <= WORTH * smaller
