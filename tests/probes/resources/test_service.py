@@ -81,6 +81,17 @@ def test_it_is_told_its_port_and_workers_and_not_the_keys(contract: Contract, as
         service.close()
 
 
+@pytest.mark.usefixtures("keys")
+def test_two_at_once_have_a_log_each(contract: Contract, asked: Questions, tmp_path: Path) -> None:
+    service = service_of(contract, asked, tmp_path)
+    with service.another() as one, service.another() as two:
+        assert one.log is not None
+        assert two.log is not None
+        assert one.log != two.log
+        assert all("listening" in each.read_text() for each in (one.log, two.log))
+    service.close()
+
+
 def test_readiness_is_waited_for(script: tuple[str, ...], asked: Questions, tmp_path: Path) -> None:
     contract = example_contract(serving={"command": (*script[:-1], "0.4"), "start_seconds": 20})
     service = service_of(contract, asked, tmp_path)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import itertools
 import tempfile
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -89,6 +90,7 @@ class Service:
         self._open = contextlib.ExitStack()
         self._main: Instance | SekishoError | None = None
         self._restarts = 0
+        self._numbers = itertools.count(1)
 
     @property
     def adapter(self) -> Adapter:
@@ -165,7 +167,8 @@ class Service:
             yield self.main
             return
         with contextlib.ExitStack() as stack:
-            yield self._start(stack, self._launcher, "another", workers=workers, rate_limit=rate_limit)
+            name = f"another-{next(self._numbers)}"  # two probes may each have one, with a log of its own
+            yield self._start(stack, self._launcher, name, workers=workers, rate_limit=rate_limit)
 
     def predict(self, rows: Sequence[Mapping[str, object]], *, connections: int = 4) -> list[Answer | Reply]:
         """Ask for each row by itself; a reply that holds no answer is returned as it came.
