@@ -38,7 +38,14 @@ DEFAULT_START_SECONDS: Final = 60.0
 LONGEST_ANSWER: Final = 2**30
 """Bytes; more than this is no answer to what a request may hold."""
 _SECONDS_TO_CLOSE: Final = 2.0
-_THREADS: Final = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+_SETTINGS: Final = {
+    # Several children share the cores; and a process that has started no threads can be forked.
+    "OMP_NUM_THREADS": "1",
+    "OPENBLAS_NUM_THREADS": "1",
+    "MKL_NUM_THREADS": "1",
+    # Arrow's own allocator reserves a gibibyte with the first array, which counts against the limit though nothing is in it.
+    "ARROW_DEFAULT_MEMORY_POOL": "system",
+}
 
 
 class Fence(msgspec.Struct, frozen=True, kw_only=True):
@@ -120,7 +127,7 @@ class Life:
 def _enough(held: int, memory: int) -> int:
     """Return how much a child may hold before another one takes its place: half of what is left to it. 0: as much as it likes.
 
-    Libraries reserve memory with the first question (pyarrow's allocator a gibibyte at once): what is held after it is what is usual.
+    Libraries take memory with the first question that they keep: what is held after it is what is usual.
     """
     return (held + memory) // 2 if memory else 0
 
@@ -325,8 +332,7 @@ def _spawn(folder: Path, fence: Fence, mode: str) -> Life:
             ],
             pass_fds=(theirs.fileno(),),
             stdin=subprocess.DEVNULL,
-            # Several children share the cores; and a process that has started no threads can be forked.
-            env=dict.fromkeys(_THREADS, "1") | dict(os.environ),
+            env=_SETTINGS | dict(os.environ),
         )
     return Life(wire=ours, process=process)
 
