@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, field
+from typing import Any, Final
 
 import msgspec
 
 from sekisho.ledger.columns import FORMAT, Columns, Stored, decode, encode, packed, unpacked
 from sekisho.ledger.values import Scalar
 
+_ENCODER: Final = msgspec.json.Encoder()
 Prediction = Scalar | dict[str, Scalar]
 """What was answered to one row: a label or a number; of a model that gives several, all of them by name."""
 
@@ -93,6 +94,38 @@ class Entry(msgspec.Struct, frozen=True, array_like=True, gc=False):
     probabilities: Sequence[float] | None
     flags: Mapping[int, Sequence[str]]
     subjects: str | Sequence[str | None] | None = None
+
+
+@dataclass(slots=True)
+class Sheet:
+    """Answers that will be one chunk, each in JSON from the beginning: what is left to do with it costs one step for all of them.
+
+    Attributes:
+        ids: The requests, in the order of time.
+        lines: The entry of each.
+        rows: How many rows they have together.
+        first_at: When the first was answered.
+        last_at: When the last was.
+
+    """
+
+    ids: list[str] = field(default_factory=list)
+    lines: list[bytes] = field(default_factory=list)
+    rows: int = 0
+    first_at: str = ""
+    last_at: str = ""
+
+    def add(self, entry: Entry) -> None:
+        """Add an entry that does not hold columns."""
+        self.lines.append(_ENCODER.encode(entry))
+        self.ids.append(entry.request_id)
+        self.rows += len(entry.predictions)
+        self.first_at = self.first_at or entry.at
+        self.last_at = entry.at
+
+    def content(self) -> str:
+        """Return the JSON of all entries."""
+        return (b"[" + b",".join(self.lines) + b"]").decode()
 
 
 class ReadEntry(msgspec.Struct, frozen=True, array_like=True):

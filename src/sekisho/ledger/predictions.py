@@ -32,6 +32,7 @@ from sekisho.ledger.chunks import (
     Prediction,
     PredictionRecord,
     ReadEntry,
+    Sheet,
     entry_of,
     read_entries,
     records_of,
@@ -47,7 +48,7 @@ if TYPE_CHECKING:
 
     from sekisho.ledger.database import Database, Run
 
-__all__ = ["BookModel", "Chunk", "Entry", "Outcome", "PredictionBook", "PredictionRecord", "Scalar"]
+__all__ = ["BookModel", "Chunk", "Entry", "Outcome", "PredictionBook", "PredictionRecord", "Scalar", "Sheet"]
 
 CHUNKS_AT_ONCE: Final = 32
 _COLUMNS: Final = (
@@ -182,12 +183,12 @@ class PredictionBook:
 
     # Writing
 
-    def write(self, model: BookModel, entries: Sequence[Entry], *, token: str | None = None) -> None:
+    def write(self, model: BookModel, answers: Sheet | Sequence[Entry], *, token: str | None = None) -> None:
         """Add some answers; they survive the death of this process when this returns.
 
         Args:
             model: Whose answers they are.
-            entries: The answers in the order of time; none does nothing.
+            answers: The answers in the order of time; none does nothing.
             token: A word that no other call uses, for whoever tries again when nobody knows what became of the first time: what was
                 written under it once is not written twice.
 
@@ -195,7 +196,7 @@ class PredictionBook:
             LedgerError: They cannot be written: the disk is full, the database does not answer, or another process holds it for seconds.
 
         """
-        self._writer.write(model, entries, token)
+        self._writer.write(model, answers, token)
 
     def append(self, records: Sequence[PredictionRecord]) -> None:
         """Add records one by one; those of one request must follow one another.

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from sekisho.ledger.chunks import BookModel, Entry, written
+from sekisho.ledger.chunks import BookModel, Entry, Sheet, written
 from sekisho.ledger.columns import Columns
 
 if TYPE_CHECKING:
@@ -33,15 +33,16 @@ class Writer:
         self._in_bucket = 0
         self._generation = 0
 
-    def write(self, model: BookModel, entries: Sequence[Entry], token: str | None) -> None:
+    def write(self, model: BookModel, answers: Sheet | Sequence[Entry], token: str | None) -> None:
         """Add some answers; see :meth:`~sekisho.ledger.predictions.PredictionBook.write`.
 
         Raises:
             LedgerError: They cannot be written.
 
         """
-        if not entries:
+        if not (answers.lines if isinstance(answers, Sheet) else answers):
             return
+        chunks = [answers] if isinstance(answers, Sheet) else _chunks(answers)
         with self._lock:
             try:
                 with self.database.transaction() as run:
@@ -49,34 +50,40 @@ class Writer:
                         self._models.clear()
                         self._bucket, self._generation = None, self.database.generation
                     number = self._model(run, model)
-                    for place, chunk in enumerate(_chunks(entries)):
+                    for place, chunk in enumerate(chunks):
                         self._write_chunk(run, number, chunk, None if token is None else f"{token}-{place}")
             except BaseException:
                 self._models.clear()
                 self._bucket = None
                 raise
 
-    def _write_chunk(self, run: Run, model: int, entries: Sequence[Entry], token: str | None) -> None:
+    def _write_chunk(self, run: Run, model: int, chunk: Sheet | Entry, token: str | None) -> None:
         columns: bytes | None = None
-        if isinstance(entries[0].rows, Columns):
-            content, columns = written(entries[0])
+        if isinstance(chunk, Sheet):
+            content, rows, first_at, last_at, names = (
+                chunk.content(),
+                chunk.rows,
+                chunk.first_at,
+                chunk.last_at,
+                chunk.ids,
+            )
         else:
-            content = msgspec.json.encode(entries).decode()
-        rows = sum([len(entry.predictions) for entry in entries])
-        values = (model, entries[0].at, entries[-1].at, rows, content, columns, token, self._bucket)
+            content, columns = written(chunk)
+            rows, first_at, last_at, names = len(chunk.predictions), chunk.at, chunk.at, [chunk.request_id]
+        values = (model, first_at, last_at, rows, content, columns, token, self._bucket)
         sequence = self.database.insert(run, _INSERT, values)
         if sequence is None:
             return
         if self._bucket is None:
             self._bucket, self._in_bucket = sequence, 0
             run("UPDATE answers_2 SET bucket = sequence WHERE sequence = ?", (sequence,))
-        ids = msgspec.json.encode(sorted({entry.request_id for entry in entries})).decode()
+        ids = msgspec.json.encode(sorted(set(names))).decode()
         these = self.database.values_of
         run(
             f"INSERT INTO ids_2 (bucket, request_id, sequence) SELECT CAST(? AS BIGINT), value, CAST(? AS BIGINT) FROM {these}",  # noqa: S608
             (self._bucket, sequence, ids),
         )
-        self._in_bucket += len(entries)
+        self._in_bucket += len(names)
         if self._in_bucket >= _BUCKET:
             self._bucket = None
 
@@ -91,14 +98,16 @@ class Writer:
         return int(number)
 
 
-def _chunks(entries: Sequence[Entry]) -> Iterator[Sequence[Entry]]:
-    """Yield entries in chunks: those that hold columns alone, the others together."""
-    begin = 0
-    for place, entry in enumerate(entries):
-        if isinstance(entry.rows, Columns):
-            if begin < place:
-                yield entries[begin:place]
-            yield entries[place : place + 1]
-            begin = place + 1
-    if begin < len(entries):
-        yield entries[begin:]
+def _chunks(entries: Sequence[Entry]) -> Iterator[Sheet | Entry]:
+    """Yield entries as they stand in chunks: those that hold columns alone, the others together."""
+    sheet = Sheet()
+    for entry in entries:
+        if not isinstance(entry.rows, Columns):
+            sheet.add(entry)
+            continue
+        if sheet.lines:
+            yield sheet
+            sheet = Sheet()
+        yield entry
+    if sheet.lines:
+        yield sheet

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import msgspec
 
@@ -18,7 +18,7 @@ from sekisho.predict.columnar import ColumnarRows
 
 if TYPE_CHECKING:
     from sekisho.artifact.signature import Feature, Signature
-    from sekisho.ledger.keys import Keyring
+    from sekisho.ledger.keys import Keyring, LedgerKey
     from sekisho.predict.answers import Confidence, Prediction
     from sekisho.predict.cells import Cell
     from sekisho.predict.rows import Row
@@ -31,8 +31,8 @@ _NO_FLAGS: Final[dict[int, list[str]]] = {}
 _KINDS: Final[dict[str, Kind]] = {"float": "float", "integer": "integer", "boolean": "boolean", "datetime": "datetime"}
 
 
-class Answered(msgspec.Struct, frozen=True, kw_only=True, eq=False, gc=False):
-    """An answer that waits to be written.
+class Answered(NamedTuple):
+    """An answer of which an entry is made later.
 
     Attributes:
         request_id: The request.
@@ -44,9 +44,6 @@ class Answered(msgspec.Struct, frozen=True, kw_only=True, eq=False, gc=False):
         confidence: The probability of each; ``None`` if the model gives none.
         flags: What is unusual about a row, by its index.
         head: The head of the request; ``None`` if nothing in it is wanted.
-        size: How many bytes it takes, about.
-        since: When it came, in seconds of the monotonic clock.
-        then: Told whether it is in the book; ``None``: nobody waits for that.
 
     """
 
@@ -59,9 +56,6 @@ class Answered(msgspec.Struct, frozen=True, kw_only=True, eq=False, gc=False):
     confidence: Sequence[Confidence] | None
     flags: Mapping[int, Sequence[Flag]]
     head: Head | None
-    size: int
-    since: float
-    then: Callable[[bool], None] | None = None
 
 
 class EntryMaker:
@@ -102,6 +96,11 @@ class EntryMaker:
         self._key = None if keys is None else keys.first
         self._subject = signature.names.index(subject) if subject in signature.names and self._key else None
         self.subject_header = subject_header if self._key else None
+        self._most_light = 0 if self._treated or self._key else FEWEST_ROWS - 1
+
+    def is_light(self, rows: Sequence[Row]) -> bool:
+        """Return whether an entry is made in a few microseconds: few rows, nothing to hash or encrypt."""
+        return len(rows) <= self._most_light
 
     def verbatim(self, rows: Sequence[Row], sent: bytes | None) -> bytes | None:
         """Return the JSON of some rows if it may be taken over, and is not mostly blanks."""
@@ -115,20 +114,30 @@ class EntryMaker:
             return rows.nbytes
         return self._longest_row * len(rows) if verbatim is None else len(verbatim)
 
-    def entry(self, answered: Answered) -> Entry:
-        """Return what is written of an answer."""
-        rows = answered.rows
-        wrapped = answered.verbatim is not None and not isinstance(rows, ColumnarRows)
+    def entry(
+        self,
+        request_id: str,
+        at: str,
+        latency_ms: float,
+        rows: Sequence[Row],
+        verbatim: bytes | None,
+        predictions: Sequence[Prediction],
+        confidence: Sequence[Confidence] | None,
+        flags: Mapping[int, Sequence[Flag]],
+        head: Head | None,
+    ) -> Entry:
+        """Return what is written of an answer; the arguments are those of :class:`Answered`."""
+        wrapped = verbatim is not None and not isinstance(rows, ColumnarRows)
         return Entry(
-            answered.request_id,
-            answered.at,
-            answered.latency_ms,
+            request_id,
+            at,
+            latency_ms,
             wrapped,
-            msgspec.Raw(answered.verbatim) if wrapped and answered.verbatim is not None else self._kept(rows),
-            answered.predictions,
-            None if self._several else answered.confidence,  # type: ignore[arg-type] # one number a row
-            {row: list(map(str, found)) for row, found in answered.flags.items()} if answered.flags else _NO_FLAGS,
-            self._subjects(answered),
+            msgspec.Raw(verbatim) if wrapped and verbatim is not None else self._kept(rows),
+            predictions,
+            None if self._several else confidence,  # type: ignore[arg-type] # one number a row
+            {row: list(map(str, found)) for row, found in flags.items()} if flags else _NO_FLAGS,
+            None if self._key is None else self._subjects(self._key, rows, head),
         )
 
     def _kept(self, rows: Sequence[Row]) -> Columns | list[Mapping[str, Scalar]]:
@@ -163,16 +172,13 @@ class EntryMaker:
             cells |= {name: self._treat(name, _plain(row[place])) for place, name in self._treated}
         return cells
 
-    def _subjects(self, answered: Answered) -> str | list[str | None] | None:
-        key = self._key
-        if key is None:
-            return None
+    def _subjects(self, key: LedgerKey, rows: Sequence[Row], head: Head | None) -> str | list[str | None] | None:
         if self._subject is not None:
-            rows, place = answered.rows, self._subject
+            place = self._subject
             cells = rows.column(place) if isinstance(rows, ColumnarRows) else [row[place] for row in rows]
             return [None if cell is None else key.digest(SUBJECT, _plain(cell)) for cell in cells]
-        if self.subject_header is not None and answered.head is not None:
-            told = answered.head.by_name.get(self.subject_header, b"").strip()
+        if self.subject_header is not None and head is not None:
+            told = head.by_name.get(self.subject_header, b"").strip()
             return key.digest(SUBJECT, told.decode("utf-8", "replace")) if told else None
         return None
 

@@ -7,6 +7,10 @@ one before.
 
 When the book cannot be written, what waits is tried again for a while; then it is dropped and counted, and predictions go on. A recorder
 that *refuses* has the service turn predictions away instead, until the book is back, which it finds out by itself.
+
+The event loop and the thread that writes share one interpreter, so whatever the thread does in Python makes callers wait. An answer with few
+rows is therefore written down as JSON at once, which takes a few microseconds; the thread puts a page of them together, and the database
+works without the interpreter.
 """
 
 from __future__ import annotations
@@ -17,18 +21,19 @@ import secrets
 import threading
 from collections import deque
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from time import monotonic
 from typing import TYPE_CHECKING, Final
 
 from sekisho.errors import LedgerError
+from sekisho.ledger.chunks import Entry, Sheet
 from sekisho.ledger.database import Unreachable
 from sekisho.serving.entries import Answered, EntryMaker
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from sekisho.ledger.predictions import BookModel, Entry, PredictionBook
+    from sekisho.ledger.predictions import BookModel, PredictionBook
     from sekisho.predict.answers import Confidence, Prediction
     from sekisho.predict.rows import Row
     from sekisho.predict.scrutiny import Flag
@@ -37,8 +42,8 @@ if TYPE_CHECKING:
 FLUSH_SECONDS: Final = 0.2
 MOST_WAITING: Final = 64 * 2**20
 """Bytes of rows that wait to be written, about; more are dropped and counted."""
-CHUNK: Final = 500
-"""Requests in one chunk at most."""
+PAGE: Final = 500
+"""Requests on one page at most."""
 SECONDS_TO_RETRY: Final = 1.0
 """How long answers are tried to be written again, before they are dropped."""
 SECONDS_TO_WAIT: Final = 10.0
@@ -68,16 +73,45 @@ class Listener:
     mended: Callable[[], object]
 
 
-@dataclass(frozen=True, kw_only=True, eq=False, slots=True)
-class _Chunk:
-    """Answers that are written together, under one token, as often as it takes."""
+@dataclass(eq=False, slots=True)
+class _Page:
+    """Answers that are written together, under one token, as often as it takes.
 
-    entries: list[Entry]
-    waited: list[Callable[[bool], None]]
-    rows: int
-    size: int
-    since: float
-    token: str
+    Attributes:
+        light: Whether its answers are written down at once.
+        sheet: Those that are.
+        later: Those of which entries are made when the page is written.
+        entries: What was made of them.
+        waited: Who waits for it.
+        rows: How many rows the answers have.
+        size: How many bytes they take, about.
+        since: When the first one came, in seconds of the monotonic clock.
+        token: The token.
+
+    """
+
+    light: bool
+    sheet: Sheet = field(default_factory=Sheet)
+    later: list[Answered] = field(default_factory=list)
+    entries: list[Entry] = field(default_factory=list)
+    waited: list[Callable[[bool], None]] = field(default_factory=list)
+    rows: int = 0
+    size: int = 0
+    since: float = field(default_factory=monotonic)
+    token: str = field(default_factory=lambda: secrets.token_hex(8))
+
+    @property
+    def is_full(self) -> bool:
+        """Whether it has as many requests as a page may have."""
+        return len(self.sheet.lines) >= PAGE or len(self.later) >= PAGE
+
+    def written(self, maker: EntryMaker) -> Sheet | list[Entry]:
+        """Return what the book is given."""
+        if self.light:
+            return self.sheet
+        self.entries += [maker.entry(*one) for one in self.later]
+        self.later.clear()
+        return self.entries
 
 
 class Recorder:
@@ -118,8 +152,11 @@ class Recorder:
         self._listener = listener
         self._fraction = fraction
         self._refuses = refuses or durable
-        self._waiting: deque[Answered] = deque()
-        self._chunk: _Chunk | None = None
+        self._pages: deque[_Page] = deque()
+        # The last of them, one of each kind at most, as long as answers are added to it.
+        self._open: _Page | None = None
+        self._door = threading.Lock()
+        self._page: _Page | None = None  # what is being written
         # Bytes that came and bytes that went: each is written by one thread, so neither needs a lock.
         self._taken = 0
         self._done = 0
@@ -172,8 +209,9 @@ class Recorder:
             if then is not None:
                 then(True)  # noqa: FBT003 - what it is told is this alone
             return
-        verbatim = self._maker.verbatim(rows, verbatim)
-        size = self._maker.size(rows, verbatim)
+        maker = self._maker
+        verbatim = maker.verbatim(rows, verbatim)
+        size = maker.size(rows, verbatim)
         if self._taken - self._done + size > MOST_WAITING or self._ended:
             if then is not None:
                 then(False)  # noqa: FBT003
@@ -181,22 +219,22 @@ class Recorder:
                 self._listener.dropped(len(predictions))
             return
         self._taken += size
-        self._waiting.append(
-            Answered(
-                request_id=request_id,
-                at=at,
-                latency_ms=seconds * 1e3,
-                rows=rows,
-                verbatim=verbatim,
-                predictions=predictions,
-                confidence=confidence,
-                flags=flags,
-                head=head if self._maker.subject_header is not None else None,
-                size=size,
-                since=monotonic(),
-                then=then,
-            )
-        )
+        light = maker.is_light(rows)
+        answered = (request_id, at, seconds * 1e3, rows, verbatim, predictions, confidence, flags)
+        entry = maker.entry(*answered, None) if light else None
+        with self._door:
+            page = self._open
+            if page is None or page.light is not light or page.is_full:
+                page = self._open = _Page(light)
+                self._pages.append(page)
+            if entry is not None:
+                page.sheet.add(entry)
+            else:
+                page.later.append(Answered(*answered, head if maker.subject_header is not None else None))
+            page.rows += len(predictions)
+            page.size += size
+            if then is not None:
+                page.waited.append(then)
         if then is not None:
             if self._loop is None:
                 self._loop = asyncio.get_running_loop()
@@ -205,12 +243,11 @@ class Recorder:
     def flush(self) -> None:
         """Write everything that waits, if the book can be written. Thread-safe."""
         with self._lock:
-            while self._chunk is not None or self._waiting:
-                if self._chunk is None:
-                    self._chunk = self._next()
-                if not self._write(self._chunk):
+            while (page := self._page or self._next()) is not None:
+                self._page = page
+                if not self._write(page):
                     return
-                self._chunk = None
+                self._page = None
             if self.is_down:
                 self._probe()
 
@@ -242,22 +279,18 @@ class Recorder:
             if last:
                 return
 
-    def _next(self) -> _Chunk:
-        """Take the oldest answers that wait."""
-        taken = [self._waiting.popleft() for _ in range(min(CHUNK, len(self._waiting)))]
-        return _Chunk(
-            entries=[self._maker.entry(one) for one in taken],
-            waited=[one.then for one in taken if one.then is not None],
-            rows=sum([len(one.predictions) for one in taken]),
-            size=sum([one.size for one in taken]),
-            since=taken[0].since,
-            token=secrets.token_hex(8),
-        )
+    def _next(self) -> _Page | None:
+        """Take the oldest page that waits; nothing more comes onto it."""
+        with self._door:
+            page = self._pages.popleft() if self._pages else None
+            if page is self._open:
+                self._open = None
+        return page
 
-    def _write(self, chunk: _Chunk) -> bool:
-        """Write a chunk; return whether the next one may be tried."""
+    def _write(self, page: _Page) -> bool:
+        """Write a page; return whether the next one may be tried."""
         try:
-            self.book.write(self._model, chunk.entries, token=chunk.token)
+            self.book.write(self._model, page.written(self._maker), token=page.token)
         except LedgerError as error:
             self._fail(error)
             return False
@@ -265,9 +298,9 @@ class Recorder:
         if self._owes_word:  # only now is it true: a disk may have room for a probe and for nothing else
             self._owes_word = False
             self._listener.mended()
-        self._listener.written(chunk.rows)
-        self._done += chunk.size
-        self._tell(chunk.waited, kept=True)
+        self._listener.written(page.rows)
+        self._done += page.size
+        self._tell(page.waited, kept=True)
         return True
 
     def _probe(self) -> None:
@@ -291,25 +324,25 @@ class Recorder:
 
     def _give_up(self, *, all_of_it: bool = False) -> None:
         """Let go of what has waited too long for a book that cannot be written, and of all whose callers wait for it."""
-        if self._chunk is not None and (all_of_it or self._is_late(self._chunk.since, self._chunk.waited)):
-            self._let_go(self._chunk.rows, self._chunk.size, self._chunk.waited)
-            self._chunk = None
-        if self._chunk is None and self.is_down:
-            while self._waiting and (all_of_it or self._is_late(self._waiting[0].since, self._waiting[0].then)):
-                one = self._waiting.popleft()
-                self._let_go(len(one.predictions), one.size, [] if one.then is None else [one.then])
+        with self._door:
+            self._open = None  # so that on each page all have waited about as long
+        if self._page is None and self.is_down:
+            self._page = self._next()
+        while self._page is not None and (all_of_it or self._is_late(self._page)):
+            self._let_go(self._page)
+            self._page = self._next() if self.is_down else None
 
-    def _is_late(self, since: float, waited: object) -> bool:
-        if waited:
+    def _is_late(self, page: _Page) -> bool:
+        if page.waited:
             return True
-        return not self._refuses and monotonic() - since > self._patience
+        return not self._refuses and monotonic() - page.since > self._patience
 
-    def _let_go(self, rows: int, size: int, waited: list[Callable[[bool], None]]) -> None:
-        self._done += size
-        if waited:
-            self._tell(waited, kept=False)
+    def _let_go(self, page: _Page) -> None:
+        self._done += page.size
+        if page.waited:
+            self._tell(page.waited, kept=False)
         else:
-            self._listener.dropped(rows)
+            self._listener.dropped(page.rows)
 
     def _tell(self, waited: list[Callable[[bool], None]], *, kept: bool) -> None:
         if not waited:
