@@ -169,7 +169,9 @@ class Desk:
             pieces,
             head=lambda packed: self._front.begin_answer(exchange, media_type, (*(_PACKED if packed else ()), *echoed)),
             reply=lambda answers, flags: self._reply(job, answers, 0, len(answers.predictions), flags),
-            counted=lambda reply: self._tally.answers(reply.predictions, reply.confidence, reply.probabilities),
+            counted=lambda reply: self._tally.answers(
+                reply.predictions, reply.confidence, reply.probabilities, reply.table
+            ),
             finished=self._streamed,
             failed=lambda error: self.failed(job, error),
         )
@@ -196,7 +198,7 @@ class Desk:
         seconds = monotonic() - exchange.started
         # Counted before it is sent: whoever has the answer sees it in the metrics, whichever worker tells them.
         self._tally.predictions("success", len(reply.predictions), seconds)
-        self._tally.answers(reply.predictions, reply.confidence, reply.probabilities)
+        self._tally.answers(reply.predictions, reply.confidence, reply.probabilities, reply.table)
         if reply.flags:
             self._tally.flags(reply.flags)
         echoed = exchange.admission.form.echoed

@@ -16,6 +16,9 @@ from sekisho.serving.metrics.cells import Cells, Layout
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    import numpy as np
+    from numpy.typing import NDArray
+
     from sekisho.artifact.signature import Signature
     from sekisho.predict.answers import Confidence, Prediction
     from sekisho.predict.scrutiny import Flag
@@ -137,16 +140,28 @@ class ModelTally:
         predictions: Sequence[Prediction],
         confidence: Sequence[Confidence] | None,
         probabilities: Sequence[Sequence[float]] | None,
+        table: NDArray[np.float64] | None = None,
     ) -> None:
-        """Count what was answered; of several answers a row, which no one histogram could hold, only the rows are counted."""
+        """Count what was answered; of several answers a row, which no one histogram could hold, only the rows are counted.
+
+        Args:
+            predictions: One a row.
+            confidence: The probability of each; ``None`` if the model gives none.
+            probabilities: Those of all classes, a row; ``None`` if the model gives none.
+            table: The same as one array, where there is one.
+
+        """
         if self._is_several:
             return
         many = len(predictions) >= MANY
-        stated: Sequence[Any] = ()
+        stated: Sequence[Any] | NDArray[np.float64] = ()
         if self._is_regression:
             stated = predictions
         elif probabilities is not None and confidence is not None:
-            stated = [row[1] for row in probabilities] if self._is_binary else confidence
+            if not self._is_binary:
+                stated = confidence
+            else:
+                stated = [row[1] for row in probabilities] if table is None else table[:, 1]
         if self._classes:
             cells = self._cells
             classes: Mapping[Any, int] = self._classes  # one label a row
@@ -156,7 +171,7 @@ class ModelTally:
             else:
                 for label in predictions:
                     cells[classes[label]] += 1.0
-        if many and stated:
+        if many and len(stated):
             self._value.observe_all(stated)
         else:
             for value in stated:

@@ -136,7 +136,7 @@ class Histogram:
         self._cells[self._first + bisect_left(self._bounds, value)] += 1.0
         self._cells[self._sum] += value
 
-    def observe_all(self, values: Sequence[float]) -> None:
+    def observe_all(self, values: Sequence[float] | NDArray[np.float64]) -> None:
         """Count many values."""
         array = np.asarray(values, dtype=np.float64)
         counts = np.bincount(np.searchsorted(self._bounds, array, side="left"))
