@@ -163,6 +163,30 @@ def test_blanks_that_somebody_sends_do_not_fill_the_book(told: Told) -> None:
     assert recorder.book.database.size() < 500_000
 
 
+def test_few_and_many_rows_by_turns_stay_in_order(told: Told) -> None:
+    recorder = told.recorder()
+    many = [(float(place), "a") for place in range(40)]
+    for turn in range(3):
+        keep(recorder, [(-1.0 - turn, None)], name=f"few-{turn}")
+        keep(recorder, many, name=f"many-{turn}")
+    recorder.flush()
+    with PredictionBook(told.address) as book:
+        ids = [entry.request_id for chunk in book.chunks() for entry in chunk.entries()]
+        assert ids == ["few-0", "many-0", "few-1", "many-1", "few-2", "many-2"]
+        assert [one.features["age"] for one in book.find("few-1")] == [-2.0]
+        assert [one.features["age"] for one in book.find("many-2")] == [row[0] for row in many]
+
+
+def test_a_page_that_is_full_is_not_the_last(told: Told) -> None:
+    recorder = told.recorder()
+    for number in range(recorders.PAGE + 1):
+        keep(recorder, [(float(number), "a")])
+    recorder.flush()
+    with PredictionBook(told.address) as book:
+        assert book.count() == recorders.PAGE + 1
+        assert max(len(chunk.entries()) for chunk in book.chunks()) <= recorders.PAGE
+
+
 def test_a_fraction_is_a_fraction(told: Told) -> None:
     recorder = told.recorder(fraction=0.25)
     for _ in range(2_000):

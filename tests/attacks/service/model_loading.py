@@ -142,10 +142,11 @@ def _for_ever(target: Target) -> Outcome:
 def refused(workshop: Workshop, when: str, *, says: str = "", never: str = "", **settings: Any) -> str:
     """Say that a service whose model does this when it is loaded does not start, and leaves nothing running."""
     before = set(children(os.getpid()))
+    artifact = packed(workshop, "loading", "Loading")  # here too it is loaded
     os.environ["WHEN_LOADED"] = when
     try:
         line = refused_start(
-            packed(workshop, "loading", "Loading"),
+            artifact,
             folder=MODELS,
             trusted_types=["loading.Loading"],
             says=says,
