@@ -109,7 +109,7 @@ async def _note(book: PredictionBook, told: _Feedback) -> Problem | None:
     if rows is None:
         return Problem(kind=problems.UNKNOWN_REQUEST)
     if told.row >= rows:
-        return Problem(kind=problems.KINDS["unknown_row"], field="row")
+        return Problem(kind=problems.UNKNOWN_ROW, field="row")
     at = timestamp(time.time())
     await asyncio.to_thread(book.add_outcome, told.request_id, told.row, told.outcome, at=at)
     return None

@@ -97,6 +97,7 @@ UNKNOWN_REQUEST = _kind(
     "There is no such request in the book of predictions",
     "そのリクエストは予測台帳にありません",
 )
+UNKNOWN_ROW = _kind("unknown_row", 404, "The request had no such row", "リクエストにその行はありません")
 NO_SUCH_VERSION = _kind(
     "no_such_version", 404, "There is no such version of the model", "そのバージョンのモデルはありません"
 )
@@ -188,7 +189,6 @@ _INPUT: Final = {
     "invalid_datetime": Text(en="A date-time does not exist", ja="存在しない日時です"),
     "out_of_range": Text(en="A value is outside the range of training", ja="学習時の範囲の外の値です"),
     "unseen_category": Text(en="A category was never seen in training", ja="学習時に現れなかったカテゴリです"),
-    "unknown_row": Text(en="The request had no such row", ja="リクエストにその行はありません"),
     "unknown_class": Text(en="The outcome is not one of the classes", ja="結果がクラスのどれでもありません"),
 }
 for _code, _title in _INPUT.items():

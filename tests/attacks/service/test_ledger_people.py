@@ -197,7 +197,7 @@ def test_outcomes_belong_to_what_was_answered(people: Path, tmp_path: Path) -> N
         assert tell("a-1", 2, True).status == 200
         assert tell("a-1", 2, False).status == 200
         out_of_range = tell("a-1", 3, True)
-        assert (out_of_range.status, out_of_range.code, out_of_range.json()["field"]) == (422, "unknown_row", "row")
+        assert (out_of_range.status, out_of_range.code, out_of_range.json()["field"]) == (404, "unknown_row", "row")
         unknown = tell("b-1", 0, True)
         assert (unknown.status, unknown.code) == (404, "unknown_request")
         wrong: tuple[Any, ...] = ("yes", 3, None, [], {"a": 1}, 10**40)
