@@ -96,11 +96,14 @@ def test_the_twin_passes(passing: Judged, box: str) -> None:
 
 @pytest.mark.slow
 def test_the_whole_checkpoint_tells_them_apart(tutorial: Project, repaired: Project) -> None:
-    """All forty boxes: the tutorial fails these and more, and none of the boxes that it fails fails for the twin."""
+    """All forty boxes: the tutorial fails these and more; the twin passes what the tutorial fails, but for what nobody has stated."""
     bad, good = ({item.id: item.verdict.status for item in run_gate(each).items} for each in (tutorial, repaired))
     failed = {box for box, status in bad.items() if status is Status.FAIL}
     assert failed >= {*REASONS, "quality/edge-cases"}
-    assert {box: good[box] for box in failed if good[box] is not Status.PASS} == {}
+    assert {box for box in failed if good[box] is not Status.PASS} <= {
+        "security/encryption",
+        "security/vulnerabilities",
+    }
     assert [box for box, status in good.items() if status is Status.FAIL] == []
 
 
