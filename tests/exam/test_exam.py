@@ -38,7 +38,7 @@ REASONS = {
         ("open to anybody", "POST /predict", "GET /metrics", "a default password: docker-compose.yml:18"),
         ("誰でも使えるルート", "既定のパスワード: docker-compose.yml:18"),
     ),
-    "security/rate-limiting": (("180 of 180 requests passed",), ("180 件中 180 件が通過",)),
+    "security/rate-limiting": (("requests passed in 3 s, 60 were allowed",), ("件が通過、許容は 60 件",)),
     "monitoring/drift": (("unchanged windows alarm", "a surge of nulls"), ("変化のない窓", "欠損の急増")),
     "monitoring/system": (
         ("Prometheus cannot read /metrics (200, application/json)", "./monitoring/prometheus.yml"),

@@ -50,7 +50,13 @@ class Acceptor:
         )
         self._tasks: set[asyncio.Task[object]] = set()
         self._timer: asyncio.TimerHandle | None = None
-        loop.add_reader(listener, self._accept)
+        self._is_open = False
+
+    def open(self) -> None:
+        """Begin to accept; when that is so already, nothing happens."""
+        if not self._is_open:
+            self._is_open = True
+            self._loop.add_reader(self._listener, self._accept)
 
     def close(self) -> None:
         """Accept no more."""

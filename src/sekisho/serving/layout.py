@@ -191,15 +191,15 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
     """What a supervisor tells a worker, one JSON object a line.
 
     Attributes:
-        do: ``load`` the models; ``prepare`` to serve a lineup; ``commit`` to it: serve it from now on; ``abandon`` it; ``tell`` a caller what
-            became of their wish.
+        do: ``load`` the models; ``accept`` connections though they are not loaded; ``prepare`` to serve a lineup; ``commit`` to it:
+            serve it from now on; ``abandon`` it; ``tell`` a caller what became of their wish.
         lineup: The one to prepare.
         number: The change that it is about, or the number of what a caller asked.
         outcome: What the caller is told.
 
     """
 
-    do: Literal["load", "prepare", "commit", "abandon", "tell"]
+    do: Literal["load", "accept", "prepare", "commit", "abandon", "tell"]
     lineup: Lineup | None = None
     number: int = 0
     outcome: Outcome | None = None

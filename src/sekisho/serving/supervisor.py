@@ -14,7 +14,7 @@ import sys
 import threading
 from functools import partial
 from time import monotonic
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 import msgspec
 
@@ -217,7 +217,7 @@ class Supervisor:
         if not self._may_load and not proving.is_alive():
             self._may_load = True
             for worker in self._workers:
-                self._let_load(worker)
+                _order(worker, "load")
         now = monotonic()
         for child in self._children:
             self._look_after(child, now)
@@ -263,6 +263,7 @@ class Supervisor:
         self._forget(child)
         if child in self._workers:
             clear_gauges(self._run.metrics, self._workers.index(child))
+            self._let_accept()
         self._say("error", "process died", process=child.name, exit_code=code)
         if child in self._workers and not self._announced:
             self._failed_starts += 1
@@ -280,7 +281,8 @@ class Supervisor:
         if child.control is not None:
             self._selector.register(child.control, selectors.EVENT_READ, lambda: self._listen_to(child))
             if self._may_load:
-                self._let_load(child)
+                _order(child, "load")
+            self._let_accept()
         self._leaving = [process for process in self._leaving if process.poll() is None]
 
     def _forget(self, child: Child) -> None:
@@ -290,10 +292,11 @@ class Supervisor:
             child.control.close()
             child.control = None
 
-    def _let_load(self, worker: Child) -> None:
-        if worker.control is not None:
-            with contextlib.suppress(OSError):
-                worker.control.sendall(encode(Order(do="load")))
+    def _let_accept(self) -> None:
+        """Let workers that are not ready answer that they are not, if there is nobody who could answer better."""
+        if not any(worker.process is not None and worker.state == "ready" for worker in self._workers):
+            for worker in self._workers:
+                _order(worker, "accept")
 
     def _listen_to(self, worker: Child) -> None:
         assert worker.control is not None
@@ -399,6 +402,12 @@ class Supervisor:
         self._selector.close()
         for descriptor in (self._stray_read, self._stray_write, self._log):
             os.close(descriptor)
+
+
+def _order(worker: Child, do: Literal["load", "accept"]) -> None:
+    if worker.control is not None:
+        with contextlib.suppress(OSError):
+            worker.control.sendall(encode(Order(do=do)))
 
 
 def _tell(worker: Child, control: socket.socket | None, number: int, outcome: Outcome) -> None:

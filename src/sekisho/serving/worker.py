@@ -121,6 +121,7 @@ class Worker:
                 self._hosting.take_in(self._hosting.host(served))
         self._say = say
         self._may_load = asyncio.Event()
+        self._may_accept = asyncio.Event()
         self._loading: Hosted | None = None
         self._management = Management(self._front, self._hosting, say)
         self._changing = Changing(self._hosting, say=say, switched=self._set_up)
@@ -160,11 +161,13 @@ class Worker:
             handshake_seconds=limits.head_seconds,
         )
         ticking = loop.create_task(self._tick())
+        accepting = loop.create_task(self._accept(acceptor))
         self._say(Word(state="listening"))
         try:
             opening = loop.create_task(self._open(loop))
             await self._ended.wait()
             opening.cancel()
+            accepting.cancel()
             await self._drain(acceptor)
         finally:
             ticking.cancel()
@@ -191,10 +194,17 @@ class Worker:
         """Do what the supervisor says."""
         if order.do == "load":
             self._may_load.set()
+        elif order.do == "accept":
+            self._may_accept.set()
         elif order.do == "tell" and order.outcome is not None:
             self._management.told(order.number, order.outcome)
         else:
             self._changing.obey(order)
+
+    async def _accept(self, acceptor: Acceptor) -> None:
+        """Accept connections once this worker is ready, or nobody else is: whoever asks then is told that it is starting."""
+        await self._may_accept.wait()
+        acceptor.open()
 
     async def _open(self, loop: asyncio.AbstractEventLoop) -> None:
         await self._may_load.wait()
@@ -211,6 +221,7 @@ class Worker:
             self._say(failure(error))
             return
         self._look()
+        self._may_accept.set()
         self._say(Word(state="ready"))
         settle_memory()
         while True:

@@ -70,7 +70,8 @@ def _one_killed(target: Target) -> Outcome:
     while time.monotonic() < ends:
         lowest = min(lowest, target.process.metric("ml_worker_ready"))
         # A connection that was with the one that was killed is ended; whoever is left never says that it is not ready.
-        expect(status(target, "/health/ready") in {0, 200}, "those that are left are not ready")
+        said = status(target, "/health/ready")
+        expect(said in {0, 200}, f"those that are left are not ready: {said}")
         if lowest < 4 and target.process.metric("ml_worker_ready") == 4:
             break
     expect(lowest == 3, f"the metric never said 3: {lowest}")

@@ -301,7 +301,7 @@ def _summary(
         burst=burst,
         workers=workers,
         seconds=seconds,
-        sent=len(status),
+        sent=int((counted | inside).sum()),
         accepted=int(per_second.sum()),
         limited=int((status == TOO_MANY).sum()),
         other={str(code): int(count) for code, count in zip(statuses, counts, strict=True)},
