@@ -56,7 +56,7 @@ class Flood:
         burst: Requests allowed at once, which were used up before the count began.
         workers: Processes of the service, as far as they can be told.
         seconds: How long the flood lasted after that.
-        sent: Requests that were due in that time.
+        sent: Requests that were due or answered in that time.
         accepted: How many were answered with success in that time.
         limited: How many were refused with 429.
         other: Other statuses, and how many.
