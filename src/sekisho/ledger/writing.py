@@ -58,32 +58,25 @@ class Writer:
                 raise
 
     def _write_chunk(self, run: Run, model: int, chunk: Sheet | Entry, token: str | None) -> None:
-        columns: bytes | None = None
         if isinstance(chunk, Sheet):
-            content, rows, first_at, last_at, names = (
-                chunk.content(),
-                chunk.rows,
-                chunk.first_at,
-                chunk.last_at,
-                chunk.ids,
-            )
+            sheet, content, columns = chunk, chunk.content(), None
         else:
+            sheet = Sheet(ids=[chunk.request_id], rows=len(chunk.predictions), first_at=chunk.at, last_at=chunk.at)
             content, columns = written(chunk)
-            rows, first_at, last_at, names = len(chunk.predictions), chunk.at, chunk.at, [chunk.request_id]
-        values = (model, first_at, last_at, rows, content, columns, token, self._bucket)
+        values = (model, sheet.first_at, sheet.last_at, sheet.rows, content, columns, token, self._bucket)
         sequence = self.database.insert(run, _INSERT, values)
         if sequence is None:
             return
         if self._bucket is None:
             self._bucket, self._in_bucket = sequence, 0
             run("UPDATE answers_2 SET bucket = sequence WHERE sequence = ?", (sequence,))
-        ids = msgspec.json.encode(sorted(set(names))).decode()
+        ids = msgspec.json.encode(sorted(set(sheet.ids))).decode()
         these = self.database.values_of
         run(
             f"INSERT INTO ids_2 (bucket, request_id, sequence) SELECT CAST(? AS BIGINT), value, CAST(? AS BIGINT) FROM {these}",  # noqa: S608
             (self._bucket, sequence, ids),
         )
-        self._in_bucket += len(names)
+        self._in_bucket += len(sheet.ids)
         if self._in_bucket >= _BUCKET:
             self._bucket = None
 

@@ -50,13 +50,10 @@ class Acceptor:
         )
         self._tasks: set[asyncio.Task[object]] = set()
         self._timer: asyncio.TimerHandle | None = None
-        self._is_open = False
 
     def open(self) -> None:
-        """Begin to accept; when that is so already, nothing happens."""
-        if not self._is_open:
-            self._is_open = True
-            self._loop.add_reader(self._listener, self._accept)
+        """Begin to accept."""
+        self._loop.add_reader(self._listener, self._accept)
 
     def close(self) -> None:
         """Accept no more."""
@@ -73,7 +70,7 @@ class Acceptor:
         except OSError as error:
             if error.errno in {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}:
                 self._loop.remove_reader(self._listener)
-                self._timer = self._loop.call_later(PAUSE_SECONDS, self._resume)
+                self._timer = self._loop.call_later(PAUSE_SECONDS, self.open)
             return
         if self._encrypted and len(self._tasks) >= MOST_HANDSHAKES:
             connection.close()
@@ -88,6 +85,3 @@ class Acceptor:
             await self._loop.connect_accepted_socket(self._protocol, connection, **self._encrypted)
         except OSError:
             connection.close()
-
-    def _resume(self) -> None:
-        self._loop.add_reader(self._listener, self._accept)

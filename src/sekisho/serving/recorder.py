@@ -153,8 +153,7 @@ class Recorder:
         self._fraction = fraction
         self._refuses = refuses or durable
         self._pages: deque[_Page] = deque()
-        # The last of them, one of each kind at most, as long as answers are added to it.
-        self._open: _Page | None = None
+        self._open: _Page | None = None  # the last of them, as long as answers are added to it
         self._door = threading.Lock()
         self._page: _Page | None = None  # what is being written
         # Bytes that came and bytes that went: each is written by one thread, so neither needs a lock.
